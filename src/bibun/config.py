@@ -1,0 +1,98 @@
+"""Settings, read at trace time and part of every compiled function's key.
+
+`config.update(name, value)` changes a setting for the process, `config.using(name=value)`
+for a block of code in this thread. JAX's option names are accepted as aliases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+_ALIASES = {
+    "jax_enable_x64": "enable_x64",
+    "jax_debug_nans": "debug_nans",
+    "jax_disable_jit": "disable_jit",
+}
+
+_DEFAULTS: dict[str, Any] = {
+    "enable_x64": True,  # False: the default float, int and complex are 32-bit ones
+    "debug_nans": False,  # compiled and eager checks after each operation
+    "disable_jit": False,  # run jitted functions and loops op by op in Python
+    "cache_dir": None,  # None: the user's cache directory; "" switches the cache off
+    "cache_max_bytes": 1 << 30,
+    "num_threads": 0,  # 0: as many as the machine has cores
+    "ragged_memory_limit": 4 << 30,  # bytes one call may spend on tapes of unknown length
+    "verify": False,  # run the verifier after every pass (the tests do)
+}
+
+
+def _from_environment(name: str, default: Any) -> Any:
+    text = os.environ.get(f"BIBUN_{name.upper()}")
+    if text is None:
+        return default
+    if isinstance(default, bool):
+        return text.lower() in ("1", "true", "yes", "on")
+    if isinstance(default, int):
+        return int(text)
+    return text
+
+
+class Config:
+    """Process-wide settings with thread-local overrides.
+
+    >>> from bibun.config import config
+    >>> with config.using(debug_nans=True):
+    ...     config.debug_nans
+    True
+    """
+
+    def __init__(self) -> None:
+        self._values = {k: _from_environment(k, v) for k, v in _DEFAULTS.items()}
+        self._local = threading.local()
+        self.epoch = 0  # counts changes, so that caches may compare one integer
+
+    def _resolve(self, name: str) -> str:
+        name = _ALIASES.get(name, name)
+        if name not in self._values:
+            known = ", ".join(sorted(self._values))
+            raise AttributeError(f"no setting named {name!r}; there are: {known}")
+        return name
+
+    def read(self, name: str) -> Any:
+        name = self._resolve(name)
+        overrides = getattr(self._local, "overrides", None)
+        if overrides and name in overrides:
+            return overrides[name]
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.read(name)
+
+    def update(self, name: str, value: Any) -> None:
+        """Change a setting for the whole process."""
+        self._values[self._resolve(name)] = value
+        self.epoch += 1
+
+    @contextlib.contextmanager
+    def using(self, **settings: Any) -> Iterator[None]:
+        """Change settings inside a `with` block, in this thread only."""
+        before = getattr(self._local, "overrides", None) or {}
+        self._local.overrides = {**before, **{self._resolve(k): v for k, v in settings.items()}}
+        try:
+            yield
+        finally:
+            self._local.overrides = before
+
+    def trace_key(self) -> tuple[Any, ...]:
+        """The settings that change what a function traces or compiles to."""
+        return (self.read("enable_x64"), self.read("debug_nans"), self.read("disable_jit"))
+
+
+config = Config()
+update = config.update

@@ -1,0 +1,51 @@
+"""The exceptions bibun raises, each a subclass of the Python error a user would expect."""
+
+from __future__ import annotations
+
+
+class BibunError(Exception):
+    """Root of the errors that only bibun raises."""
+
+
+class TracerError(BibunError, TypeError):
+    """A traced value was used where Python needs a concrete one."""
+
+
+class ConcretizationError(TracerError):
+    """`bool`, `int`, `float`, `__array__` … was asked of a value that is not known yet."""
+
+
+class LeakedTracerError(TracerError):
+    """A traced value escaped the transformation that made it."""
+
+
+class ShapeError(BibunError, ValueError):
+    """Shapes that do not fit each other."""
+
+
+class DTypeError(BibunError, TypeError):
+    """A dtype an operation is not defined for."""
+
+
+class DifferentiationError(BibunError, TypeError):
+    """A derivative that does not exist or was not defined."""
+
+
+class SpecError(BibunError, AssertionError):
+    """A program breaks the rules of the IR: a bug in bibun, never in user code."""
+
+
+class CompileError(BibunError, RuntimeError):
+    """LLVM refused the module that bibun made: a bug in bibun, never in user code."""
+
+
+class IndexOutOfBoundsError(BibunError, IndexError):
+    """An index is outside its axis; the message has index, axis, size and source line."""
+
+
+class NonFiniteError(BibunError, FloatingPointError):
+    """`debug_nans` found the operation that first made a nan."""
+
+
+class NotPositiveDefiniteError(BibunError, ValueError):
+    """A matrix that had to be positive definite is not."""

@@ -1,0 +1,1 @@
+"""The intermediate representation: types, programs, their verifier, printer and hash."""

@@ -1,0 +1,1 @@
+"""Tracing: `bind`, the one point where every operation may be intercepted."""

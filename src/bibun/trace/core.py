@@ -1,0 +1,193 @@
+"""Traces, tracers and the current trace.
+
+Exactly one trace is *current* in a thread. Calling an op (`Op.__call__`) hands the op to
+the current trace and nowhere else: this is the one point of interception. A transformation
+makes a trace whose parent is the trace that was current, wraps its inputs in tracers of its
+own, makes itself current, and runs the user's function. A tracer of an outer trace is, to
+an inner one, a value like any other. The innermost default, `EVAL`, computes with NumPy.
+
+So transformations compose in any order without levels or tags, and on concrete values
+plain Python control flow works, because a tracer of `jvp`, `linearize` or `vmap` carries
+real values of the parent trace inside it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bibun.array import Array, Value
+from bibun.dtypes import canonical, scalar_dtype
+from bibun.errors import ConcretizationError, LeakedTracerError
+from bibun.ir.types import ArrayType, Type
+
+
+class Trace:
+    """One interpretation of ops. Subclasses define `process`."""
+
+    __slots__ = ("parent", "__weakref__")
+
+    parent: Trace | None
+
+    def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+
+class Tracer(Value):
+    """A stand-in for a value while a trace is current."""
+
+    __slots__ = ("trace",)
+
+    trace: Trace
+
+    def concrete(self) -> Any:
+        """The known value behind this tracer, or None."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}<{self.type}>"
+
+
+class EvalTrace(Trace):
+    """Runs every op at once on NumPy arrays. Its parent is None."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.parent = None
+
+    def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if op.structured:
+            out = op.eval(_executor, [as_value(a) for a in args], **params)
+            if not op.multiple_results:
+                return out
+            return list(out)
+        values = []
+        weak = False
+        for a in args:
+            if type(a) is Array:
+                values.append(a._value)
+                weak |= a._weak
+            elif isinstance(a, Tracer):
+                raise leaked(a)
+            else:
+                values.append(a)
+        out = op.eval(*values, **params)
+        if op.multiple_results:
+            return [Array(o if type(o) is np.ndarray else np.asarray(o)) for o in out]
+        if type(out) is not np.ndarray:
+            out = np.asarray(out)
+        if weak:
+            weak = all(type_of(a).weak for a in args) and out.dtype.kind in "iufc"
+        if _debug_nans.active:
+            _debug_nans.check(op, values, out)
+        return Array(out, weak)
+
+
+class _DebugNans:
+    """Set by `bibun.runtime`: the eager check of `debug_nans`."""
+
+    active = False
+    check: Callable[..., None] = staticmethod(lambda *a: None)
+
+
+_debug_nans = _DebugNans()
+EVAL = EvalTrace()
+
+
+class _State(threading.local):
+    trace: Trace = EVAL
+
+
+state = _State()
+
+
+class using_trace:
+    """`with using_trace(t):` makes `t` the current trace."""
+
+    __slots__ = ("trace", "before")
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    def __enter__(self) -> Trace:
+        self.before = state.trace
+        state.trace = self.trace
+        return self.trace
+
+    def __exit__(self, *exc: object) -> None:
+        state.trace = self.before
+
+
+def current_trace() -> Trace:
+    return state.trace
+
+
+# How EVAL runs structured ops (loops, branches, jit): `transforms` installs its context,
+# which carries `execute(program, args)`; the compiler replaces the interpreter in it.
+_executor: Any = None
+
+
+def install_executor(context: Any) -> None:
+    global _executor
+    _executor = context
+
+
+def leaked(tracer: Tracer) -> LeakedTracerError:
+    return LeakedTracerError(
+        f"{tracer!r} was used after the function that was being transformed had returned. "
+        "A traced value must not be kept in a global, an attribute or a default argument; "
+        "return it from the function instead."
+    )
+
+
+def type_of(x: Any) -> Type:
+    """The IR type of an array, tracer, NumPy value or Python scalar."""
+    if isinstance(x, Value):
+        return x.type
+    if isinstance(x, np.ndarray | np.generic):
+        return ArrayType(x.shape, canonical(x.dtype))
+    if isinstance(x, bool | int | float | complex):
+        dt = scalar_dtype(x)
+        return ArrayType((), dt, dt.kind != "b")
+    raise TypeError(
+        f"expected an array or a number, got {type(x).__name__}: {str(x)[:80]!r}. "
+        "Lists and tuples must be made arrays first, with bibun.numpy.array(...)"
+    )
+
+
+def as_value(x: Any) -> Value:
+    """`x` as an Array or tracer; NumPy memory is shared, Python scalars become weak arrays."""
+    if isinstance(x, Value):
+        return x
+    if isinstance(x, np.ndarray | np.generic):
+        return Array(np.asarray(x, dtype=canonical(x.dtype)))
+    t = type_of(x)
+    return Array(np.asarray(x, dtype=t.dtype), t.weak)
+
+
+def concrete(x: Any) -> np.ndarray | None:
+    """The NumPy value of `x` if it is known now, through any tracers, else None."""
+    while isinstance(x, Tracer):
+        x = x.concrete()
+    if x is None:
+        return None
+    return x._value if type(x) is Array else np.asarray(x)
+
+
+def need_concrete(x: Any, what: str) -> np.ndarray:
+    """`concrete(x)`, or an error that says what asked for the value and what to do."""
+    value = concrete(x)
+    if value is None:
+        from bibun.trace.sites import current_site, describe
+
+        raise ConcretizationError(
+            f"{what} needs a concrete value, but got {x!r}, which is not known while the "
+            f"function is traced.\nAt {describe(current_site(2))}\n"
+            "Use bibun.numpy.where, bibun.lax.cond or bibun.lax.while_loop instead of Python "
+            "control flow, or mark the argument static (static_argnums) under jit."
+        )
+    return value

@@ -1,0 +1,94 @@
+"""Sites: where in the user's code an operation was written.
+
+A site number is an index into a process-wide table. Finding the line means walking the
+stack to the first frame outside bibun; the table holds code object and instruction, and
+the line number is worked out only when an error wants it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import CodeType
+from typing import NamedTuple
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_table: list[tuple[CodeType, int] | None] = [None]
+_index: dict[tuple[CodeType, int], int] = {}
+_internal: dict[CodeType, bool] = {}
+_lock = threading.Lock()
+
+
+class Site(NamedTuple):
+    """A place in source code."""
+
+    filename: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.line} in {self.function}"
+
+
+def _is_internal(code: CodeType) -> bool:
+    known = _internal.get(code)
+    if known is None:
+        known = code.co_filename.startswith((_PACKAGE, "<frozen")) or os.sep + "functools.py" in (
+            code.co_filename
+        )
+        _internal[code] = known
+    return known
+
+
+def current_site(depth: int = 1) -> int:
+    """The site number of the innermost frame outside bibun (0: none)."""
+    frame = sys._getframe(depth)
+    while frame is not None:
+        code = frame.f_code
+        internal = _internal.get(code)
+        if internal is None:
+            internal = _is_internal(code)
+        if not internal:
+            key = (code, frame.f_lasti)
+            site = _index.get(key)
+            if site is None:
+                with _lock:
+                    site = _index.get(key)
+                    if site is None:
+                        _table.append(key)
+                        site = _index[key] = len(_table) - 1
+            return site
+        frame = frame.f_back  # type: ignore[assignment]
+    return 0
+
+
+def lookup(site: int) -> Site | None:
+    """The place a site number stands for."""
+    entry = _table[site] if 0 <= site < len(_table) else None
+    if entry is None:
+        return None
+    code, lasti = entry
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= lasti < end and number is not None:
+            line = number
+            break
+    return Site(code.co_filename, line, getattr(code, "co_qualname", code.co_name))
+
+
+def source_line(site: int) -> str:
+    """The text of the line, or an empty string where the file is not there."""
+    import linecache
+
+    place = lookup(site)
+    return linecache.getline(place.filename, place.line).strip() if place else ""
+
+
+def describe(site: int) -> str:
+    """`file:line in function` with the source line below it, for error messages."""
+    place = lookup(site)
+    if place is None:
+        return "(unknown place)"
+    text = source_line(site)
+    return f"{place}" + (f"\n    {text}" if text else "")
