@@ -83,7 +83,7 @@ class Equation:
 class Program:
     """A function in the IR. `inputs` are variables, `outputs` atoms."""
 
-    __slots__ = ("inputs", "equations", "outputs", "name", "_hash")
+    __slots__ = ("inputs", "equations", "outputs", "name", "_hash", "memo")
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Program:
         self.outputs = tuple(outputs)
         self.name = name
         self._hash: str | None = None
+        self.memo: dict[Any, Any] = {}  # what was derived from this program: lives as long as it
 
     @property
     def in_types(self) -> tuple[Type, ...]:

@@ -17,7 +17,7 @@ def register(op: Op) -> Op:
             raise TypeError(f"op {op.name!r} has no {rule} rule")
     if op.lower is None and op.kind != CALL:
         raise TypeError(f"op {op.name!r} has no lower rule")
-    if op.kind in (CONTROL, CALL) and op.linearize is None and op.jvp is not None:
+    if op.kind == CONTROL and op.linearize is None and op.jvp is not None:
         raise TypeError(f"op {op.name!r} runs sub-programs and has no linearize rule")
     if not op.doc.strip():
         raise TypeError(f"op {op.name!r} has no documentation")
