@@ -1,0 +1,299 @@
+"""Compiled objects on disk, so that a program compiles once for a machine, not per process.
+
+An entry is one file, named by the SHA-256 of all that its object depends on: the program,
+the settings, and the versions of bibun, of the pipelines, of LLVM, and the CPU. The file
+starts with the SHA-256 of the rest, which is compared before anyone looks at the rest: a
+damaged object would kill the process inside LLVM's linker. Then come the length of a small
+JSON record, the record, and the object.
+
+    checksum (32) | length of record (8, little-endian) | record | object
+
+Writers write a temporary file and rename it, so readers see whole entries or none, however
+many processes share the directory. Directories are private (0700), files too (0600), since
+what they hold will be executed; a directory that belongs to somebody else is not used. A
+directory over its bound loses the entries that were used least recently. Whatever goes
+wrong with the disk, compiling goes on without it, and `stats` counts what happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import struct
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bibun.compiler import engine
+from bibun.config import config
+from bibun.errors import CompileError
+
+FORMAT = 1
+_SUFFIX = ".bco"
+_CHECKSUM = hashlib.sha256().digest_size
+
+
+@dataclass
+class Stats:
+    """What the cache did in this process."""
+
+    hits: int = 0
+    misses: int = 0
+    damaged: int = 0
+    stored: int = 0
+    evicted: int = 0
+    errors: int = 0
+    last_error: str = field(default="", compare=False)
+
+    def failed(self, e: OSError) -> None:
+        self.errors += 1
+        self.last_error = f"{type(e).__name__}: {e}"
+
+
+stats = Stats()
+
+
+def _bibun_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("bibun")
+    except PackageNotFoundError:
+        return "source"
+
+
+@functools.cache
+def _source_stamp() -> str:
+    """Names this very bibun: its version and the size and time of its compiler's sources.
+
+    The version alone would let a developer's changed emitter meet objects of the old one.
+    """
+    stamp = hashlib.sha256(_bibun_version().encode())
+    package = Path(__file__).resolve().parent.parent
+    for folder in ("compiler", "ops", "runtime", "ir"):
+        for path in sorted((package / folder).rglob("*.py")):
+            with contextlib.suppress(OSError):
+                info = path.stat()
+                stamp.update(f"{path.name} {info.st_size} {info.st_mtime_ns}\n".encode())
+    return stamp.hexdigest()
+
+
+def default_directory() -> Path:
+    """The user's cache directory on this platform."""
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "bibun"
+
+
+def directory() -> Path | None:
+    """Where entries are now: the setting `cache_dir`, or the user's; None if switched off."""
+    setting = config.read("cache_dir")
+    if setting == "":
+        return None
+    try:
+        return default_directory() if setting is None else Path(setting).expanduser()
+    except RuntimeError:  # no home directory
+        return None
+
+
+def make_key(*parts: Any) -> str:
+    """The key of what `parts` describe (their `str`), on this machine with this software."""
+    digest = hashlib.sha256()
+    for part in (FORMAT, _source_stamp(), engine.version_key(), *parts):
+        data = str(part).encode()
+        digest.update(struct.pack("<Q", len(data)))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _private(folder: Path) -> bool:
+    """Make the directory; whether it is ours to trust."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid"):
+        info = folder.stat()
+        if info.st_uid not in (os.getuid(), 0) or info.st_mode & 0o022:
+            raise PermissionError(f"{folder} can be written by others; it must be private (0700)")
+    return True
+
+
+def _decode(data: bytes) -> tuple[dict[str, Any], bytes] | None:
+    body = data[_CHECKSUM:]
+    if len(body) < 8 or hashlib.sha256(body).digest() != data[:_CHECKSUM]:
+        return None
+    (length,) = struct.unpack_from("<Q", body)
+    return json.loads(body[8 : 8 + length]), body[8 + length :]
+
+
+class Cache:
+    """Entries in one directory.
+
+    `get(key)` -> (metadata, object) or None; `put(key, object, metadata)`. Neither raises
+    for what the disk does.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self._size: int | None = None  # bytes in the directory, as far as known
+        self._lock = threading.Lock()
+
+    def path(self, key: str) -> Path:
+        return self.folder / key[:2] / (key + _SUFFIX)
+
+    def get(self, key: str) -> tuple[dict[str, Any], bytes] | None:
+        """The entry, verified; a damaged one is removed and counts as missing."""
+        path = self.path(key)
+        try:
+            data = path.read_bytes()
+            if hasattr(os, "getuid") and path.stat().st_uid not in (os.getuid(), 0):
+                raise PermissionError(f"{path} belongs to another user")
+        except FileNotFoundError:
+            stats.misses += 1
+            return None
+        except OSError as e:
+            stats.failed(e)
+            return None
+        entry = _decode(data)
+        if entry is None:
+            stats.damaged += 1
+            self.discard(key)
+            return None
+        stats.hits += 1
+        with contextlib.suppress(OSError):
+            os.utime(path)  # used now: eviction goes by this time
+        return entry
+
+    def put(self, key: str, data: bytes, metadata: dict[str, Any] | None = None) -> None:
+        """Store an entry, and drop old ones if the directory has grown over its bound."""
+        record = json.dumps(metadata or {}, sort_keys=True).encode()
+        body = struct.pack("<Q", len(record)) + record + data
+        path = self.path(key)
+        if len(body) > self.max_bytes:
+            return
+        try:
+            _private(self.folder)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")  # mode 0600
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(hashlib.sha256(body).digest())
+                    file.write(body)
+                os.replace(temporary, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+                raise
+        except OSError as e:
+            stats.failed(e)
+            return
+        stats.stored += 1
+        self._bound(len(body) + _CHECKSUM)
+
+    def discard(self, key: str) -> None:
+        """Remove an entry if it is there."""
+        with contextlib.suppress(OSError):
+            self.path(key).unlink()
+
+    def _bound(self, added: int) -> None:
+        with self._lock:
+            if self._size is not None:
+                self._size += added
+            if self._size is not None and self._size <= self.max_bytes:
+                return
+            try:
+                self._size = self._evict()
+            except OSError as e:
+                stats.failed(e)
+
+    def _evict(self) -> int:
+        """Drop the least recently used entries until the rest fits in 7/8 of the bound."""
+        entries = []
+        for folder in os.scandir(self.folder):
+            if not folder.is_dir(follow_symlinks=False) or len(folder.name) != 2:
+                continue
+            for file in os.scandir(folder):
+                with contextlib.suppress(OSError):
+                    info = file.stat(follow_symlinks=False)
+                    entries.append((info.st_mtime, info.st_size, file.path))
+        total = sum(size for _, size, _ in entries)
+        if total <= self.max_bytes:
+            return total
+        for _, size, path in sorted(entries):
+            if total <= self.max_bytes * 7 // 8:
+                break
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+                stats.evicted += 1
+            total -= size
+        return total
+
+
+@functools.lru_cache(maxsize=16)
+def _cache_at(folder: Path, max_bytes: int) -> Cache:
+    return Cache(folder, max_bytes)
+
+
+def current() -> Cache | None:
+    """The cache the settings ask for, or None."""
+    folder = directory()
+    return None if folder is None else _cache_at(folder, config.read("cache_max_bytes"))
+
+
+def get(key: str) -> bytes | None:
+    """The object stored under `key`, or None."""
+    cache = current()
+    entry = cache.get(key) if cache else None
+    return entry[1] if entry else None
+
+
+def put(key: str, data: bytes, metadata: dict[str, Any] | None = None) -> None:
+    """Store an object under `key` (from `make_key`)."""
+    cache = current()
+    if cache:
+        cache.put(key, data, metadata)
+
+
+def load_or_compile(
+    key: str,
+    make: Callable[[], tuple[str, set[str] | None]],
+    entry: str,
+    opt: str = "O2",
+    metadata: dict[str, Any] | None = None,
+) -> tuple[engine.NativeFunction, bool]:
+    """The native function under `key`, and whether the cache served it.
+
+    `make()` -> (IR text, symbols the emitter knows of) is called only if it must be
+    compiled. An entry that no longer links is rebuilt.
+    """
+    cache = current()
+    key = make_key(key, entry, opt)
+    if cache:
+        found = cache.get(key)
+        if found is not None:
+            try:
+                return engine.load_object(found[1], entry), True
+            except CompileError:
+                stats.damaged += 1
+                cache.discard(key)
+    text, symbols = make()
+    native = engine.compile_module(text, entry, symbols, opt)
+    if cache:
+        cache.put(key, native.object_bytes, {"entry": entry, **(metadata or {})})
+    return native, False
+
+
+def cached_module(ir_text: str, entry: str, opt: str = "O2") -> engine.NativeFunction:
+    """`compile_module`, with the text itself as the key."""
+    digest = hashlib.sha256(ir_text.encode()).hexdigest()
+    return load_or_compile(digest, lambda: (ir_text, None), entry, opt)[0]

@@ -1,0 +1,245 @@
+"""LLVM, through llvmlite: text of a module in, native function out.
+
+The way: parse, verify, optimise, emit an object file (bytes), link those bytes. Linking
+always starts from bytes, so an object from the disk cache and a fresh one go the same way.
+All modules live in one LLJIT, each in a library of its own; when the last reference to its
+`NativeFunction` goes, so does its code. JITLink places a module's code and data in one
+block, which makes the small code model safe anywhere in the address space.
+
+Floating point stays as written: no fast-math flags, and the code generator fuses no
+multiply and add of its own accord (only `llvm.fma`, where the emitter wrote it).
+
+LLVM is entered by one thread at a time; `os.fork` waits until none is inside.
+
+Pipelines. The emitter writes explicit vector code, so neither vectoriser runs below "O3".
+
+- "O0": nothing.
+- "O1": registers, combining, value numbering, dead stores and code. About a quarter of the
+  time of "O2"; for cold or very large modules.
+- "O2": LLVM's own simplification of functions (loop-invariant code, unrolling of short
+  loops, jump threading …) without vectorisers.
+- "O3": the same with both vectorisers.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from bibun.compiler.link import resolve, undefined_symbols
+from bibun.errors import CompileError
+
+# Raise it when the pipelines change, so that cached objects of the old ones are not used.
+PIPELINE_VERSION = 1
+
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+_library_ids = itertools.count()
+
+_LEAN = (
+    "sroa", "instruction_combine", "simplify_cfg", "new_gvn", "dead_store_elimination",
+    "aggressive_dce", "instruction_combine", "simplify_cfg",
+)  # fmt: skip
+
+
+class NativeFunction:
+    """A linked function and the code it keeps alive.
+
+    `address` is where it starts; `object_bytes` is the object file it was linked from;
+    `symbols` the outside functions it calls; `timings` seconds by stage (parse, verify,
+    optimise, emit, link).
+    """
+
+    __slots__ = ("entry", "address", "object_bytes", "symbols", "timings", "_tracker", "__weakref__")
+
+    def __init__(
+        self,
+        entry: str,
+        address: int,
+        object_bytes: bytes,
+        symbols: frozenset[str],
+        timings: dict[str, float],
+        tracker: Any,
+    ) -> None:
+        self.entry = entry
+        self.address = address
+        self.object_bytes = object_bytes
+        self.symbols = symbols
+        self.timings = timings
+        self._tracker = tracker
+
+    def __repr__(self) -> str:
+        return f"<native {self.entry} at {self.address:#x}, {len(self.object_bytes)} bytes>"
+
+
+@functools.cache
+def host_cpu() -> tuple[str, str]:
+    """Name and feature string of this machine's CPU, as LLVM knows them."""
+    try:
+        features = llvm.get_host_cpu_features().flatten()
+    except RuntimeError:  # not known for this architecture
+        features = ""
+    return llvm.get_host_cpu_name(), features
+
+
+@functools.cache
+def version_key() -> str:
+    """All about LLVM and the machine that an object file depends on."""
+    version = ".".join(map(str, llvm.llvm_version_info))
+    cpu, features = host_cpu()
+    return (
+        f"llvmlite {llvmlite.__version__} llvm {version} {llvm.get_process_triple()} "
+        f"{cpu} {features} pipeline {PIPELINE_VERSION}"
+    )
+
+
+@functools.cache
+def _machine(level: int) -> llvm.TargetMachine:
+    with _lock:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        triple = llvm.get_process_triple()
+        if os.name == "nt":
+            triple += "-elf"  # LLVM's linkers load ELF everywhere, COFF only in part
+        cpu, features = host_cpu()
+        return llvm.Target.from_triple(triple).create_target_machine(
+            cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", jit=True
+        )
+
+
+@functools.cache
+def _jit() -> llvm.LLJIT:
+    return llvm.create_lljit_compiler(_machine(2), use_jit_link=True, suppress_errors=True)
+
+
+def _pipeline(opt: str) -> Callable[[Any], None]:
+    """The function that optimises a module at a level."""
+    if opt == "O0":
+        return lambda module: None
+    if opt not in ("O1", "O2", "O3"):
+        raise ValueError(f"opt must be 'O0', 'O1', 'O2' or 'O3', not {opt!r}")
+    options = llvm.create_pipeline_tuning_options(speed_level=int(opt[1]))
+    options.loop_vectorization = options.slp_vectorization = opt == "O3"
+    options.loop_interleaving = opt == "O3"
+    builder = llvm.create_pass_builder(_machine(2), options)
+    if opt == "O1":
+        passes = llvm.create_new_module_pass_manager()
+        for name in _LEAN:
+            getattr(passes, f"add_{name}_pass")()
+    else:
+        passes = builder.getModulePassManager()
+    return lambda module: passes.run(module, builder)
+
+
+def _numbered(text: str, message: str) -> str:
+    """The lines of the IR around the one that LLVM's message names."""
+    import re
+
+    found = re.search(r":(\d+):\d+: error", message)
+    if not found:
+        return ""
+    at = int(found.group(1))
+    lines = text.splitlines()
+    return "\n".join(
+        f"{'>' if n == at else ' '} {n:5d} {lines[n - 1]}"
+        for n in range(max(1, at - 4), min(len(lines), at + 3) + 1)
+    )
+
+
+def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
+    """Parse, verify and optimise; the caller holds the lock."""
+    start = time.perf_counter()
+    machine = _machine(2)
+    context = llvm.create_context()
+    try:
+        module = llvm.parse_assembly(ir_text, context)
+    except RuntimeError as e:
+        raise CompileError(f"LLVM cannot parse the module:\n{e}\n{_numbered(ir_text, str(e))}") from e
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    parsed = time.perf_counter()
+    try:
+        module.verify()
+    except RuntimeError as e:
+        raise CompileError(f"LLVM finds the module wrong:\n{e}") from e
+    verified = time.perf_counter()
+    _pipeline(opt)(module)
+    done = time.perf_counter()
+    timings.update(parse=parsed - start, verify=verified - parsed, optimise=done - verified)
+    return module
+
+
+def optimised_text(ir_text: str, opt: str = "O2") -> str:
+    """The module after optimisation, as text: for people."""
+    with _lock:
+        return str(_optimised(ir_text, opt, {}))
+
+
+def assembly(ir_text: str, opt: str = "O2") -> str:
+    """The machine code of the module as assembly text: for people."""
+    with _lock:
+        return _machine(2).emit_assembly(_optimised(ir_text, opt, {}))
+
+
+def compile_object(ir_text: str, opt: str = "O2", timings: dict[str, float] | None = None) -> bytes:
+    """An object file, as bytes, for this machine's CPU.
+
+    `ir_text` is an LLVM module without triple and data layout. `timings` gets seconds by
+    stage. Errors: CompileError for what LLVM refuses, with the lines in question.
+    """
+    timings = {} if timings is None else timings
+    with _lock:
+        module = _optimised(ir_text, opt, timings)
+        start = time.perf_counter()
+        data = _machine(1 if opt in ("O0", "O1") else 2).emit_object(module)
+        timings["emit"] = time.perf_counter() - start
+    return data
+
+
+def load_object(
+    data: bytes, entry: str, timings: dict[str, float] | None = None
+) -> NativeFunction:
+    """Link an object file that `compile_object` made and find `entry` in it.
+
+    Errors: CompileError for a symbol that is not in bibun's table, for damaged bytes, and
+    where `entry` is not defined.
+    """
+    timings = {} if timings is None else timings
+    start = time.perf_counter()
+    symbols = undefined_symbols(data)
+    addresses = resolve(symbols)
+    with _lock:
+        library = llvm.JITLibraryBuilder().add_object_img(data).export_symbol(entry)
+        for name, address in addresses.items():
+            library.import_symbol(name, address)
+        try:
+            tracker = library.link(_jit(), f"bibun{next(_library_ids)}")
+        except RuntimeError as e:
+            raise CompileError(f"LLVM cannot link {entry!r}: {e}") from e
+    timings["link"] = time.perf_counter() - start
+    return NativeFunction(entry, tracker[entry], data, frozenset(symbols), timings, tracker)
+
+
+def compile_module(
+    ir_text: str, entry: str, symbols: set[str] | None = None, opt: str = "O2"
+) -> NativeFunction:
+    """Compile and link the module; the function `entry` is ready to call.
+
+    `symbols`: the outside functions the emitter knows it uses; an unknown one is reported
+    before LLVM starts. Errors: CompileError.
+    """
+    if symbols:
+        resolve(symbols)
+    timings: dict[str, float] = {}
+    return load_object(compile_object(ir_text, opt, timings), entry, timings)

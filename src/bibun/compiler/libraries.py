@@ -1,0 +1,113 @@
+"""Addresses of the outside functions that compiled code may call.
+
+Compiled code holds no address: it names symbols, and the names are looked up here, before
+linking. There are three sources, each opened the first time one of its symbols is wanted:
+SciPy's BLAS and LAPACK (the Fortran interfaces that `scipy.linalg.cython_blas` and
+`cython_lapack` export as capsules, so bibun ships no BLAS and threads are SciPy's), the C
+runtime of the process, and functions registered by bibun itself (`register`).
+
+A symbol that is in none of them is an error with its name. Nothing is ever resolved by
+the dynamic linker's own search, whose answer would depend on what else is loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import os
+import sys
+
+# C functions: what the emitter calls, and what LLVM's code generator may introduce for
+# intrinsics and for memory operations it recognises.
+_C_MEMORY = "malloc calloc realloc free memcpy memmove memset memcmp bcmp".split()
+_C_MATH = [
+    name + suffix
+    for name in (
+        "fma fmod floor ceil trunc round roundeven rint nearbyint sqrt fabs copysign fmin fmax "
+        "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh "
+        "asinh acosh atanh pow cbrt hypot erf erfc lgamma tgamma ldexp frexp nextafter sincos"
+    ).split()
+    for suffix in ("", "f")
+]
+_C_THREADS = (
+    "pthread_create pthread_join pthread_attr_init pthread_attr_setstacksize "
+    "pthread_attr_destroy CreateThread WaitForSingleObject CloseHandle"
+).split()
+_C_OTHER = "bzero __bzero memset_pattern16 __sincos_stret __sincosf_stret __chkstk".split()
+C_SYMBOLS = frozenset([*_C_MEMORY, *_C_MATH, *_C_THREADS, *_C_OTHER])
+
+_registered: dict[str, int] = {}
+
+
+@functools.cache
+def _capsules(module: str) -> dict[str, object]:
+    """The capsules a SciPy module exports, by function name."""
+    return importlib.import_module(module).__pyx_capi__
+
+
+def _capsule_address(capsule: object) -> int:
+    api = ctypes.pythonapi
+    name = api.PyCapsule_GetName
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer = api.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return pointer(capsule, name(capsule))
+
+
+@functools.cache
+def _c_libraries() -> tuple[ctypes.CDLL, ...]:
+    """The C runtime, the math library and the thread functions of this process."""
+    if os.name == "nt":
+        names = ("ucrtbase", "msvcrt", "kernel32", "ntdll")
+    elif sys.platform == "darwin":
+        names = (None,)
+    else:
+        names = (None, "libm.so.6", "libpthread.so.0")
+    found = []
+    for name in names:
+        try:
+            found.append(ctypes.CDLL(name))
+        except OSError:
+            continue
+    return tuple(found)
+
+
+def register(symbol: str, address: int) -> None:
+    """Make a function of bibun's own callable from compiled code under `symbol`.
+
+    The caller keeps what the address belongs to alive. Errors: ValueError for a name taken
+    by a different address.
+    """
+    if _registered.setdefault(symbol, address) != address:
+        raise ValueError(f"symbol {symbol!r} is registered with another address")
+
+
+@functools.cache
+def _find(symbol: str) -> int | None:
+    if symbol in C_SYMBOLS:
+        for library in _c_libraries():
+            try:
+                return ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
+            except AttributeError:
+                continue
+        return None
+    for module in ("scipy.linalg.cython_blas", "scipy.linalg.cython_lapack"):
+        capsule = _capsules(module).get(symbol)
+        if capsule is not None:
+            return _capsule_address(capsule)
+    return None
+
+
+def address(symbol: str) -> int | None:
+    """The address of `symbol` in this process, or None if it is in no table.
+
+    BLAS and LAPACK names are the Fortran ones without an underscore (`dgemm`, `zpotrf`);
+    all their arguments are passed by pointer, integers are 32 bits, and there are no
+    hidden string lengths.
+
+    >>> address("dgemm") is not None, address("no_such_function")
+    (True, None)
+    """
+    known = _registered.get(symbol)
+    return known if known is not None else _find(symbol)
