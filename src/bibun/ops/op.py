@@ -98,7 +98,7 @@ class Op:
     __slots__ = (
         "name", "kind", "type_rule", "eval", "jvp", "transpose", "batch", "lower", "linearize",
         "stage", "multiple_results", "structured", "has_effects", "linear", "commutative",
-        "identity", "absorbing", "cost", "alias", "lazy_inputs", "simplify", "samples", "doc",
+        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "simplify", "samples", "doc",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +123,7 @@ class Op:
         cost: float = 1.0,
         alias: int | None = None,
         lazy_inputs: bool = False,
+        reinterpret: bool = False,
         simplify: Callable[..., Any] | None = None,
         samples: Callable[[], list[Sample]] | None = None,
         doc: str = "",
@@ -147,6 +148,7 @@ class Op:
         self.cost = cost  # of one element, in additions
         self.alias = alias  # the input whose dead buffer the output may take over
         self.lazy_inputs = lazy_inputs  # LIBRARY: reads inputs through `read` only
+        self.reinterpret = reinterpret  # same elements in the same order: may share memory
         self.simplify = simplify  # (eq) -> atom that equals its output, or None
         self.samples = samples
         self.doc = doc or (type_rule.__doc__ or "")

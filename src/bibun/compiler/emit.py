@@ -1,0 +1,541 @@
+"""Emission: a planned program becomes the text of one LLVM function.
+
+`Emitter.body` emits a program into the present place: the whole of a function, the body of
+a loop, a branch. It walks the plan's units; each value's whereabouts is a `Storage` in the
+frame. Outputs may be given destinations; a root is written straight to its destination
+when nothing alive is still there (a loop's old carry), else to a temporary that is copied
+at the end. An op that updates part of an array (`alias`) takes over the array's memory when
+it is dead and may be overwritten: so carries are updated in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bibun.compiler.builder import LoopBuilder
+from bibun.compiler.kernels import KernelEmitter
+from bibun.compiler.memory import Dest, Inlined, Memory, Scalar, Source, Storage
+from bibun.compiler.plan import KERNEL, SCALAR, VIEW, Plan, Unit, is_small, make_plan
+from bibun.compiler.text import Module, llvm_type
+from bibun.compiler.values import Val
+from bibun.dtypes import int64
+from bibun.ir.program import Atom, Equation, Literal, Program, Var, subprograms
+from bibun.ir.types import ArrayType, RaggedType
+from bibun.ops.op import ELEMENTWISE
+from bibun.runtime import context as abi
+
+
+class Frame:
+    """The state of one program's emission."""
+
+    __slots__ = ("plan", "env", "memo", "flat", "owned", "unit")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.env: dict[Var, Storage] = {}
+        self.memo: dict[Any, Any] = {}
+        self.flat = False
+        self.owned: dict[Var, Memory] = {}  # memory to release when the variable dies
+        self.unit = 0
+
+
+class Emitter(KernelEmitter, LoopBuilder):
+    """Emits programs; the Builder that lowering rules see."""
+
+    def __init__(self, name: str, program: Program) -> None:
+        module = Module()
+        header = f"define i32 @{name}(ptr noalias %ctx, ptr noalias %ins, ptr noalias %outs)"
+        super().__init__(module, module.function(header))
+        self.root = program
+        self.plans: dict[int, Plan] = {}
+        self.ordinals = number_equations(program)
+        self.equation: Equation | None = None
+        self.uses_callbacks: list[int] = []
+        self.status = self.fn.alloca("i32")
+
+    # a whole function ---------------------------------------------------------------------
+
+    def function(self) -> str:
+        """Emit the program as the native entry; returns the module's text."""
+        fn = self.fn
+        fn.block("start")
+        fn.emit(f"store i32 0, ptr {self.status}")
+        storages: list[Storage] = []
+        for k, v in enumerate(self.root.inputs):
+            slot = fn.assign(f"getelementptr ptr, ptr %ins, i64 {k}")
+            p = fn.assign(f"load ptr, ptr {slot}")
+            storages.append(self.arrive(v.type, p))
+        dests = []
+        for k, a in enumerate(self.root.outputs):
+            slot = fn.assign(f"getelementptr ptr, ptr %outs, i64 {k}")
+            dests.append(Memory(fn.assign(f"load ptr, ptr {slot}")))
+        self.body(self.root, storages, dests)
+        fn.jump("exit")
+        self._finish()
+        return abi.LLVM_TYPE + "\n" + self.module.text()
+
+    def arrive(self, type: Any, ptr: str) -> Storage:
+        """The storage of an input at `ptr`: one element is loaded at once."""
+        if is_small(type):
+            return Scalar(self.load(ptr, 0, type.dtype))
+        return Memory(ptr)
+
+    def _finish(self) -> None:
+        fn = self.fn
+        head = []
+        if self.arena.size:
+            malloc = self.module.external("malloc", "ptr (i64)")
+            free = self.module.external("free", "void (ptr)")
+            head.append(f"  %arena = call ptr {malloc}(i64 {self.arena.size + 64})")
+            head.append("  %arena.int = ptrtoint ptr %arena to i64")
+            head.append("  %arena.up = add i64 %arena.int, 63")
+            head.append("  %arena.al = and i64 %arena.up, -64")
+            head.append("  %arena.base = inttoptr i64 %arena.al to ptr")
+            for offset, name in self.arena_pointers.items():
+                head.append(f"  {name} = getelementptr i8, ptr %arena.base, i64 {offset}")
+            fn.entry.append("  %arena.null = icmp eq ptr %arena, null")
+            fn.entry.append("  br i1 %arena.null, label %nomemory, label %start")
+            fn.block("nomemory")
+            fn.emit(f"store i32 {abi.STATUS['OUT_OF_MEMORY']}, ptr {self.status}")
+            fn.jump("exit")
+        else:
+            fn.entry.append("  br label %start")
+        fn.entry[:0] = head
+        fn.block("exit")
+        if self.arena.size:
+            fn.emit(f"call void {free}(ptr %arena)")
+        for line in self.cleanup():
+            fn.emit(line)
+        fn.emit(f"%result = load i32, ptr {self.status}")
+        fn.emit("ret i32 %result")
+
+    def cleanup(self) -> list[str]:
+        """Lines run on every way out (tapes are freed here)."""
+        return []
+
+    # a program in place ------------------------------------------------------------------------
+
+    def plan_of(self, program: Program) -> Plan:
+        plan = self.plans.get(id(program))
+        if plan is None:
+            plan = self.plans[id(program)] = make_plan(program)
+        return plan
+
+    def body(
+        self,
+        program: Program,
+        inputs: Sequence[Storage],
+        dests: Sequence[Memory | None] | None = None,
+    ) -> list[Storage]:
+        """Emit `program`; outputs with a destination are there afterwards."""
+        frame = Frame(self.plan_of(program))
+        frame.env.update(zip(program.inputs, inputs, strict=True))
+        dests = list(dests) if dests is not None else [None] * len(program.outputs)
+        wanted: dict[Var, Memory] = {}
+        for a, d in zip(program.outputs, dests, strict=True):
+            if d is not None and type(a) is Var and a not in wanted:
+                wanted[a] = d
+        saved = self.equation
+        for i, unit in enumerate(frame.plan.units):
+            frame.unit = i
+            self.emit_unit(frame, unit, wanted)
+            for v in unit.reads:
+                self.release_dead(frame, v, i)
+            for eq in unit.equations:
+                for v in eq.outputs:
+                    self.release_dead(frame, v, i)
+        results = [self.storage_of(frame, a) for a in program.outputs]
+        self.deliver(program, results, dests)
+        for memory in frame.owned.values():
+            if memory.block is not None and not any(r is memory for r in results):
+                self.arena.release(memory.block)
+        self.equation = saved
+        return results
+
+    def release_dead(self, frame: Frame, var: Var, i: int) -> None:
+        home = frame.plan.home.get(var, var)
+        if frame.plan.last.get(home, -1) <= i:
+            memory = frame.owned.pop(home, None)
+            if memory is not None and memory.block is not None:
+                self.arena.release(memory.block)
+
+    def deliver(
+        self, program: Program, results: Sequence[Storage], dests: Sequence[Memory | None]
+    ) -> None:
+        """Move outputs to their destinations, as if all at once."""
+        moves = []
+        targets = {d.ptr for d in dests if d is not None}
+        for a, r, d in zip(program.outputs, results, dests, strict=True):
+            if d is None or (isinstance(r, Memory) and r.ptr == d.ptr):
+                continue
+            if isinstance(r, Memory) and r.ptr in targets:
+                nbytes = a.type.size * a.type.dtype.itemsize  # type: ignore[union-attr]
+                temporary, block = self.allocate(nbytes)
+                self.copy(temporary, r.ptr, a.type.size, a.type.dtype)  # type: ignore[union-attr]
+                moves.append((a, Memory(temporary, block=block), d))
+            else:
+                moves.append((a, r, d))
+        for a, r, d in moves:
+            if isinstance(r, Scalar):
+                self.store(d.ptr, 0, r.val)
+            elif isinstance(a.type, RaggedType):
+                self.copy(d.ptr, r.ptr, abi.RAGGED_BYTES // 8, int64)
+            else:
+                assert isinstance(r, Memory)
+                self.copy(d.ptr, r.ptr, a.type.size, a.type.dtype)
+                if r.block is not None and not r.mutable:
+                    self.arena.release(r.block)
+
+    # units ------------------------------------------------------------------------------------
+
+    def emit_unit(self, frame: Frame, unit: Unit, wanted: dict[Var, Memory]) -> None:
+        self.equation = unit.equations[0]
+        if unit.kind == SCALAR:
+            eq = unit.equations[0]
+            frame.memo = {}
+            zero = self.const(0, int64)
+            value = self.element(frame, eq, [zero] * eq.outputs[0].type.ndim)  # type: ignore[union-attr]
+            frame.env[eq.outputs[0]] = Scalar(value)
+        elif unit.kind == VIEW:
+            eq = unit.equations[0]
+            frame.env[eq.outputs[0]] = self.storage_of(frame, eq.inputs[0])
+        elif unit.kind == KERNEL:
+            self.emit_kernel(frame, unit, wanted)
+        else:
+            self.emit_step(frame, unit.equations[0], unit, wanted)
+
+    def emit_step(
+        self, frame: Frame, eq: Equation, unit: Unit, wanted: dict[Var, Memory]
+    ) -> None:
+        ins = [Source(self, frame, a) for a in eq.inputs]
+        outs = []
+        for k, v in enumerate(eq.outputs):
+            if k == 0 and eq.op.alias is not None:
+                memory = self.take_over(frame, eq, unit, wanted)
+            else:
+                memory = self.destination(frame, v, unit, wanted)
+            outs.append(Dest(self, v.type, memory))  # type: ignore[arg-type]
+        frame.memo = {}
+        self.width = 1
+        eq.op.lower(self, ins, outs, **eq.params)
+        self.equation = eq
+        for v, out in zip(eq.outputs, outs, strict=True):
+            if is_small(v.type):
+                frame.env[v] = Scalar(self.load(out.ptr, 0, v.type.dtype))  # type: ignore[union-attr]
+            else:
+                frame.env[v] = out.memory
+
+    def new_memory(self, frame: Frame, var: Var) -> Memory:
+        type = var.type
+        if isinstance(type, RaggedType):
+            return Memory(self.allocate(abi.RAGGED_BYTES)[0], mutable=True)
+        ptr, block = self.allocate(max(type.size, 1) * type.dtype.itemsize)
+        memory = Memory(ptr, mutable=True, block=block)
+        frame.owned[var] = memory
+        return memory
+
+    def destination(
+        self, frame: Frame, var: Var, unit: Unit, wanted: dict[Var, Memory]
+    ) -> Memory:
+        """Where a value that is written as a whole goes."""
+        d = wanted.get(var)
+        if d is not None and not is_small(var.type) and self.vacant(frame, unit, d, None):
+            return d
+        return self.new_memory(frame, var)
+
+    def vacant(self, frame: Frame, unit: Unit, d: Memory, taken: Var | None) -> bool:
+        """Whether writing to `d` in this unit destroys nothing that is still to be read."""
+        plan = frame.plan
+        for v, storage in frame.env.items():
+            if not isinstance(storage, Memory) or storage.ptr != d.ptr or v is taken:
+                continue
+            home = plan.home.get(v, v)
+            last = max(plan.last.get(v, -1), plan.last.get(home, -1))
+            if last > frame.unit:
+                return False
+            if last == frame.unit and not (
+                unit.kind == KERNEL and self.same_index_only(frame, unit, v)
+            ):
+                return False
+        return True
+
+    def same_index_only(self, frame: Frame, unit: Unit, var: Var) -> bool:
+        """Whether a kernel reads `var` only at the index it is about to write."""
+        plan = frame.plan
+        if var.type.shape != unit.space:  # type: ignore[union-attr]
+            return False
+
+        def check(eq: Equation) -> bool:
+            for a in eq.inputs:
+                if type(a) is not Var:
+                    continue
+                direct = eq.op.kind == ELEMENTWISE and a.type.shape == unit.space
+                if a is var and not direct:
+                    return False
+                if a in plan.lazy:
+                    if not (check(plan.producer[a]) if direct else not self.mentions(plan, a, var)):
+                        return False
+            return True
+
+        return all(check(eq) for eq in unit.equations)
+
+    def mentions(self, plan: Plan, lazy: Var, var: Var) -> bool:
+        """Whether the inlined expression `lazy` reads `var`."""
+        for a in plan.producer[lazy].inputs:
+            if a is var or (type(a) is Var and a in plan.lazy and self.mentions(plan, a, var)):
+                return True
+        return False
+
+    def take_over(
+        self, frame: Frame, eq: Equation, unit: Unit, wanted: dict[Var, Memory]
+    ) -> Memory:
+        """Memory for an op that updates its input `alias`, with that input's value in it."""
+        plan = frame.plan
+        out = eq.outputs[0]
+        a = eq.inputs[eq.op.alias]
+        source = self.storage_of(frame, a)
+        if isinstance(source, Memory) and type(a) is Var and not is_small(out.type):
+            home = plan.home.get(a, a)
+            dead = max(plan.last.get(a, -1), plan.last.get(home, -1)) <= frame.unit
+            others = [x for k, x in enumerate(eq.inputs) if k != eq.op.alias]
+            clash = any(
+                type(x) is Var
+                and (plan.home.get(x, x) is home or (x in plan.lazy and self.mentions(plan, x, a)))
+                for x in others
+            )
+            unshared = not any(
+                v is not a and v is not home and isinstance(s, Memory) and s.ptr == source.ptr
+                and plan.last.get(v, -1) > frame.unit
+                for v, s in frame.env.items()
+            )  # fmt: skip
+            if dead and not clash and unshared and source.mutable:
+                if home in frame.owned:
+                    frame.owned[out] = frame.owned.pop(home)
+                return source
+        d = wanted.get(out)
+        if d is None or is_small(out.type) or not self.vacant(frame, unit, d, None):
+            d = self.new_memory(frame, out)
+        if isinstance(out.type, RaggedType):
+            self.copy(d.ptr, source.ptr, abi.RAGGED_BYTES // 8, int64)  # type: ignore[union-attr]
+        elif isinstance(source, Memory):
+            self.copy(d.ptr, source.ptr, out.type.size, out.type.dtype)
+        else:
+            src = Source(self, frame, a)
+            self.nest(out.type.shape, lambda idx: self.store_at(d.ptr, out.type, idx, src.read(idx)))
+        return d
+
+    # reading -------------------------------------------------------------------------------------
+
+    def storage_of(self, frame: Frame, atom: Atom) -> Storage:
+        if type(atom) is Literal:
+            return Scalar(self.const(atom.value, atom.type.dtype))
+        storage = frame.env.get(atom)  # type: ignore[arg-type]
+        if storage is None:
+            return Inlined(frame.plan.producer[atom])  # type: ignore[index]
+        return storage
+
+    def memory_of(self, frame: Frame, atom: Atom) -> Memory:
+        """The value in memory, put there now if it was not."""
+        storage = self.storage_of(frame, atom)
+        if isinstance(storage, Memory):
+            return storage
+        type: Any = atom.type
+        ptr, block = self.allocate(max(type.size, 1) * type.dtype.itemsize)
+        self.nest(type.shape, lambda idx: self.store_at(ptr, type, idx, self.read(frame, atom, idx)))
+        return Memory(ptr, block=None)
+
+    def read(self, frame: Frame, atom: Atom, idx: Sequence[Val]) -> Val:
+        """One element (per lane) of a value."""
+        storage = self.storage_of(frame, atom)
+        if type(storage) is Scalar:
+            return storage.val
+        key = (id(atom), *(i.known if i.known is not None else id(i) for i in idx))
+        hit = frame.memo.get(key)
+        if hit is not None:
+            return hit[0]
+        if type(storage) is Memory:
+            if frame.flat:
+                value = self.load(storage.ptr, idx[0], atom.type.dtype)  # type: ignore[union-attr]
+            else:
+                value = self.load_at(storage.ptr, atom.type, idx)  # type: ignore[arg-type]
+        else:
+            value = self.element(frame, storage.equation, idx)  # type: ignore[union-attr]
+        frame.memo[key] = (value, idx)
+        return value
+
+    def element(self, frame: Frame, eq: Equation, idx: Sequence[Val]) -> Val:
+        """One element of an elementwise or index-map equation."""
+        outer = self.equation
+        self.equation = eq
+        if eq.op.kind == ELEMENTWISE:
+            args = []
+            ndim = len(idx)
+            for a in eq.inputs:
+                shape = a.type.shape  # type: ignore[union-attr]
+                if frame.flat:
+                    at = idx if not is_small(a.type) else []
+                else:
+                    skip = ndim - len(shape)
+                    at = [
+                        self.const(0, int64) if n == 1 else i
+                        for n, i in zip(shape, idx[skip:], strict=True)
+                    ]
+                args.append(self.read(frame, a, at))
+            value = eq.op.lower(self, *args, **eq.params)
+        else:
+            ins = [Source(self, frame, a) for a in eq.inputs]
+            value = eq.op.lower(self, list(idx), ins, eq.outputs[0].type, **eq.params)
+        self.equation = outer
+        return value
+
+    def linear(self, type: ArrayType, idx: Sequence[Val]) -> Val:
+        """The row-major position of an index."""
+        position = self.const(0, int64)
+        stride = type.size
+        for n, i in zip(type.shape, idx, strict=True):
+            stride //= max(n, 1)
+            position = self.add(position, self.mul(i, self.const(stride, int64)))
+        return position
+
+    def load_at(self, ptr: str, type: ArrayType, idx: Sequence[Val]) -> Val:
+        return self.load(ptr, self.linear(type, idx), type.dtype)
+
+    def store_at(self, ptr: str, type: ArrayType, idx: Sequence[Val], value: Val) -> None:
+        self.store(ptr, self.linear(type, idx), value)
+
+    # sub-programs, failures, callbacks -------------------------------------------------------------
+
+    def program(
+        self, program: Program, ins: Sequence[Any], outs: Sequence[Any] = ()
+    ) -> list[Storage]:
+        """Emit a sub-program here. `ins`: Sources or storages; `outs`: Dests, memories, None."""
+        storages = [s.storage if isinstance(s, Source) else s for s in ins]
+        dests = [d.memory if isinstance(d, Dest) else d for d in outs] or None
+        return self.body(program, storages, dests)
+
+    def fail(self, cond: Val, *payload: Val) -> None:
+        """Where `cond` holds: record this equation and the payload, and leave the call."""
+        if cond.known is not None and not cond.known:
+            return
+        fn = self.fn
+        bad, on = fn.label("fail"), fn.label("on")
+        fn.branch(self.any(cond).name, bad, on)
+        fn.block(bad)
+        lane = self.first_lane(cond)
+        shown = payload[: abi.PAYLOAD_SIZE]
+        for k, p in enumerate(shown):
+            self.store_payload(k, self.dynamic_lane(p, lane))
+        if len(shown) < abi.PAYLOAD_SIZE:
+            fn.emit(f"store i8 0, ptr {self.field('payload_kind', len(shown))}")
+        assert self.equation is not None
+        self.leave("FAILED", self.ordinals[id(self.equation)])
+        fn.block(on)
+
+    def field(self, name: str, k: int | None = None) -> str:
+        """The address of a field of the call's context (element k of an array field)."""
+        at = f", i32 {k}" if k is not None else ""
+        return self.fn.assign(
+            f"getelementptr %bibun.ctx, ptr %ctx, i32 0, i32 {abi.FIELDS[name]}{at}"
+        )
+
+    def leave(self, status: str, ordinal: int = 0) -> None:
+        """End the block by leaving the call with a status."""
+        self.fn.emit(f"store i32 {ordinal}, ptr {self.field('equation')}")
+        self.fn.emit(f"store i32 {abi.STATUS[status]}, ptr {self.status}")
+        self.fn.jump("exit")
+
+    def store_payload(self, k: int, value: Val) -> None:
+        """One number for the error message, with its kind beside it."""
+        kind = value.dtype.kind
+        value = self.real(value) if kind == "c" else value
+        code = {"f": abi.PAYLOAD_FLOAT, "c": abi.PAYLOAD_FLOAT, "b": abi.PAYLOAD_BOOL,
+                "u": abi.PAYLOAD_UINT}.get(kind, abi.PAYLOAD_INT)  # fmt: skip
+        dtype = np.dtype(np.float64) if kind in "fc" else int64
+        self.store(self.field("payload", k), 0, self.convert(value, dtype))
+        self.fn.emit(f"store i8 {code}, ptr {self.field('payload_kind', k)}")
+
+    def first_lane(self, cond: Val) -> Val:
+        if cond.width == 1:
+            return self.const(0, int64)
+        w = cond.width
+        bits = self.fn.assign(f"bitcast <{w} x i1> {cond.name} to i{w}")
+        wide = self.fn.assign(f"zext i{w} {bits} to i64")
+        return self.intrinsic("cttz", Val(wide, int64))
+
+    def dynamic_lane(self, x: Val, lane: Val) -> Val:
+        if x.width == 1:
+            return x
+        if x.dtype.kind == "c":
+            return self.complex(self.dynamic_lane(x.re, lane), self.dynamic_lane(x.im, lane))
+        x = self.wide(x, x.width)
+        t = llvm_type(x.dtype, x.width)
+        return self._new(f"extractelement {t} {x.name}, i64 {lane.name}", x.dtype, 1)
+
+    def callback(self, op: Any, ins: Sequence[Any], outs: Sequence[Any], params: dict) -> None:
+        """Run the op's `eval` in Python on arrays in native memory."""
+        assert self.equation is not None
+        ordinal = self.ordinals[id(self.equation)]
+        if ordinal not in self.uses_callbacks:
+            self.uses_callbacks.append(ordinal)
+        slot = self.uses_callbacks.index(ordinal)
+        fn = self.fn
+        tables = []
+        for group in (ins, outs):
+            table = fn.alloca(f"[{max(len(group), 1)} x ptr]")
+            for k, s in enumerate(group):
+                p = fn.assign(f"getelementptr ptr, ptr {table}, i64 {k}")
+                fn.emit(f"store ptr {s.ptr}, ptr {p}")
+            tables.append(table)
+        fn.emit(f"store i64 {slot}, ptr {self.field('callback_slot')}")
+        fn.emit(f"store ptr {tables[0]}, ptr {self.field('callback_ins')}")
+        fn.emit(f"store ptr {tables[1]}, ptr {self.field('callback_outs')}")
+        target = fn.assign(f"load ptr, ptr {self.field('callback')}")
+        code = fn.assign(f"call i32 {target}(ptr %ctx)")
+        bad = fn.assign(f"icmp ne i32 {code}, 0")
+        failed, on = fn.label("raised"), fn.label("on")
+        fn.branch(bad, failed, on)
+        fn.block(failed)
+        self.leave("CALLBACK_ERROR", ordinal)
+        fn.block(on)
+
+    def poll(self, nanoseconds: int = 100) -> None:
+        """Let Ctrl-C through: counts the time down, and when it is up calls back to Python."""
+        fn = self.fn
+        p = self.field("poll_countdown")
+        before = fn.assign(f"load i64, ptr {p}")
+        after = fn.assign(f"sub i64 {before}, {nanoseconds}")
+        fn.emit(f"store i64 {after}, ptr {p}")
+        due = fn.assign(f"icmp sle i64 {after}, 0")
+        ask, stop, on = fn.label("poll"), fn.label("stop"), fn.label("on")
+        fn.branch(due, ask, on)
+        fn.block(ask)
+        target = fn.assign(f"load ptr, ptr {self.field('poll')}")
+        code = fn.assign(f"call i32 {target}(ptr %ctx)")
+        interrupted = fn.assign(f"icmp ne i32 {code}, 0")
+        fn.branch(interrupted, stop, on)
+        fn.block(stop)
+        self.leave("INTERRUPTED")
+        fn.block(on)
+
+
+def number_equations(program: Program) -> dict[int, int]:
+    """Equation identity -> its position in a walk of the program and all that is in it."""
+    numbers: dict[int, int] = {}
+    for n, eq in enumerate(walk(program)):
+        numbers.setdefault(id(eq), n)
+    return numbers
+
+
+def walk(program: Program) -> list[Equation]:
+    """All equations, those of sub-programs after the equation that holds them."""
+    found: list[Equation] = []
+    stack = list(reversed(program.equations))
+    while stack:
+        eq = stack.pop()
+        found.append(eq)
+        for _, sub in reversed(subprograms(eq.params)):
+            stack.extend(reversed(sub.equations))
+    return found

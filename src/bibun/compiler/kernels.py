@@ -1,0 +1,318 @@
+"""Kernels: one loop nest that computes several roots over the same index space.
+
+Inside the nest each root is one element (or one vector of lanes) of straight-line code;
+what several roots share is computed once. All reads of an index happen before all stores to
+it, so a root may overwrite an array that the kernel reads at the same index.
+
+Reductions. Let the reduced axes be cut into the trailing ones, which the innermost loops run
+over, and the rest. Over the trailing axes the accumulators are registers: one set of LANES
+lanes for the full vector blocks and one narrower set for the last block, combined at the end
+as a binary tree over lanes. If other axes are reduced too, partial results are merged into
+accumulators in memory, one per output element. The order is a function of the shape alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bibun.compiler.builder import LANES, LoopBuilder, Slot
+from bibun.compiler.text import llvm_type
+from bibun.compiler.memory import Inlined, Memory, Scalar
+from bibun.compiler.values import Val
+from bibun.dtypes import int64
+from bibun.ir.program import Equation, Var
+from bibun.ir.types import ArrayType
+from bibun.ops.op import REDUCTION
+
+if TYPE_CHECKING:
+    from bibun.compiler.emit import Frame
+    from bibun.compiler.plan import Unit
+
+
+class Reduction:
+    """One reduction inside a kernel."""
+
+    __slots__ = (
+        "equation", "reducer", "params", "axes", "kept", "depth", "partial", "wide", "tail",
+        "memory", "target",
+    )  # fmt: skip
+
+    def __init__(self, equation: Equation, ndim: int, flat: bool) -> None:
+        self.equation = equation
+        self.reducer = equation.op.lower
+        self.params = equation.params
+        axes = set(range(ndim)) if flat else {int(a) for a in equation.params["axes"]}
+        self.axes = axes
+        self.kept = [k for k in range(ndim) if k not in axes]
+        depth = ndim
+        while depth > 0 and depth - 1 in axes:
+            depth -= 1
+        self.depth = depth  # the accumulators live inside this many loops
+        self.partial = any(k < depth for k in axes)  # merges into memory
+        self.wide: list[Slot] = []
+        self.tail: list[Slot] = []
+        self.memory: list[tuple[str, Any]] = []
+        self.target: Memory | None = None
+
+
+class KernelEmitter(LoopBuilder):
+    """Emits kernels; `Emitter` adds reading and everything else."""
+
+    read: Any
+    element: Any
+    store_at: Any
+    destination: Any
+    allocate: Any
+
+    def emit_kernel(self, frame: Frame, unit: Unit, wanted: dict[Var, Memory]) -> None:
+        space = (_prod(unit.space),) if unit.flat else unit.space
+        reductions = []
+        stores: list[tuple[Equation, Memory]] = []
+        for eq in unit.equations:
+            (v,) = eq.outputs
+            if eq.op.kind == REDUCTION:
+                reductions.append(Reduction(eq, len(space), unit.flat))
+            elif v in frame.plan.stored:
+                stores.append((eq, self.destination(frame, v, unit, wanted)))
+        for r in reductions:
+            self.prepare(frame, r, unit, wanted)
+
+        for eq in unit.equations:
+            if eq.op.kind != REDUCTION:
+                frame.env[eq.outputs[0]] = Inlined(eq)
+
+        def body(idx: list[Val], tail: bool) -> None:
+            frame.memo = {}
+            frame.flat = unit.flat
+            done: dict[Any, Val] = {}
+            for eq in unit.equations:
+                if eq.op.kind != REDUCTION:
+                    done[id(eq)] = self.read(frame, eq.outputs[0], idx)
+            for r in reductions:
+                self.step(frame, r, idx, tail)
+            for eq, memory in stores:
+                where = ArrayType(space, eq.outputs[0].type.dtype)
+                self.store_at(memory.ptr, where, idx, done[id(eq)])
+            frame.flat = False
+
+        self.levels(frame, space, 0, [], reductions, body)
+        self.width = 1
+        frame.memo = {}
+        for r in reductions:
+            self.complete(frame, r)
+        for eq, memory in stores:
+            frame.env[eq.outputs[0]] = memory
+
+    # loops with accumulators ---------------------------------------------------------------
+
+    def levels(
+        self,
+        frame: Frame,
+        space: Sequence[int],
+        k: int,
+        idx: list[Val],
+        reductions: list[Reduction],
+        body: Any,
+    ) -> None:
+        """Loop k of the nest and all inside it."""
+        ndim = len(space)
+        last = space[-1] if ndim else 1
+        for r in reductions:
+            if r.depth == k and k < ndim:
+                self.start(r, last)
+        if k == ndim:
+            body(idx, False)
+        elif k == ndim - 1:
+            full, rest = divmod(space[k], LANES)
+            if full:
+                self.width = LANES
+                if full == 1:
+                    body([*idx, self.lanes(self.const(0, int64))], False)
+                else:
+                    self.loop(
+                        0, full * LANES, lambda i: body([*idx, self.lanes(i)], False), step=LANES
+                    )
+            if rest:
+                self.width = rest
+                body([*idx, self.lanes(self.const(full * LANES, int64))], True)
+            self.width = 1
+        elif space[k] == 1:
+            self.levels(frame, space, k + 1, [*idx, self.const(0, int64)], reductions, body)
+        else:
+            self.loop(
+                0,
+                space[k],
+                lambda i: self.levels(frame, space, k + 1, [*idx, i], reductions, body),
+            )
+        for r in reductions:
+            if r.depth == k and k < ndim:
+                self.finish(r, idx)
+
+    def start(self, r: Reduction, last: int) -> None:
+        """Fresh register accumulators for the trailing reduced axes."""
+        dtype = r.equation.inputs[0].type.dtype  # type: ignore[union-attr]
+        full, rest = divmod(last, LANES)
+        init = r.reducer.init(self, dtype, **r.params)
+        r.wide = [self.slot(a, LANES) for a in init] if full else []
+        r.tail = [self.slot(a, rest) for a in init] if rest else []
+
+    def step(self, frame: Frame, r: Reduction, idx: list[Val], tail: bool) -> None:
+        x = self.read(frame, r.equation.inputs[0], idx)
+        if r.depth == len(idx) and idx:
+            self.merge_into_memory(r, idx, None, x)
+            return
+        if not idx:
+            slots = r.wide or r.tail
+            if not slots:  # a reduction over a 0-d space
+                dtype = r.equation.inputs[0].type.dtype  # type: ignore[union-attr]
+                init = r.reducer.init(self, dtype, **r.params)
+                r.wide = slots = [self.slot(a) for a in init]
+        else:
+            slots = r.tail if tail else r.wide
+        acc = tuple(s.get() for s in slots)
+        acc = r.reducer.step(self, acc, x, idx, **r.params)
+        for s, a in zip(slots, acc, strict=True):
+            s.set(a)
+
+    def finish(self, r: Reduction, idx: list[Val]) -> None:
+        """The trailing axes are done: combine lanes, and store or merge the result."""
+        acc = self.gather_lanes(r)
+        if r.partial:
+            self.merge_into_memory(r, idx, acc, None)
+        else:
+            self.put(r, [idx[k] for k in r.kept], acc)
+
+    def gather_lanes(self, r: Reduction) -> tuple[Val, ...]:
+        """One accumulator per output element, from the lanes of both sets."""
+        parts = [tuple(s.get() for s in slots) for slots in (r.wide, r.tail) if slots]
+        if not parts:
+            dtype = r.equation.inputs[0].type.dtype  # type: ignore[union-attr]
+            return r.reducer.init(self, dtype, **r.params)
+        results = [self.fold_lanes(r, acc) for acc in parts]
+        out = results[0]
+        for other in results[1:]:
+            out = r.reducer.merge(self, out, other, **r.params)
+        return out
+
+    def fold_lanes(self, r: Reduction, acc: tuple[Val, ...]) -> tuple[Val, ...]:
+        """Combine lanes as a binary tree: lane k with lane k + half."""
+        width = max(a.width for a in acc)
+        while width > 1:
+            half = (width + 1) // 2
+            low = tuple(self.part(a, 0, width // 2) for a in acc)
+            high = tuple(self.part(a, half, width) for a in acc)
+            merged = r.reducer.merge(self, low, high, **r.params)
+            if width % 2:  # the middle lane has no partner this time
+                middle = tuple(self.part(a, width // 2, half) for a in acc)
+                merged = tuple(
+                    self.join(m, x, width // 2) for m, x in zip(merged, middle, strict=True)
+                )
+            acc, width = merged, half
+        return acc
+
+    def part(self, x: Val, lo: int, hi: int) -> Val:
+        """Lanes lo..hi of a wide value."""
+        if x.dtype.kind == "c":
+            return self.complex(self.part(x.re, lo, hi), self.part(x.im, lo, hi))
+        if hi - lo == 1:
+            return self.lane(x, lo)
+        return self._pick(self.wide(x, x.width), range(lo, hi))
+
+    def join(self, x: Val, y: Val, width: int) -> Val:
+        """The lanes of `x` (there are `width`) followed by the one of `y`."""
+        if x.dtype.kind == "c":
+            return self.complex(self.join(x.re, y.re, width), self.join(x.im, y.im, width))
+        if width == 1:
+            first = self.per_lane_pair(x, y)
+            return first
+        spread = self._pick(x, [*range(width), 0])
+        t = llvm_type(x.dtype, width + 1)
+        return self._new(
+            f"insertelement {t} {spread.name}, {llvm_type(y.dtype)} {y.name}, i64 {width}",
+            x.dtype,
+            width + 1,
+        )
+
+    def per_lane_pair(self, x: Val, y: Val) -> Val:
+        t, s = llvm_type(x.dtype, 2), llvm_type(x.dtype)
+        first = self._new(f"insertelement {t} poison, {s} {x.name}, i64 0", x.dtype, 2)
+        return self._new(f"insertelement {t} {first.name}, {s} {y.name}, i64 1", x.dtype, 2)
+
+    # accumulators in memory -------------------------------------------------------------------
+
+    def prepare(self, frame: Frame, r: Reduction, unit: Unit, wanted: dict[Var, Memory]) -> None:
+        """Before the nest: the output's memory, and accumulators there if need be."""
+        out = r.equation.outputs[0]
+        if out.type.size != 1:  # type: ignore[union-attr]
+            r.target = self.destination(frame, out, unit, wanted)
+        else:
+            ptr, _ = self.allocate(out.type.dtype.itemsize)  # type: ignore[union-attr]
+            r.target = Memory(ptr)
+        x: Any = r.equation.inputs[0].type
+        if 0 in unit.space:
+            init = r.reducer.init(self, x.dtype, **r.params)
+            self.nest(out.type.shape, lambda at: self.put_at(r, at, init))  # type: ignore[union-attr]
+        elif r.partial:
+            self.width = 1
+            init = r.reducer.init(self, x.dtype, **r.params)
+            count = out.type.size  # type: ignore[union-attr]
+            for a in init:
+                ptr, _ = self.allocate(count * a.dtype.itemsize)
+                self.fill(ptr, a, count)
+                r.memory.append((ptr, a.dtype))
+
+    def merge_into_memory(
+        self, r: Reduction, idx: list[Val], acc: tuple[Val, ...] | None, x: Val | None
+    ) -> None:
+        where = self.kept_position(r, [idx[k] for k in r.kept])
+        old = tuple(self.load(p, where, d) for p, d in r.memory)
+        if acc is None:
+            new = r.reducer.step(self, old, x, idx, **r.params)
+        else:
+            new = r.reducer.merge(self, old, acc, **r.params)
+        for (p, _), a in zip(r.memory, new, strict=True):
+            self.store(p, where, a)
+
+    def kept_position(self, r: Reduction, kept: Sequence[Val]) -> Val:
+        shape = self.kept_shape(r)
+        return self.linear(ArrayType(shape, int64), kept)  # type: ignore[attr-defined]
+
+    def kept_shape(self, r: Reduction) -> tuple[int, ...]:
+        x: Any = r.equation.inputs[0].type
+        return tuple(x.shape[k] for k in r.kept)
+
+    def put(self, r: Reduction, kept: Sequence[Val], acc: tuple[Val, ...]) -> None:
+        value = r.reducer.final(self, acc, **r.params)
+        assert r.target is not None
+        self.store(r.target.ptr, self.kept_position(r, kept), value)
+
+    def put_at(self, r: Reduction, at: Sequence[Val], acc: tuple[Val, ...]) -> None:
+        assert r.target is not None
+        value = r.reducer.final(self, acc, **r.params)
+        self.store_at(r.target.ptr, r.equation.outputs[0].type, at, value)
+
+    def complete(self, frame: Frame, r: Reduction) -> None:
+        """After the nest: finish memory accumulators and publish the result."""
+        out = r.equation.outputs[0]
+        assert r.target is not None
+        if r.memory:
+            def finish(i: Val) -> None:
+                acc = tuple(self.load(p, i, d) for p, d in r.memory)
+                self.store(r.target.ptr, i, r.reducer.final(self, acc, **r.params))  # type: ignore[union-attr]
+
+            self.blocks(out.type.size, finish)  # type: ignore[union-attr]
+        elif r.depth == 0 and not r.equation.inputs[0].type.shape:  # type: ignore[union-attr]
+            acc = tuple(s.get() for s in r.wide)
+            self.store(r.target.ptr, 0, r.reducer.final(self, acc, **r.params))
+        if out.type.size == 1:  # type: ignore[union-attr]
+            frame.env[out] = Scalar(self.load(r.target.ptr, 0, out.type.dtype))  # type: ignore[union-attr]
+        else:
+            frame.env[out] = r.target
+
+
+def _prod(shape: Sequence[int]) -> int:
+    n = 1
+    for s in shape:
+        n *= s
+    return n

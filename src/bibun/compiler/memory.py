@@ -1,0 +1,152 @@
+"""Where values are: registers, memory, or nowhere yet; and the arena that memory is cut from.
+
+The arena is planned while code is emitted: emission order is execution order, so a free list
+kept during emission is a correct allocation, and the whole call needs one `malloc` of the
+high-water mark. Blocks of at most 4 kB are stack slots instead, which LLVM's SROA turns into
+registers wherever they are only used at constant indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bibun.ir.program import Atom
+from bibun.ir.types import ArrayType
+
+if TYPE_CHECKING:
+    from bibun.compiler.emit import Emitter, Frame
+    from bibun.compiler.values import Val
+
+SMALL_BLOCK = 4096  # bytes; at most this goes on the stack
+STACK_LIMIT = 192 * 1024  # bytes of stack slots in one function
+ALIGN = 64
+
+
+class Scalar:
+    """A value of one element, in a register."""
+
+    __slots__ = ("val",)
+
+    def __init__(self, val: Val) -> None:
+        self.val = val
+
+
+class Memory:
+    """A contiguous row-major array at `ptr`. `mutable`: may be overwritten once dead."""
+
+    __slots__ = ("ptr", "mutable", "block")
+
+    def __init__(
+        self, ptr: str, mutable: bool = False, block: tuple[int, int] | None = None
+    ) -> None:
+        self.ptr = ptr
+        self.mutable = mutable
+        self.block = block
+
+
+class Inlined:
+    """A lazy value: its equation is emitted wherever an element is read."""
+
+    __slots__ = ("equation",)
+
+    def __init__(self, equation: Any) -> None:
+        self.equation = equation
+
+
+Storage = Scalar | Memory | Inlined
+
+
+class Arena:
+    """First-fit free list over one block whose size is known when emission ends."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.free: list[tuple[int, int]] = []  # (offset, size), by offset
+
+    def allocate(self, size: int) -> tuple[int, int]:
+        size = -(-size // ALIGN) * ALIGN
+        for i, (offset, room) in enumerate(self.free):
+            if room >= size:
+                if room == size:
+                    del self.free[i]
+                else:
+                    self.free[i] = (offset + size, room - size)
+                return (offset, size)
+        if self.free and sum(self.free[-1]) == self.size:
+            offset, _ = self.free.pop()  # extend the last hole
+        else:
+            offset = self.size
+        self.size = offset + size
+        return (offset, size)
+
+    def release(self, block: tuple[int, int]) -> None:
+        merged = []
+        for piece in sorted([*self.free, block]):
+            if merged and sum(merged[-1]) == piece[0]:
+                merged[-1] = (merged[-1][0], merged[-1][1] + piece[1])
+            else:
+                merged.append(piece)
+        self.free = merged
+
+
+class Source:
+    """An input of a lowering rule; see `bibun.ir.builder`."""
+
+    __slots__ = ("em", "frame", "atom", "type")
+
+    def __init__(self, em: Emitter, frame: Frame, atom: Atom) -> None:
+        self.em = em
+        self.frame = frame
+        self.atom = atom
+        self.type: Any = atom.type
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.type.dtype
+
+    @property
+    def ptr(self) -> str:
+        return self.em.memory_of(self.frame, self.atom).ptr
+
+    @property
+    def storage(self) -> Storage:
+        return self.em.storage_of(self.frame, self.atom)
+
+    def read(self, idx: Sequence[Val]) -> Val:
+        return self.em.read(self.frame, self.atom, idx)
+
+
+class Dest:
+    """An output of a lowering rule, in memory (one element: a stack slot)."""
+
+    __slots__ = ("em", "type", "memory")
+
+    def __init__(self, em: Emitter, type: ArrayType, memory: Memory) -> None:
+        self.em = em
+        self.type = type
+        self.memory = memory
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.type.dtype
+
+    @property
+    def ptr(self) -> str:
+        return self.memory.ptr
+
+    def read(self, idx: Sequence[Val]) -> Val:
+        return self.em.load_at(self.memory.ptr, self.type, idx)
+
+    def store(self, idx: Sequence[Val], value: Val) -> None:
+        self.em.store_at(self.memory.ptr, self.type, idx, value)
