@@ -17,8 +17,8 @@ from bibun.errors import DTypeError
 from bibun.ops.elementwise import complex_math
 from bibun.ops.elementwise.absorb import absorb_mul
 from bibun.ops.elementwise.comparison import eq, ge, gt
-from bibun.ops.elementwise.convert import convert
-from bibun.ops.elementwise.select import select
+from bibun.ops.elementwise.conversion import convert
+from bibun.ops.elementwise.selection import select
 from bibun.ops.families.elementwise import (
     ANY,
     FLOAT,
@@ -270,7 +270,7 @@ def _sign_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _complex_rooms() -> Any:
-    from bibun.ops.elementwise import complex as room
+    from bibun.ops.elementwise import complex_parts as room
 
     return room
 
@@ -416,16 +416,6 @@ integer_pow = unary(
 )
 
 
-def _int_pow(times: Any, bit: Any, pick: Any, half: Any, x: Any, y: Any, bits: int, one: Any) -> Any:
-    out = one
-    for k in range(bits):
-        out = pick(bit(y), times(out, x), out)
-        if k + 1 < bits:
-            y = half(y)
-            x = times(x, x)
-    return out
-
-
 def _np_pow(x: Any, y: Any) -> Any:
     if getattr(x, "dtype", getattr(y, "dtype", np.dtype(float))).kind not in "iu":
         return np.power(x, y)
@@ -444,10 +434,15 @@ def _pow_lower(b: Any, x: Any, y: Any) -> Any:
     dtype = x.dtype
     zero, one = b.const(0, dtype), b.const(1, dtype)
     bits = 8 * dtype.itemsize - (dtype.kind == "i")
-    odd = lambda v: b.compare("ne", b.bit_and(v, one), zero)
-    positive = _int_pow(
-        b.mul, odd, b.select, lambda v: b.shift_right_logical(v, one), x, y, bits, one
-    )
+
+    def odd(v: Any) -> Any:
+        return b.compare("ne", b.bit_and(v, one), zero)
+
+    positive, base, rest = one, x, y
+    for k in range(bits):  # every bit of the exponent: wrapped products need them all
+        positive = b.select(odd(rest), b.mul(positive, base), positive)
+        if k + 1 < bits:
+            base, rest = b.mul(base, base), b.shift_right_logical(rest, one)
     if dtype.kind == "u":
         return positive
     unit = b.select(odd(y), b.const(-1, dtype), one)

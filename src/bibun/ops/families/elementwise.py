@@ -16,6 +16,7 @@ and gets its transpose rule from them.
 from __future__ import annotations
 
 import contextvars
+import functools
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -373,8 +374,7 @@ def elementwise(
             transpose = linear_transpose(partials)
     if samples is None:
         assert points is not None, name
-        columns = points
-        samples = lambda: grid_samples(accepts, columns, special)
+        samples = functools.partial(grid_samples, accepts, points, special)
     type_rule = elementwise_type(name, accepts, result)
     op = Op(
         name,

@@ -87,13 +87,13 @@ def _convert_samples() -> list[Sample]:
 
 int64 = np.dtype(np.int64)
 
-_convert = register(
+convert = register(
     Op(
         "convert",
         ELEMENTWISE,
         type_rule=_convert_type,
         eval=quietly(_to_dtype),
-        batch=elementwise_batch(lambda: _convert),
+        batch=elementwise_batch(lambda: convert),
         lower=lambda b, x, *, new_dtype, weak=False: b.convert(x, np.dtype(new_dtype)),
         jvp=_convert_jvp,
         transpose=_convert_transpose,
@@ -104,7 +104,6 @@ _convert = register(
         doc="x with another dtype; floats to integers truncate and saturate, nan gives 0.",
     )
 )
-convert = _convert
 
 
 # Bits ------------------------------------------------------------------------------------

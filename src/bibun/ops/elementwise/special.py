@@ -1,0 +1,334 @@
+"""Special functions: the error function, the gamma family, Bessel functions, the beta integral.
+
+SciPy's ufuncs evaluate them, imported on first use so that `import bibun` stays fast. What
+has a vector math kernel compiles to it; the rest compiles to a callback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bibun.errors import DifferentiationError
+from bibun.ops.elementwise.arithmetic import (
+    add,
+    div,
+    mul,
+    neg,
+    sign,
+    square,
+    sub,
+)
+from bibun.ops.elementwise.comparison import eq
+from bibun.ops.elementwise.exponential import exp, log, log1p
+from bibun.ops.elementwise.selection import select
+from bibun.ops.families.elementwise import FLOAT, host, unary
+
+_POSITIVE = (0.3, 0.9, 1.6, 7.0)
+
+
+def scipy_special(name: str) -> Callable[..., Any]:
+    """SciPy's function of that name, imported when it is first called."""
+    found = None
+
+    def call(*args: Any) -> Any:
+        nonlocal found
+        if found is None:
+            import scipy.special
+
+            found = getattr(scipy.special, name)
+        return found(*args)
+
+    return call
+
+
+def _numerics(name: str) -> Callable[..., Any]:
+    """A function of `incomplete`, imported when it is first called."""
+
+    def call(*args: Any) -> Any:
+        from bibun.ops.elementwise import incomplete
+
+        return getattr(incomplete, name)(*args)
+
+    return call
+
+
+def _underived(name: str, operand: str) -> Callable[..., Any]:
+    """The partial of an operand in which the op has no derivative."""
+
+    def partial(*args: Any, **params: Any) -> Any:
+        raise DifferentiationError(
+            f"{name} has no derivative with respect to {operand}: it is itself a derivative "
+            "with respect to that parameter. stop_gradient on it gives zero instead"
+        )
+
+    return partial
+
+
+# Error functions -------------------------------------------------------------------------
+
+erf = unary(
+    "erf",
+    scipy_special("erf"),
+    partial=lambda x, y: mul(2.0 / math.sqrt(math.pi), exp(neg(square(x)))),
+    lower="erf",
+    cost=25.0,
+    doc="The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x.",
+)
+
+erfc = unary(
+    "erfc",
+    scipy_special("erfc"),
+    partial=lambda x, y: mul(-2.0 / math.sqrt(math.pi), exp(neg(square(x)))),
+    lower="erfc",
+    cost=30.0,
+    doc="1 - erf(x), accurate for large x.",
+)
+
+erf_inv = unary(
+    "erf_inv",
+    scipy_special("erfinv"),
+    partial=lambda x, y: mul(math.sqrt(math.pi) / 2.0, exp(square(y))),
+    lower="erf_inv",
+    points=(-0.9, -0.3, 0.2, 0.7),
+    cost=30.0,
+    doc="The inverse of erf on [-1, 1]; nan outside.",
+)
+
+# The gamma function and its logarithmic derivatives ------------------------------------------
+
+
+def _digamma(x: Any) -> Any:
+    """SciPy's, with nan at the poles 0, -1, …, as compiled."""
+    return np.where(np.less_equal(x, 0) & (np.floor(x) == x), np.nan, scipy_psi(x)).astype(
+        np.asarray(x).dtype
+    )
+
+
+scipy_psi = scipy_special("psi")
+
+lgamma = unary(
+    "lgamma",
+    scipy_special("gammaln"),
+    partial=lambda x, y: digamma(x),
+    lower="lgamma",
+    points=(-1.6, 0.3, 1.7, 12.0),
+    cost=40.0,
+    doc="log |gamma(x)|; inf at 0, -1, -2, …",
+)
+
+digamma = unary(
+    "digamma",
+    _digamma,
+    partial=lambda x, y: polygamma(1.0, x),
+    lower="digamma",
+    points=(-1.6, 0.3, 1.7, 12.0),
+    cost=40.0,
+    doc="The derivative of lgamma; nan at 0, -1, -2, …",
+)
+
+_gammaln, _scipy_zeta = scipy_special("gammaln"), scipy_special("zeta")
+
+
+def _polygamma(m: Any, x: Any) -> Any:
+    """(-1)^(m+1) m! zeta(m + 1, x), and digamma for m = 0."""
+    dtype = next(a.dtype for a in (x, m) if hasattr(a, "dtype"))
+    m, x = np.asarray(m, np.float64), np.asarray(x, np.float64)
+    size = np.exp(_gammaln(m + 1.0)) * _scipy_zeta(m + 1.0, x)
+    out = np.where(np.fmod(m, 2.0) == 0, -size, size)
+    out = np.where(m == 0, scipy_psi(x), out)
+    return np.where((m < 0) | (np.floor(m) != m), np.nan, out).astype(dtype)
+
+
+zeta = host(
+    "zeta",
+    _scipy_zeta,
+    arity=2,
+    partials=(
+        _underived("zeta", "its exponent"),
+        lambda s, q, out: neg(mul(s, zeta(add(s, 1.0), q))),
+    ),
+    samples=lambda: _samples([(2.0, 3.5, 1.6, 4.0), (0.4, 1.3, 2.2, 7.0)], (1,)),
+    cost=200.0,
+    doc="Hurwitz's zeta function: the sum of (k + q)^-s over k = 0, 1, …",
+)
+
+polygamma = host(
+    "polygamma",
+    _polygamma,
+    arity=2,
+    partials=(
+        _underived("polygamma", "its order"),
+        lambda m, x, out: polygamma(add(m, 1.0), x),
+    ),
+    samples=lambda: _samples([(0.0, 1.0, 2.0, 3.0), (0.4, 1.3, 2.2, 7.0)], (1,)),
+    cost=200.0,
+    doc="The m-th derivative of digamma at x, for whole m >= 0.",
+)
+
+
+def _samples(columns: Any, diff: Any) -> list[Any]:
+    """Samples of a host function that is differentiated in some operands only."""
+    from bibun.ops.families.elementwise import grid_samples
+
+    found = grid_samples(FLOAT, columns, special=False)
+    for s in found:
+        if s.diff is None:
+            s.diff = diff
+    return found
+
+
+# Incomplete gamma and beta functions ----------------------------------------------------------
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    return exp(sub(sub(mul(sub(a, 1.0), log(x)), x), lgamma(a)))
+
+
+igamma = host(
+    "igamma",
+    scipy_special("gammainc"),
+    arity=2,
+    partials=(
+        lambda a, x, out: igamma_grad_a(a, x),
+        lambda a, x, out: _gamma_density(a, x),
+    ),
+    points=((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)),
+    cost=200.0,
+    doc="The regularised lower incomplete gamma function P(a, x).",
+)
+
+igammac = host(
+    "igammac",
+    scipy_special("gammaincc"),
+    arity=2,
+    partials=(
+        lambda a, x, out: neg(igamma_grad_a(a, x)),
+        lambda a, x, out: neg(_gamma_density(a, x)),
+    ),
+    points=((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)),
+    cost=200.0,
+    doc="The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).",
+)
+
+igamma_grad_a = host(
+    "igamma_grad_a",
+    _numerics("igamma_grad_a"),
+    arity=2,
+    partials=(
+        _underived("igamma_grad_a", "a"),
+        lambda a, x, out: mul(_gamma_density(a, x), sub(log(x), digamma(a))),
+    ),
+    samples=lambda: _samples([(0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)], (1,)),
+    cost=2000.0,
+    doc="dP(a, x)/da, for the incomplete gamma function P.",
+)
+
+random_gamma_grad = host(
+    "random_gamma_grad",
+    _numerics("gamma_gradient"),
+    arity=2,
+    partials=(
+        _underived("random_gamma_grad", "a"),
+        lambda a, x, out: sub(
+            sub(digamma(a), log(x)), mul(out, sub(div(sub(a, 1.0), x), 1.0))
+        ),
+    ),
+    samples=lambda: _samples([(0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)], (1,)),
+    cost=2000.0,
+    doc="dx/da of a Gamma(a) sample x at its fixed quantile (Figurnov et al. 2018).",
+)
+
+
+def _beta_density(a: Any, b: Any, x: Any) -> Any:
+    log_b = sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
+    powers = add(mul(sub(a, 1.0), log(x)), mul(sub(b, 1.0), log1p(neg(x))))
+    return exp(sub(powers, log_b))
+
+
+_BETA_POINTS = ((0.6, 1.5, 3.0, 8.0), (0.8, 2.5, 1.2, 5.0), (0.3, 0.15, 0.8, 0.6))
+
+betainc = host(
+    "betainc",
+    scipy_special("betainc"),
+    arity=3,
+    partials=(
+        lambda a, b, x, out: betainc_grad_a(a, b, x),
+        lambda a, b, x, out: betainc_grad_b(a, b, x),
+        lambda a, b, x, out: _beta_density(a, b, x),
+    ),
+    points=_BETA_POINTS,
+    special=False,
+    cost=300.0,
+    doc="The regularised incomplete beta function I_x(a, b).",
+)
+regularized_incomplete_beta = betainc
+
+
+def _beta_slope_change(a: Any, b: Any, x: Any, log_part: Any, own: Any) -> Any:
+    """d/dx of dI/da (or dI/db): the density times (log x - ψ(a) + ψ(a + b)), or b's."""
+    return mul(_beta_density(a, b, x), add(sub(log_part, digamma(own)), digamma(add(a, b))))
+
+
+betainc_grad_a = host(
+    "betainc_grad_a",
+    _numerics("betainc_grad_a"),
+    arity=3,
+    partials=(
+        _underived("betainc_grad_a", "a"),
+        _underived("betainc_grad_a", "b"),
+        lambda a, b, x, out: _beta_slope_change(a, b, x, log(x), a),
+    ),
+    samples=lambda: _samples(_BETA_POINTS, (2,)),
+    cost=3000.0,
+    doc="dI_x(a, b)/da of the incomplete beta function.",
+)
+
+betainc_grad_b = host(
+    "betainc_grad_b",
+    _numerics("betainc_grad_b"),
+    arity=3,
+    partials=(
+        _underived("betainc_grad_b", "a"),
+        _underived("betainc_grad_b", "b"),
+        lambda a, b, x, out: _beta_slope_change(a, b, x, log1p(neg(x)), b),
+    ),
+    samples=lambda: _samples(_BETA_POINTS, (2,)),
+    cost=3000.0,
+    doc="dI_x(a, b)/db of the incomplete beta function.",
+)
+
+# Bessel functions, scaled by exp(-|x|) -----------------------------------------------------
+
+bessel_i0e = host(
+    "bessel_i0e",
+    scipy_special("i0e"),
+    arity=1,
+    partials=(lambda x, y: sub(bessel_i1e(x), mul(sign(x), y)),),
+    points=((-2.1, -0.6, 0.3, 11.7),),
+    cost=50.0,
+    doc="exp(-|x|) I0(x), the scaled modified Bessel function of order 0.",
+)
+
+
+def _i1e_slope(x: Any, y: Any) -> Any:
+    """I0e - I1e (sign x + 1/x), which tends to 1/2 at 0."""
+    origin = eq(x, 0.0)
+    safe = select(origin, x, 1.0)
+    slope = sub(bessel_i0e(safe), mul(y, add(sign(safe), div(1.0, safe))))
+    return select(origin, slope, 0.5)
+
+
+bessel_i1e = host(
+    "bessel_i1e",
+    scipy_special("i1e"),
+    arity=1,
+    partials=(_i1e_slope,),
+    points=((-2.1, -0.6, 0.3, 11.7),),
+    cost=50.0,
+    doc="exp(-|x|) I1(x), the scaled modified Bessel function of order 1.",
+)
+
