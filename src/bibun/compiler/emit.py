@@ -23,8 +23,9 @@ from bibun.compiler.text import Module, llvm_type
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
 from bibun.ir.program import Atom, Equation, Literal, Program, Var, subprograms
+from bibun.ir.serialize import pooled
 from bibun.ir.types import ArrayType, RaggedType
-from bibun.ops.op import ELEMENTWISE
+from bibun.ops.op import ELEMENTWISE, LIBRARY
 from bibun.runtime import context as abi
 
 
@@ -45,7 +46,7 @@ class Frame:
 class Emitter(KernelEmitter, LoopBuilder):
     """Emits programs; the Builder that lowering rules see."""
 
-    def __init__(self, name: str, program: Program) -> None:
+    def __init__(self, name: str, program: Program, pool: dict[float, int] | None = None) -> None:
         module = Module()
         header = f"define i32 @{name}(ptr noalias %ctx, ptr noalias %ins, ptr noalias %outs)"
         super().__init__(module, module.function(header))
@@ -53,7 +54,9 @@ class Emitter(KernelEmitter, LoopBuilder):
         self.plans: dict[int, Plan] = {}
         self.ordinals = number_equations(program)
         self.equation: Equation | None = None
-        self.uses_callbacks: list[int] = []
+        self.slots = {n: k for k, n in enumerate(library_ordinals(program))}
+        self.pool = pool or {}
+        self.pooled: dict[float, Val] = {}  # float data, loaded once at the start
         self.status = self.fn.alloca("i32")
 
     # a whole function ---------------------------------------------------------------------
@@ -68,6 +71,11 @@ class Emitter(KernelEmitter, LoopBuilder):
             slot = fn.assign(f"getelementptr ptr, ptr %ins, i64 {k}")
             p = fn.assign(f"load ptr, ptr {slot}")
             storages.append(self.arrive(v.type, p))
+        if self.pool:
+            slot = fn.assign(f"getelementptr ptr, ptr %ins, i64 {len(storages)}")
+            p = fn.assign(f"load ptr, ptr {slot}")
+            for value, k in self.pool.items():
+                self.pooled[value] = self.load(p, k, np.dtype(np.float64))
         dests = []
         for k, a in enumerate(self.root.outputs):
             slot = fn.assign(f"getelementptr ptr, ptr %outs, i64 {k}")
@@ -331,6 +339,8 @@ class Emitter(KernelEmitter, LoopBuilder):
 
     def storage_of(self, frame: Frame, atom: Atom) -> Storage:
         if type(atom) is Literal:
+            if self.pooled and pooled(atom):
+                return Scalar(self.convert(self.pooled[float(atom.value)], atom.type.dtype))
             return Scalar(self.const(atom.value, atom.type.dtype))
         storage = frame.env.get(atom)  # type: ignore[arg-type]
         if storage is None:
@@ -478,9 +488,7 @@ class Emitter(KernelEmitter, LoopBuilder):
         """Run the op's `eval` in Python on arrays in native memory."""
         assert self.equation is not None
         ordinal = self.ordinals[id(self.equation)]
-        if ordinal not in self.uses_callbacks:
-            self.uses_callbacks.append(ordinal)
-        slot = self.uses_callbacks.index(ordinal)
+        slot = self.slots[ordinal]
         fn = self.fn
         tables = []
         for group in (ins, outs):
@@ -539,3 +547,8 @@ def walk(program: Program) -> list[Equation]:
         for _, sub in reversed(subprograms(eq.params)):
             stack.extend(reversed(sub.equations))
     return found
+
+
+def library_ordinals(program: Program) -> list[int]:
+    """The ordinals of library equations: slot k of the callback table is the k-th of them."""
+    return [n for n, eq in enumerate(walk(program)) if eq.op.kind == LIBRARY]

@@ -2,7 +2,8 @@
 
 Variables are numbered in order of definition; sites and names are left out. Two programs
 with the same text compute the same thing; the text is also what the object cache is keyed
-by. A parameter that is a Python callable (a custom rule) is named by identity, so such a
+by. With a `pool`, float literals that are data rather than structure are replaced by their
+place in it, so that a new constant is not a new program. A parameter that is a Python callable (a custom rule) is named by identity, so such a
 program never equals another one by accident.
 """
 
@@ -22,13 +23,25 @@ def content_hash(program: Program) -> str:
     return hashlib.sha256(canonical_text(program).encode()).hexdigest()
 
 
-def canonical_text(program: Program) -> str:
+_STRUCTURAL = frozenset([*range(-8, 9), 0.5, -0.5, 0.25, -0.25, 0.125, float("inf"), -float("inf")])
+
+
+def pooled(literal: Literal) -> bool:
+    """Whether a literal is data: a float that no optimisation could know anything about."""
+    v = literal.value
+    return v.dtype.kind == "f" and float(v) not in _STRUCTURAL and v == v
+
+
+def canonical_text(program: Program, pool: dict[float, int] | None = None) -> str:
+    """The text of a program. `pool` collects its float data: value -> index."""
     parts: list[str] = []
-    _program(program, parts, {})
+    _program(program, parts, {}, pool)
     return "\n".join(parts)
 
 
-def _program(program: Program, parts: list[str], types: dict[Any, str]) -> None:
+def _program(
+    program: Program, parts: list[str], types: dict[Any, str], pool: dict[float, int] | None
+) -> None:
     names: dict[Var, str] = {}
 
     def define(v: Var) -> str:
@@ -40,6 +53,8 @@ def _program(program: Program, parts: list[str], types: dict[Any, str]) -> None:
 
     def use(a: Any) -> str:
         if type(a) is Literal:
+            if pool is not None and pooled(a):
+                return f"@{pool.setdefault(float(a.value), len(pool))}:{a.type!r}"
             return f"#{literal_bytes(a.value)}:{a.type!r}"
         return names[a]
 
@@ -51,7 +66,7 @@ def _program(program: Program, parts: list[str], types: dict[Any, str]) -> None:
         if eq.params:
             for k in sorted(eq.params):
                 parts.append(f" {k}=")
-                _param(eq.params[k], parts, types)
+                _param(eq.params[k], parts, types, pool)
     parts.append("->" + " ".join(map(use, program.outputs)))
 
 
@@ -60,10 +75,12 @@ def literal_bytes(value: Any) -> str:
     return array.tobytes().hex() if array.dtype.kind in "fcV" else repr(array.item())
 
 
-def _param(p: Any, parts: list[str], types: dict[Any, str]) -> None:
+def _param(
+    p: Any, parts: list[str], types: dict[Any, str], pool: dict[float, int] | None
+) -> None:
     if isinstance(p, Program):
         parts.append("{")
-        _program(p, parts, types)
+        _program(p, parts, types, pool)
         parts.append("}")
     elif p is None or isinstance(p, bool | int | float | complex | str | np.dtype):
         parts.append(repr(p))
@@ -72,12 +89,12 @@ def _param(p: Any, parts: list[str], types: dict[Any, str]) -> None:
     elif isinstance(p, tuple | list):
         parts.append("[")
         for q in p:
-            _param(q, parts, types)
+            _param(q, parts, types, pool)
         parts.append("]")
     elif isinstance(p, dict):
         for k in sorted(p):
             parts.append(f"{k!r}:")
-            _param(p[k], parts, types)
+            _param(p[k], parts, types, pool)
     elif isinstance(p, np.ndarray | np.generic):
         a = np.asarray(p)
         parts.append(f"{a.dtype}{a.shape}{a.tobytes().hex()}")

@@ -1,0 +1,350 @@
+"""`jit`: a Python function as one native function.
+
+A call flattens its arguments, looks up what was compiled for their structure, shapes and
+dtypes, and runs it. On a miss the function is traced to a program and the program compiled.
+Under another transformation (`grad(jit(f))`, `jit` inside `jit`) the traced program is bound
+as one `call` equation, which every transformation knows how to take apart.
+
+Captured arrays are inputs held by identity, never baked in. What a traced method read of
+its `self` is a guard: if an attribute has changed, the function is traced again.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bibun import tree
+from bibun.array import Array
+from bibun.compiler.guards import Guards, watching
+from bibun.config import config
+from bibun.dtypes import scalar_dtype
+from bibun.ir.program import Closed
+from bibun.ir.types import ArrayType
+from bibun.trace.core import EVAL, Tracer, as_value, state, type_of
+from bibun.trace.stage import stage
+
+WARN_AFTER = 16  # compilations of one function before it is said that this may be a mistake
+
+
+class Trace:
+    """One traced version of a jitted function."""
+
+    __slots__ = ("closed", "out_tree", "guards", "compiled", "consts", "out_weak", "seconds", "why")
+
+    def __init__(self, closed: Closed, out_tree: Any, guards: Guards, seconds: float) -> None:
+        self.closed = closed
+        self.out_tree = out_tree
+        self.guards = guards
+        self.compiled: Any = None
+        self.consts: list[np.ndarray] = []
+        self.out_weak: list[bool] = []
+        self.seconds = seconds
+        self.why = ""
+
+    def compile(self) -> None:
+        from bibun.compiler.pipeline import compile_program
+
+        self.compiled = compile_program(self.closed.program)
+        self.consts = [as_value(c)._value for c in self.closed.consts]
+        self.out_weak = [t.weak for t in self.closed.program.out_types]
+
+
+class Jitted:
+    """A function that `jit` returned."""
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        static_argnums: tuple[int, ...],
+        static_argnames: tuple[str, ...],
+    ) -> None:
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.static_argnums = static_argnums
+        self.static_argnames = frozenset(static_argnames)
+        self.traces: dict[Any, list[Trace]] = {}
+        self.history: list[Trace] = []
+
+    def __get__(self, obj: Any, owner: Any = None) -> Any:
+        return self if obj is None else types.MethodType(self, obj)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if config.disable_jit:
+            return self.fun(*args, **kwargs)
+        leaves, key, statics = self.split(args, kwargs)
+        if state.trace is not EVAL or any(isinstance(x, Tracer) for x in leaves):
+            return self.bind(leaves, key, statics, args, kwargs)
+        arrays = []
+        signature = []
+        for x in leaves:
+            if type(x) is Array:
+                v = x._value
+                weak = x._weak
+            elif type(x) in (float, int, bool, complex):
+                v, weak = np.asarray(x, scalar_dtype(x)), type(x) is not bool
+            else:
+                v = as_value(x)._value
+                weak = False
+            arrays.append(v)
+            signature.append((v.shape, v.dtype, weak))
+        trace = self.find((key, tuple(signature), config.trace_key()), args, kwargs, statics)
+        if trace is None:
+            in_types = [ArrayType(*s) for s in signature]
+            trace = self.trace_for(
+                (key, tuple(signature), config.trace_key()), in_types, args, kwargs, statics
+            )
+        if trace.compiled is None:
+            trace.compile()
+        outs = trace.compiled(trace.consts + arrays)
+        return tree.unflatten(trace.out_tree, map(Array, outs, trace.out_weak))
+
+    # tracing ----------------------------------------------------------------------------------
+
+    def split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
+        """Leaves of the dynamic arguments; a key of all else; the static arguments."""
+        if not self.static_argnums and not self.static_argnames:
+            leaves, structure = tree.flatten((args, kwargs))
+            return leaves, structure, ()
+        n = len(args)
+        positions = {k + n if k < 0 else k for k in self.static_argnums}
+        dynamic = tuple(None if k in positions else a for k, a in enumerate(args))
+        named = {k: v for k, v in kwargs.items() if k not in self.static_argnames}
+        static = tuple((k, args[k]) for k in sorted(positions) if k < n) + tuple(
+            (k, kwargs[k]) for k in sorted(kwargs) if k in self.static_argnames
+        )
+        for k, v in static:
+            try:
+                hash(v)
+            except TypeError:
+                raise TypeError(
+                    f"static argument {k!r} of {self.__name__} must be hashable, got "
+                    f"{type(v).__name__}: {str(v)[:80]}. Pass arrays as ordinary arguments, and "
+                    "lists as tuples."
+                ) from None
+        leaves, structure = tree.flatten((dynamic, named))
+        return leaves, (structure, static), static
+
+    def find(
+        self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any
+    ) -> Trace | None:
+        for trace in self.traces.get(key, ()):
+            if trace.guards.hold(self.watched(statics)):
+                return trace
+        return None
+
+    def watched(self, statics: Any) -> list[Any]:
+        """Objects whose attributes a trace may depend on: `self` of a method, static arguments."""
+        objects = [v for _, v in statics]
+        owner = getattr(self.fun, "__self__", None)
+        if owner is not None and not inspect.isclass(owner):
+            objects.append(owner)
+        return objects
+
+    def trace_for(
+        self,
+        key: Any,
+        in_types: Sequence[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        statics: Any,
+    ) -> Trace:
+        begin = time.perf_counter()
+        leaves, structure = (
+            tree.flatten((args, kwargs)) if not statics else self._dynamic(args, kwargs)
+        )
+        out_tree: Any = None
+
+        def flat(*tracers: Any) -> list[Any]:
+            nonlocal out_tree
+            new_args, new_kwargs = self._rebuild(structure, tracers, args, kwargs, statics)
+            out = self.fun(*new_args, **new_kwargs)
+            outs, out_tree = tree.flatten(out)
+            for o in outs:
+                check_output(o, self.__name__)
+            return outs
+
+        with watching(self.watched(statics)) as guards:
+            closed = stage(flat, in_types, self.__name__)
+        trace = Trace(closed, out_tree, guards, time.perf_counter() - begin)
+        trace.why = self._why(key)
+        if not any(isinstance(c, Tracer) for c in closed.consts):
+            self.traces.setdefault(key, []).append(trace)
+            self.history.append(trace)
+            if len(self.history) == WARN_AFTER:
+                warnings.warn(
+                    f"{self.__name__} has been traced {WARN_AFTER} times, each for other "
+                    "shapes, dtypes or static values; f.explain() tells which. Make what "
+                    "changes an ordinary array argument if you can.",
+                    stacklevel=4,
+                )
+        return trace
+
+    def _dynamic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
+        leaves, key, _ = self.split(args, kwargs)
+        return leaves, key[0]
+
+    def _rebuild(
+        self,
+        structure: Any,
+        tracers: Sequence[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        statics: Any,
+    ) -> tuple[list[Any], dict[str, Any]]:
+        new_args, new_kwargs = tree.unflatten(structure, tracers)
+        new_args = list(new_args)
+        for k, v in statics:
+            if isinstance(k, int):
+                new_args[k] = v
+            else:
+                new_kwargs[k] = v
+        return new_args, new_kwargs
+
+    def _why(self, key: Any) -> str:
+        """What in the key is new, against the latest trace."""
+        if not self.traces:
+            return "first call"
+        structure, signature, settings = key
+        for old_structure, old_signature, old_settings in reversed(self.traces):
+            if old_settings != settings:
+                return "settings changed"
+            if old_structure != structure:
+                return "structure of the arguments or a static value changed"
+            for k, (a, b) in enumerate(zip(old_signature, signature, strict=True)):
+                if a != b:
+                    return f"leaf {k}: {ArrayType(*a)} became {ArrayType(*b)}"
+            return "an attribute read during tracing changed"
+        return ""
+
+    def bind(
+        self, leaves: list[Any], key: Any, statics: Any, args: tuple[Any, ...], kwargs: dict
+    ) -> Any:
+        """Under another transformation: the whole function as one equation."""
+        from bibun.ops.control.call import call
+
+        in_types = [type_of(x) for x in leaves]
+        signature = tuple((t.shape, t.dtype, t.weak) for t in in_types)
+        full = (key, signature, config.trace_key())
+        trace = self.find(full, args, kwargs, statics)
+        if trace is None:
+            trace = self.trace_for(full, in_types, args, kwargs, statics)
+        outs = call(
+            *trace.closed.consts, *leaves, program=trace.closed.program, name=self.__name__
+        )
+        return tree.unflatten(trace.out_tree, outs)
+
+    # looking inside ---------------------------------------------------------------------------------
+
+    def trace(self, *args: Any, **kwargs: Any) -> Trace:
+        """Trace for these arguments (or find the trace made before)."""
+        leaves, key, statics = self.split(args, kwargs)
+        in_types = [type_of(x) for x in leaves]
+        signature = tuple((t.shape, t.dtype, t.weak) for t in in_types)
+        full = (key, signature, config.trace_key())
+        found = self.find(full, args, kwargs, statics)
+        return found or self.trace_for(full, in_types, args, kwargs, statics)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """The stages of compilation for these arguments, to read: `.as_text()`, `.compile()`.
+
+        >>> import bibun, bibun.numpy as bnp
+        >>> text = bibun.jit(lambda x: bnp.sin(x) * 2).lower(bnp.ones(3)).as_text()
+        >>> "sin" in text and "define" in text
+        True
+        """
+        from bibun.compiler.explain import Lowered
+
+        return Lowered(self.trace(*args, **kwargs).closed.program)
+
+    def explain(self) -> str:
+        """What was traced and compiled, why, and what it cost.
+
+        >>> import bibun
+        >>> f = bibun.jit(lambda x: x + 1)
+        >>> _ = f(1.0); _ = f(2)
+        >>> print(f.explain().splitlines()[0])
+        <lambda>: 2 traces
+        """
+        from bibun.compiler.explain import explain
+
+        return explain(self)
+
+    def clear_cache(self) -> None:
+        """Forget all traces of this function."""
+        self.traces.clear()
+        self.history.clear()
+
+    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Shapes and dtypes of the result, without computing it."""
+        trace = self.trace(*args, **kwargs)
+        return tree.unflatten(trace.out_tree, trace.closed.out_types)
+
+
+def check_output(x: Any, name: str) -> None:
+    try:
+        type_of(x)
+    except TypeError as e:
+        raise TypeError(
+            f"{name} returned a leaf that is no array: {type(x).__name__} {str(x)[:60]!r}. A "
+            "jitted function returns arrays and numbers in pytrees."
+        ) from e
+
+
+def _tuple(x: int | str | Iterable[Any] | None) -> tuple[Any, ...]:
+    if x is None:
+        return ()
+    return (x,) if isinstance(x, int | str) else tuple(x)
+
+
+def jit(
+    fun: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Iterable[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    donate_argnums: Any = None,
+    donate_argnames: Any = None,
+    keep_unused: bool = False,
+    inline: bool = False,
+) -> Any:
+    """Compile a function whole to native code, on its first call for each kind of argument.
+
+    Arguments and results are pytrees of arrays. `static_argnums`, `static_argnames`: hashable
+    arguments that the function may branch on; a new value is a new compilation. Attributes
+    that a method reads of `self` are watched, and a change traces again. `donate_*`,
+    `keep_unused` and `inline` are accepted for compatibility; they change nothing here.
+
+    Errors: TypeError for an unhashable static argument or a result that is no array.
+
+    >>> import bibun, bibun.numpy as bnp
+    >>> @bibun.jit
+    ... def norm(x):
+    ...     return bnp.sqrt(bnp.sum(x * x))
+    >>> float(norm(bnp.array([3.0, 4.0])))
+    5.0
+    """
+    if fun is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames
+        )
+    if not callable(fun):
+        raise TypeError(f"jit expects a function, got {type(fun).__name__}")
+    if isinstance(fun, Jitted) and static_argnums is None and static_argnames is None:
+        return fun
+    nums, names = _tuple(static_argnums), _tuple(static_argnames)
+    try:
+        parameters = list(inspect.signature(fun).parameters)
+    except (TypeError, ValueError):
+        parameters = []
+    names = (*names, *(parameters[k] for k in nums if -len(parameters) <= k < len(parameters)))
+    extra = tuple(parameters.index(n) for n in _tuple(static_argnames) if n in parameters)
+    return Jitted(fun, (*nums, *extra), names)
+
+

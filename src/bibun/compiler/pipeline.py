@@ -1,0 +1,202 @@
+"""From a program to something that can be called: the passes in order, and the memo.
+
+    simplify -> canonical text -> (cache?) -> plan, emit -> LLVM -> native function
+
+The canonical text leaves out source lines and float data, so equal programs share native
+code; what differs (where errors point, the constants) is put around it here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bibun.config import config
+from bibun.ir.program import Program
+from bibun.ir.serialize import canonical_text
+from bibun.ir.spec import verify
+from bibun.ir.types import ArrayType
+from bibun.ops.op import EFFECT, LIBRARY
+
+PASS_VERSION = "1"
+_ENTRY = "bibun_main"
+_native: OrderedDict[str, Any] = OrderedDict()  # key -> NativeFunction, recently used last
+_NATIVE_LIMIT = 4096
+_lock = threading.Lock()
+
+
+class Compiled:
+    """A program ready to run: `compiled(list of np.ndarray) -> list of np.ndarray`."""
+
+    __slots__ = ("program", "call", "pool", "key", "from_cache", "timings")
+
+    def __init__(self, program: Program, call: Any, pool: np.ndarray | None, key: str) -> None:
+        self.program = program
+        self.call = call
+        self.pool = pool
+        self.key = key
+        self.from_cache = False
+        self.timings: dict[str, float] = {}
+
+    def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if self.pool is not None:
+            arrays = [*arrays, self.pool]
+        return self.call(arrays)
+
+
+class _Callbacks(Sequence[Any]):
+    """The callback table of a program: slot k runs its k-th library equation in Python."""
+
+    def __init__(self, program: Program) -> None:
+        from bibun.compiler.emit import walk
+
+        self.equations = [eq for eq in walk(program) if eq.op.kind == LIBRARY]
+        self.made: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.equations)
+
+    def __getitem__(self, k: Any) -> Any:
+        made = self.made.get(k)
+        if made is None:
+            from bibun.runtime.context import Callback
+
+            eq = self.equations[k]
+
+            def run(*arrays: np.ndarray) -> list[np.ndarray]:
+                out = eq.op.eval(*arrays, **eq.params)
+                return list(out) if eq.op.multiple_results else [out]
+
+            made = self.made[k] = Callback(
+                run, [a.type for a in eq.inputs], [v.type for v in eq.outputs]
+            )
+        return made
+
+
+def prepare(program: Program) -> Program:
+    """The passes before emission."""
+    from bibun.compiler.simplify import simplify
+
+    result = simplify(program)
+    if config.verify:
+        verify(result, "after simplify")
+    return result
+
+
+def emit_text(program: Program, pool: dict[float, int]) -> tuple[str, set[str]]:
+    """LLVM IR of a prepared program, and the external symbols it uses."""
+    from bibun.compiler.emit import Emitter
+
+    emitter = Emitter(_ENTRY, program, pool)
+    return emitter.function(), emitter.module.symbols
+
+
+def compile_program(program: Program) -> Compiled:
+    """Native code for a program, from memory, from disk, or made now."""
+    from bibun.compiler.cache import load_or_compile
+    from bibun.compiler.emit import walk
+    from bibun.runtime.call import NativeCall
+
+    start = time.perf_counter()
+    program = prepare(program)
+    simplified = time.perf_counter()
+    pool: dict[float, int] = {}
+    text = canonical_text(program, pool)
+    key = hashlib.sha256(f"{PASS_VERSION}\n{text}".encode()).hexdigest()
+    hashed = time.perf_counter()
+    emitted = 0.0
+
+    def make() -> tuple[str, set[str]]:
+        nonlocal emitted
+        begin = time.perf_counter()
+        made = emit_text(program, pool)
+        emitted = time.perf_counter() - begin
+        return made
+
+    with _lock:
+        native = _native.get(key)
+        if native is not None:
+            _native.move_to_end(key)
+    from_cache = True
+    if native is None:
+        native, from_cache = load_or_compile(key, make, _ENTRY)
+        with _lock:
+            _native[key] = native
+            while len(_native) > _NATIVE_LIMIT:
+                _native.popitem(last=False)
+    in_types = list(program.in_types)
+    constants = None
+    if pool:
+        constants = np.array(list(pool), np.float64)
+        in_types.append(ArrayType(constants.shape, constants.dtype))
+    failures = {}
+    loops = False
+    for n, eq in enumerate(walk(program)):
+        if eq.op.kind == EFFECT:
+            failures[n] = (eq.op, eq.params, eq.site)
+        loops = loops or eq.op.name.startswith("ragged")
+    call = NativeCall(
+        native,
+        in_types,  # type: ignore[arg-type]
+        program.out_types,  # type: ignore[arg-type]
+        failures,
+        _Callbacks(program),  # type: ignore[arg-type]
+        limits=loops,
+    )
+    compiled = Compiled(program, call, constants, key)
+    compiled.from_cache = from_cache
+    compiled.timings = {
+        "simplify": simplified - start,
+        "hash": hashed - simplified,
+        "emit": emitted,
+        "total": time.perf_counter() - start,
+        **{f"llvm {k}": v for k, v in getattr(native, "timings", {}).items() if not from_cache},
+    }
+    return compiled
+
+
+class _Memo:
+    """Compiled programs by identity; keeps the programs alive so identities stay theirs."""
+
+    def __init__(self, limit: int = 1024) -> None:
+        self.entries: OrderedDict[Any, tuple[Any, Compiled]] = OrderedDict()
+        self.limit = limit
+        self.lock = threading.Lock()
+
+    def get(self, key: Any, keep: Any, make: Any) -> Compiled:
+        with self.lock:
+            entry = self.entries.get(key)
+            if entry is not None:
+                self.entries.move_to_end(key)
+                return entry[1]
+        compiled = make()
+        with self.lock:
+            self.entries[key] = (keep, compiled)
+            while len(self.entries) > self.limit:
+                self.entries.popitem(last=False)
+        return compiled
+
+
+_by_identity = _Memo()
+
+
+def execute(program: Program, args: Sequence[Any]) -> list[Any]:
+    """Run a program on concrete values natively, compiling it the first time."""
+    from bibun.array import Array
+    from bibun.trace.core import as_value, concrete
+
+    compiled = _by_identity.get(id(program), program, lambda: compile_program(program))
+    arrays = [
+        concrete(as_value(a)).astype(t.dtype, copy=False)  # type: ignore[union-attr]
+        for a, t in zip(args, program.in_types, strict=True)
+    ]
+    return [
+        Array(o, t.weak)
+        for o, t in zip(compiled(arrays), program.out_types, strict=True)
+    ]
