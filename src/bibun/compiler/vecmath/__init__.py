@@ -1,0 +1,44 @@
+"""Vector math: elementary and special functions as straight-line code for any width.
+
+`KERNELS[name](b, *vals)` emits a function through the value part of the Builder protocol
+(`bibun.ir.builder`), for float64 and float32 Vals of any width. There are no loops, no calls
+outside, no tables but three small ones; special values come out right by construction or by
+a final select. Only rare arguments (huge ones in sin, tails of erf_inv, negative ones of
+lgamma) sit behind `b.rare`, a branch taken when some lane needs it.
+
+Errors are at most 1.5 ulp for the elementary functions and a few ulp for erfc, lgamma and
+digamma; `docs/design/vecmath.md` has the table, `python -m bibun.compiler.vecmath.errors`
+makes it. One file a family; `num.py` is the notation they are written in, `coefficients.py`
+their numbers, and `fit.py` where the numbers come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bibun.compiler.vecmath import cbrt as _cbrt
+from bibun.compiler.vecmath import erf as _erf
+from bibun.compiler.vecmath import exp as _exp
+from bibun.compiler.vecmath import gamma as _gamma
+from bibun.compiler.vecmath import hyperbolic as _hyperbolic
+from bibun.compiler.vecmath import inverse as _inverse
+from bibun.compiler.vecmath import log as _log
+from bibun.compiler.vecmath import pow as _pow
+from bibun.compiler.vecmath import trig as _trig
+
+_ROOMS: dict[Any, str] = {
+    _exp: "exp exp2 expm1",
+    _log: "log log1p log2",
+    _pow: "pow",
+    _trig: "sin cos tan",
+    _inverse: "asin acos atan atan2",
+    _hyperbolic: "sinh cosh tanh asinh acosh atanh",
+    _cbrt: "cbrt",
+    _erf: "erf erfc erf_inv",
+    _gamma: "lgamma digamma",
+}
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    name: getattr(room, name) for room, names in _ROOMS.items() for name in names.split()
+}

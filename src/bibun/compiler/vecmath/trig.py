@@ -1,0 +1,143 @@
+"""sin, cos, tan.
+
+x = n π/2 + r, |r| <= π/4. Up to |x| = 2**30 (float32: 2**15) by Cody and Waite's reduction
+with π/2 in three parts: the first `fma` is exact, the second part's product is carried with
+its error, so r + low has relative error far below one ulp also for the doubles closest to a
+multiple of π/2 (r about 2**-60). Larger arguments take Payne and Hanek's reduction (1983):
+x times the few hundred bits of 2/π that matter, read from a table by the exponent of x; the
+products are exact pairs of doubles and whole turns are dropped as they appear. It is a
+`rare` path, and float32 sends its own large arguments to the float64 kernel.
+
+Then sin r = r + r**3 S(r**2) and cos r = 1 - r**2/2 + r**4 C(r**2), with the low part of r to
+first order; the low bits of n choose and sign. tan divides both, keeping their low parts.
+"""
+
+from __future__ import annotations
+
+from bibun.compiler.vecmath.coefficients import PAYNE_HANEK, PIO2, POLY, TWO_OVER_PI
+from bibun.compiler.vecmath.num import (
+    Num,
+    call,
+    fast_two_sum,
+    float32,
+    float64,
+    fma,
+    kernel,
+    poly,
+    rare,
+    rint,
+    table,
+    two_prod,
+    two_sum,
+    where,
+)
+
+LARGE = {8: 2.0**30, 4: 2.0**15}
+
+
+def cody_waite(x: Num) -> tuple[Num, Num, Num]:
+    """(quadrant in the low bits, r, low) for |x| up to LARGE."""
+    f = x.format
+    size = x.dtype.itemsize
+    p1, p2, p3 = PIO2[size]
+    t = fma(x, TWO_OVER_PI[size], f.magic)
+    n = t - f.magic
+    r1 = fma(n, -p1, x)  # exact: a multiple of ulp(p1) below 2
+    w, w_low = two_prod(n, p2)
+    r = r1 - w
+    low = fma(n, -p3, ((r1 - r) - w) - w_low)
+    r, low = fast_two_sum(r, low)
+    return t.bits(), r, low
+
+
+def payne_hanek(x: Num) -> tuple[Num, Num, Num]:
+    """The same for float64 |x| >= 2**30; of small or infinite x any value or nan."""
+    f = x.format
+    step = ((x.bits() >> f.mantissa) & 0x7FF) - (f.bias + 30)
+    k = (step >> 5) & 31
+    scaled = x * ((f.bias - (k << 5)) << f.mantissa).as_float(x.dtype)  # exact, |.| < 2**62
+    # scaled * parts[0..3], less multiples of 4 as soon as they are known
+    products = [two_prod(scaled, table(part, float64, k)) for part in PAYNE_HANEK]
+
+    def turn(v: Num) -> Num:
+        return v - 4.0 * rint(v * 0.25)
+
+    (p0, e0), (p1, e1), (p2, e2), (p3, e3) = products
+    head, low0 = two_sum(turn(p0), turn(e0))
+    head, low1 = two_sum(turn(head), turn(p1))
+    n = rint(head)
+    terms = [head - n, low0, low1, e1, p2, e2 + p3]
+    # the leading terms may cancel to 2**-62: two passes of exact summation
+    for _ in range(2):
+        for j in range(len(terms) - 1, 0, -1):
+            terms[j - 1], terms[j] = two_sum(terms[j - 1], terms[j])
+    rest = e3
+    for term in reversed(terms[1:]):
+        rest = rest + term
+    s, rest = fast_two_sum(terms[0], rest)
+    hi, lo = PIO2[8][:2]
+    r, low = two_prod(s, hi)
+    r, low = fast_two_sum(r, fma(s, lo, fma(rest, hi, low)))
+    return (n + f.magic).bits(), r, low
+
+
+def sin_low(r: Num, low: Num) -> Num:
+    """sin(r + low) - r."""
+    z = r * r
+    return fma(r * z, poly(z, POLY["sin"][r.dtype.itemsize]), fma(z, -0.5 * low, low))
+
+
+def cos_sum(r: Num, low: Num) -> tuple[Num, Num]:
+    """cos(r + low) as a large and a small part."""
+    z = r * r
+    half = 0.5 * z
+    w = 1.0 - half
+    rest = fma(z * z, poly(z, POLY["cos"][r.dtype.itemsize]), -(r * low))
+    # z itself was rounded: its error counts where cos is smallest
+    return w, (((1.0 - w) - half) + rest) - 0.5 * fma(r, r, -z)
+
+
+def wave(reduced: tuple[Num, Num, Num], quarter: int) -> Num:
+    """sin of (reduced argument + quarter turns)."""
+    q, r, low = reduced
+    f = r.format
+    if quarter:
+        q = q + quarter
+    w, rest = cos_sum(r, low)
+    y = where((q & 1) == 0, r + sin_low(r, low), w + rest)
+    return (y.bits() ^ ((q & 2) << (8 * r.dtype.itemsize - 2))).as_float(r.dtype)
+
+
+def _kernel(name: str, finish: object) -> object:
+    @kernel
+    def emit(x: Num) -> Num:
+        fast = finish(cody_waite(x))  # type: ignore[operator]
+        large = abs(x) >= LARGE[x.dtype.itemsize]
+        if x.dtype == float32:
+            y = rare(large, lambda: call(name, x.to(float64)).to(float32), fast)
+        else:
+            y = rare(large, lambda: finish(payne_hanek(x)), fast)  # type: ignore[operator]
+        if name != "cos":  # sign of zero; subnormals
+            y = where(abs(x) < x.format.eps, x, y)
+        return y
+
+    emit.__name__ = emit.__qualname__ = name
+    return emit
+
+
+def quotient(reduced: tuple[Num, Num, Num]) -> Num:
+    """tan: sin/cos or -cos/sin, divided in twice the precision."""
+    q, r, low = reduced
+    s, s_low = fast_two_sum(r, sin_low(r, low))
+    c, c_low = fast_two_sum(*cos_sum(r, low))
+    odd = (q & 1) != 0
+    num, num_low = where(odd, -c, s), where(odd, -c_low, s_low)
+    den, den_low = where(odd, s, c), where(odd, s_low, c_low)
+    inverse = 1.0 / den
+    y = num * inverse
+    return y + (fma(-y, den, num) + (num_low - y * den_low)) * inverse
+
+
+sin = _kernel("sin", lambda reduced: wave(reduced, 0))
+cos = _kernel("cos", lambda reduced: wave(reduced, 1))
+tan = _kernel("tan", quotient)
