@@ -7,10 +7,12 @@ identity, so a loop that is differentiated a thousand times eagerly is transform
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from bibun.ir.program import Program
+from bibun.ir.program import Literal, Program
+from bibun.trace.core import EVAL, install_executor, using_trace
+from bibun.trace.sites import forced
 
 
 class Linearized(NamedTuple):
@@ -69,6 +71,125 @@ class Context(Protocol):
         """Run a program on concrete values: compiled, or op by op where that is asked for."""
         ...
 
+    def run(self, fun: Program | Callable[..., Any], args: Sequence[Any]) -> list[Any]:
+        """Run a program or a flat Python function on values of the current trace."""
+        ...
+
+    def batch_fun(
+        self,
+        fun: Program | Callable[..., Any],
+        size: int,
+        mapped: tuple[bool, ...] | bool,
+        sum_outputs: Sequence[bool] = (),
+    ) -> Program | Callable[..., Any]:
+        """Map a program or a flat function; all outputs carry the batch axis, or are summed."""
+        ...
+
     def simplify(self, program: Program) -> Program:
         """Dead code, common subexpressions and unused inputs kept: a smaller equal program."""
         ...
+
+
+def evaluate(program: Program, args: Sequence[Any]) -> list[Any]:
+    """Run the equations in the current trace; what they bind keeps the equations' sites."""
+    if len(args) != len(program.inputs):
+        raise TypeError(f"program takes {len(program.inputs)} inputs, got {len(args)}")
+    env: dict[Any, Any] = dict(zip(program.inputs, args, strict=True))
+    site = forced.site
+    try:
+        for eq in program.equations:
+            ins = [a.value if type(a) is Literal else env[a] for a in eq.inputs]
+            forced.site = eq.site or site
+            outs = eq.op(*ins, **eq.params)
+            if eq.op.multiple_results:
+                env.update(zip(eq.outputs, outs, strict=True))
+            else:
+                env[eq.outputs[0]] = outs
+    finally:
+        forced.site = site
+    return [a.value if type(a) is Literal else env[a] for a in program.outputs]
+
+
+def _interpret(program: Program, args: Sequence[Any]) -> list[Any]:
+    with using_trace(EVAL):
+        return evaluate(program, args)
+
+
+Flags = tuple[bool, ...] | bool
+
+
+class SubprogramContext:
+    """The one implementation of `Context`; the work is done in `transforms.subprograms`."""
+
+    def __init__(self) -> None:
+        self._execute: Callable[[Program, Sequence[Any]], list[Any]] = _interpret
+
+    def install_execute(self, execute: Callable[[Program, Sequence[Any]], list[Any]]) -> None:
+        """Let the compiler run programs. `execute(program, args) -> outputs`, on Arrays."""
+        self._execute = execute
+
+    def execute(self, program: Program, args: Sequence[Any]) -> list[Any]:
+        return self._execute(program, args)
+
+    def interpret(self, program: Program, args: Sequence[Any]) -> list[Any]:
+        """Run a program op by op on concrete values, whoever does so otherwise."""
+        return _interpret(program, args)
+
+    def run(self, fun: Program | Callable[..., Any], args: Sequence[Any]) -> list[Any]:
+        if isinstance(fun, Program):
+            return evaluate(fun, args)
+        site, forced.site = forced.site, 0  # a user's function has sites of its own
+        try:
+            return list(fun(*args))
+        finally:
+            forced.site = site
+
+    def _memo(self, name: str, program: Program, *key: Any) -> Any:
+        found = program.memo.get((name, key))
+        if found is None:
+            from bibun.transforms import subprograms
+
+            found = program.memo[name, key] = getattr(subprograms, name)(program, *key)
+        return found
+
+    def jvp(
+        self, program: Program, nonzero: tuple[bool, ...], instantiate: Flags = False
+    ) -> tuple[Program, tuple[bool, ...]]:
+        return self._memo("jvp_program", program, tuple(nonzero), instantiate)
+
+    def linearize(
+        self, program: Program, nonzero: tuple[bool, ...], instantiate: Flags = False
+    ) -> Linearized:
+        return self._memo("linearize_program", program, tuple(nonzero), instantiate)
+
+    def transpose(
+        self, program: Program, linear: tuple[bool, ...], ct_nonzero: tuple[bool, ...]
+    ) -> tuple[Program, tuple[bool, ...]]:
+        return self._memo("transpose_program", program, tuple(linear), tuple(ct_nonzero))
+
+    def batch(
+        self, program: Program, size: int, mapped: tuple[bool, ...], instantiate: Flags = False
+    ) -> tuple[Program, tuple[bool, ...]]:
+        return self._memo("batch_program", program, size, tuple(mapped), instantiate)
+
+    def batch_fun(
+        self,
+        fun: Program | Callable[..., Any],
+        size: int,
+        mapped: Flags,
+        sum_outputs: Sequence[bool] = (),
+    ) -> Program | Callable[..., Any]:
+        if isinstance(fun, Program):
+            if isinstance(mapped, bool):
+                mapped = (mapped,) * len(fun.inputs)
+            return self._memo("batch_fun_program", fun, size, tuple(mapped), tuple(sum_outputs))
+        from bibun.transforms.subprograms import batched_function
+
+        return batched_function(fun, size, mapped, tuple(sum_outputs))
+
+    def simplify(self, program: Program) -> Program:
+        return self._memo("simplify_program", program)
+
+
+CONTEXT = SubprogramContext()
+install_executor(CONTEXT)

@@ -1,0 +1,97 @@
+"""Forward mode: a trace whose values carry a tangent beside the primal.
+
+A `JVPTracer` always has a tangent; a value with a zero tangent is left as it is, so that
+work on constants never enters the rules. An op's rule runs in the parent trace. Because
+the primal inside is a real value of the parent, Python control flow on it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bibun.trace.core import Trace, Tracer, state, type_of, using_trace
+from bibun.transforms.context import CONTEXT
+
+
+class JVPTracer(Tracer):
+    """A primal value and its tangent."""
+
+    __slots__ = ("primal", "tangent")
+
+    def __init__(self, trace: Trace, primal: Any, tangent: Any) -> None:
+        self.trace = trace
+        self.primal = primal
+        self.tangent = tangent
+
+    @property
+    def type(self) -> Any:  # type: ignore[override]
+        return type_of(self.primal)
+
+    def concrete(self) -> Any:
+        return self.primal
+
+
+class JVPTrace(Trace):
+    """Computes primals and tangents side by side in the parent trace."""
+
+    __slots__ = ()
+
+    def __init__(self, parent: Trace) -> None:
+        self.parent = parent
+
+    def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        primals = list(args)
+        tangents: list[Any] = [None] * len(primals)
+        live = False
+        for i, a in enumerate(args):
+            if type(a) is JVPTracer and a.trace is self:
+                primals[i] = a.primal
+                tangents[i] = a.tangent
+                live = True
+        state.trace = self.parent
+        try:
+            if not live or op.jvp is None:
+                return self.parent.process(op, primals, params)
+            if op.structured:
+                out, tangent = op.jvp(CONTEXT, primals, tangents, **params)
+            else:
+                out, tangent = op.jvp(primals, tangents, **params)
+        finally:
+            state.trace = self
+        return self.wrap(op, out, tangent)
+
+    def wrap(self, op: Any, out: Any, tangent: Any) -> Any:
+        if op.multiple_results:
+            return [
+                o if t is None else JVPTracer(self, o, t)
+                for o, t in zip(out, tangent, strict=True)
+            ]
+        return out if tangent is None else JVPTracer(self, out, tangent)
+
+    def split(self, x: Any) -> tuple[Any, Any]:
+        """The primal and the tangent (None: zero) of a value the function returned."""
+        if type(x) is JVPTracer and x.trace is self:
+            return x.primal, x.tangent
+        return x, None
+
+    def primal(self, x: Any) -> Any:
+        return x.primal if type(x) is JVPTracer and x.trace is self else x
+
+
+def jvp_flat(
+    fun: Callable[..., Sequence[Any]], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any], JVPTrace]:
+    """Outputs and their tangents of a flat function; None is a zero tangent.
+
+    The trace is returned too: its `primal` strips what the function stored elsewhere.
+    """
+    trace = JVPTrace(state.trace)
+    args = [
+        p if t is None else JVPTracer(trace, p, t)
+        for p, t in zip(primals, tangents, strict=True)
+    ]
+    with using_trace(trace):
+        outs = fun(*args)
+    pairs = [trace.split(o) for o in outs]
+    return [p for p, _ in pairs], [t for _, t in pairs], trace

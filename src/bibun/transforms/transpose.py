@@ -1,0 +1,124 @@
+"""Reverse mode: a linear program run backwards.
+
+Each equation's transpose rule turns cotangents of its outputs into cotangents of its linear
+inputs; where a value was used twice they add. A zero cotangent is None and costs nothing.
+Programs from linearization are linear throughout; programs from elsewhere (a user's
+function, the body of a loop) may also compute with their non-linear inputs, and that part
+is evaluated forwards first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bibun.errors import DifferentiationError
+from bibun.ir.program import Atom, Equation, Literal, Program, Var
+from bibun.ops.families.tangents import add_tangents
+from bibun.ops.op import Linear
+from bibun.trace.sites import describe, forced
+from bibun.transforms.context import CONTEXT
+
+
+def backward_pass(
+    equations: Sequence[Equation],
+    known: dict[Var, Any],
+    outputs: Sequence[Atom],
+    cts: Sequence[Any],
+    not_linear: dict[Var, Equation] | None = None,
+) -> dict[Var, Any]:
+    """Cotangents by variable, for those inputs that get any.
+
+    `known` has the values of all variables that are not linear; every equation has a linear
+    input. `cts` has one cotangent for each output, None for zero. `not_linear` are variables
+    that depend on linear inputs in a way that is no linear map: an error if they matter.
+    """
+    env: dict[Var, Any] = {}
+    for atom, ct in zip(outputs, cts, strict=True):
+        if ct is not None and type(atom) is Var and atom not in known:
+            if not_linear and atom in not_linear:
+                raise _no_transpose(not_linear[atom])
+            env[atom] = add_tangents(env.get(atom), ct)
+    site = forced.site
+    try:
+        for eq in reversed(equations):
+            op = eq.op
+            if op.multiple_results:
+                ct = [env.pop(v, None) for v in eq.outputs]
+                if all(c is None for c in ct):
+                    continue
+            else:
+                ct = env.pop(eq.outputs[0], None)
+                if ct is None:
+                    continue
+            if op.transpose is None:
+                raise _no_transpose(eq)
+            args = []
+            for a in eq.inputs:
+                if type(a) is Literal:
+                    args.append(a.value)
+                elif a in known:
+                    args.append(known[a])
+                elif not_linear and a in not_linear:
+                    raise _no_transpose(not_linear[a])
+                else:
+                    args.append(Linear(a.type))
+            forced.site = eq.site or site
+            if op.structured:
+                results = op.transpose(CONTEXT, ct, *args, **eq.params)
+            else:
+                results = op.transpose(ct, *args, **eq.params)
+            for a, c in zip(eq.inputs, results, strict=True):
+                if c is not None and type(a) is Var and a not in known:
+                    before = env.get(a)
+                    env[a] = c if before is None else add_tangents(before, c)
+    finally:
+        forced.site = site
+    return env
+
+
+def transpose_program(
+    program: Program, args: Sequence[Any], linear: Sequence[bool], cts: Iterable[Any]
+) -> list[Any]:
+    """Cotangents (None: zero) of the linear inputs of a program, in the current trace.
+
+    `args` has the values of the inputs that are not linear (the entries of the others are
+    ignored); `cts` a cotangent or None for each output.
+    """
+    known: dict[Var, Any] = {}
+    depends: set[Var] = set()
+    for v, x, is_lin in zip(program.inputs, args, linear, strict=True):
+        if is_lin:
+            depends.add(v)
+        else:
+            known[v] = x
+    backwards = []
+    not_linear: dict[Var, Equation] = {}
+    site = forced.site
+    try:
+        for eq in program.equations:
+            if any(a in depends for a in eq.inputs):
+                depends.update(eq.outputs)
+                backwards.append(eq)
+                if eq.op.transpose is None:
+                    not_linear.update(dict.fromkeys(eq.outputs, eq))
+                continue
+            forced.site = eq.site or site
+            ins = [a.value if type(a) is Literal else known[a] for a in eq.inputs]
+            outs = eq.op(*ins, **eq.params)
+            if eq.op.multiple_results:
+                known.update(zip(eq.outputs, outs, strict=True))
+            else:
+                known[eq.outputs[0]] = outs
+    finally:
+        forced.site = site
+    env = backward_pass(backwards, known, program.outputs, list(cts), not_linear)
+    return [env.get(v) for v, lin in zip(program.inputs, linear, strict=True) if lin]
+
+
+def _no_transpose(eq: Equation) -> DifferentiationError:
+    return DifferentiationError(
+        f"operation {eq.op.name!r} has no transpose rule, so a function that applies it to "
+        "a tangent (or to the input of linear_transpose) cannot be run backwards: it is not "
+        f"linear.\nAt {describe(eq.site)}"
+    )
