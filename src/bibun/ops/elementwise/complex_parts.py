@@ -21,6 +21,7 @@ from bibun.ops.families.elementwise import (
     unary,
     unbroadcast,
 )
+from bibun.ops.families.shape import zeros_like
 from bibun.ops.op import is_linear
 from bibun.trace.core import type_of
 
@@ -31,19 +32,14 @@ def _linear_jvp(op: Any) -> Any:
     return lambda primals, tangents: (op()(*primals), op()(*tangents))
 
 
-def _zeros_like(x: Any) -> Any:
-    """Zeros of the shape of x, whatever x holds, without reading it."""
-    return to_shape(np.zeros((), type_of(x).dtype), type_of(x).shape)
-
-
 def _real_transpose(ct: Any, x: Any) -> list[Any]:
-    return [complex(ct, _zeros_like(ct)) if x.dtype.kind == "c" else ct]
+    return [complex(ct, zeros_like(ct)) if x.dtype.kind == "c" else ct]
 
 
 def _imag_transpose(ct: Any, x: Any) -> list[Any]:
     if x.dtype.kind != "c":
         return [None]
-    return [complex(_zeros_like(ct), neg(ct))]
+    return [complex(zeros_like(ct), neg(ct))]
 
 
 real = unary(
@@ -93,7 +89,7 @@ def _complex_jvp(primals: Any, tangents: Any) -> Any:
     ts = []
     for k, t in enumerate(tangents):
         if t is not None:
-            ts.append(complex(*((t, _zeros_like(t)) if k == 0 else (_zeros_like(t), t))))
+            ts.append(complex(*((t, zeros_like(t)) if k == 0 else (zeros_like(t), t))))
     return out, to_shape(sum_tangents(ts), type_of(out).shape)
 
 
