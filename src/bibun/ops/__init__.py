@@ -1,9 +1,14 @@
 """All operations: importing this package imports every room, so the registry is complete.
 
-One room per op or small family; each is listed here, in an order that respects what they
-build on.
+One room per op or small family; each is listed here.
 """
 
 from __future__ import annotations
 
-import bibun.ops.elementwise  # noqa: F401
+import bibun.ops.control
+import bibun.ops.elementwise
+import bibun.ops.index
+import bibun.ops.linalg
+import bibun.ops.random_bits
+import bibun.ops.reduce
+import bibun.ops.shape  # noqa: F401
