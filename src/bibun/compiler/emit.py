@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from bibun.compiler.builder import LoopBuilder
 from bibun.compiler.kernels import KernelEmitter
 from bibun.compiler.memory import Dest, Inlined, Memory, Scalar, Source, Storage
 from bibun.compiler.plan import KERNEL, SCALAR, VIEW, Plan, Unit, is_small, make_plan
+from bibun.compiler.tapes import HANDLE_BYTES, TapeEmitter
 from bibun.compiler.text import Module, llvm_type
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
@@ -32,7 +32,7 @@ from bibun.runtime import context as abi
 class Frame:
     """The state of one program's emission."""
 
-    __slots__ = ("plan", "env", "memo", "flat", "owned", "unit")
+    __slots__ = ("plan", "env", "memo", "flat", "owned", "tapes", "unit")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -40,10 +40,11 @@ class Frame:
         self.memo: dict[Any, Any] = {}
         self.flat = False
         self.owned: dict[Var, Memory] = {}  # memory to release when the variable dies
+        self.tapes: set[Var] = set()  # lists made here
         self.unit = 0
 
 
-class Emitter(KernelEmitter, LoopBuilder):
+class Emitter(KernelEmitter, TapeEmitter):
     """Emits programs; the Builder that lowering rules see."""
 
     def __init__(self, name: str, program: Program, pool: dict[float, int] | None = None) -> None:
@@ -120,10 +121,6 @@ class Emitter(KernelEmitter, LoopBuilder):
         fn.emit(f"%result = load i32, ptr {self.status}")
         fn.emit("ret i32 %result")
 
-    def cleanup(self) -> list[str]:
-        """Lines run on every way out (tapes are freed here)."""
-        return []
-
     # a program in place ------------------------------------------------------------------------
 
     def plan_of(self, program: Program) -> Plan:
@@ -156,7 +153,7 @@ class Emitter(KernelEmitter, LoopBuilder):
                 for v in eq.outputs:
                     self.release_dead(frame, v, i)
         results = [self.storage_of(frame, a) for a in program.outputs]
-        self.deliver(program, results, dests)
+        self.deliver(program, results, dests, set(frame.tapes))
         for memory in frame.owned.values():
             if memory.block is not None and not any(r is memory for r in results):
                 self.arena.release(memory.block)
@@ -166,23 +163,29 @@ class Emitter(KernelEmitter, LoopBuilder):
     def release_dead(self, frame: Frame, var: Var, i: int) -> None:
         home = frame.plan.home.get(var, var)
         if frame.plan.last.get(home, -1) <= i:
+            if var in frame.tapes and var not in frame.plan.program.outputs:
+                frame.tapes.discard(var)
+                self.tape_free(frame.env[var].ptr, var.type)  # type: ignore[union-attr, arg-type]
             memory = frame.owned.pop(home, None)
             if memory is not None and memory.block is not None:
                 self.arena.release(memory.block)
 
     def deliver(
-        self, program: Program, results: Sequence[Storage], dests: Sequence[Memory | None]
+        self,
+        program: Program,
+        results: Sequence[Storage],
+        dests: Sequence[Memory | None],
+        owned: set[Var],
     ) -> None:
-        """Move outputs to their destinations, as if all at once."""
+        """Move outputs to their destinations, as if all at once; `owned` lists change hands."""
         moves = []
         targets = {d.ptr for d in dests if d is not None}
         for a, r, d in zip(program.outputs, results, dests, strict=True):
             if d is None or (isinstance(r, Memory) and r.ptr == d.ptr):
                 continue
-            if isinstance(r, Memory) and r.ptr in targets:
-                nbytes = a.type.size * a.type.dtype.itemsize  # type: ignore[union-attr]
-                temporary, block = self.allocate(nbytes)
-                self.copy(temporary, r.ptr, a.type.size, a.type.dtype)  # type: ignore[union-attr]
+            if isinstance(r, Memory) and r.ptr in targets and isinstance(a.type, ArrayType):
+                temporary, block = self.allocate(a.type.size * a.type.dtype.itemsize)
+                self.copy(temporary, r.ptr, a.type.size, a.type.dtype)
                 moves.append((a, Memory(temporary, block=block), d))
             else:
                 moves.append((a, r, d))
@@ -190,7 +193,10 @@ class Emitter(KernelEmitter, LoopBuilder):
             if isinstance(r, Scalar):
                 self.store(d.ptr, 0, r.val)
             elif isinstance(a.type, RaggedType):
-                self.copy(d.ptr, r.ptr, abi.RAGGED_BYTES // 8, int64)
+                if a in owned:
+                    self.copy(d.ptr, r.ptr, HANDLE_BYTES // 8, int64)
+                else:
+                    self.borrow(r.ptr, d.ptr)
             else:
                 assert isinstance(r, Memory)
                 self.copy(d.ptr, r.ptr, a.type.size, a.type.dtype)
@@ -239,7 +245,8 @@ class Emitter(KernelEmitter, LoopBuilder):
     def new_memory(self, frame: Frame, var: Var) -> Memory:
         type = var.type
         if isinstance(type, RaggedType):
-            return Memory(self.allocate(abi.RAGGED_BYTES)[0], mutable=True)
+            frame.tapes.add(var)
+            return Memory(self.allocate(HANDLE_BYTES)[0])
         ptr, block = self.allocate(max(type.size, 1) * type.dtype.itemsize)
         memory = Memory(ptr, mutable=True, block=block)
         frame.owned[var] = memory
@@ -326,9 +333,7 @@ class Emitter(KernelEmitter, LoopBuilder):
         d = wanted.get(out)
         if d is None or is_small(out.type) or not self.vacant(frame, unit, d, None):
             d = self.new_memory(frame, out)
-        if isinstance(out.type, RaggedType):
-            self.copy(d.ptr, source.ptr, abi.RAGGED_BYTES // 8, int64)  # type: ignore[union-attr]
-        elif isinstance(source, Memory):
+        if isinstance(source, Memory):
             self.copy(d.ptr, source.ptr, out.type.size, out.type.dtype)
         else:
             src = Source(self, frame, a)

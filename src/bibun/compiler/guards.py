@@ -49,7 +49,6 @@ def _watchable(x: Any) -> bool:
         hasattr(x, "__dict__")
         and cls.__module__ != "builtins"
         and not isinstance(x, type | Value)
-        and not callable(x)
         and cls.__setattr__ is object.__setattr__
     )
 

@@ -17,12 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from bibun.array import Array
 from bibun.config import config
-from bibun.ir.program import Program
+from bibun.ir.program import Equation, Program, Var
 from bibun.ir.serialize import canonical_text
 from bibun.ir.spec import verify
-from bibun.ir.types import ArrayType
+from bibun.ir.types import ArrayType, RaggedType
 from bibun.ops.op import EFFECT, LIBRARY
+from bibun.trace.core import as_value, concrete, type_of
+from bibun.trace.sites import current_site
+from bibun.transforms.context import CONTEXT
 
 PASS_VERSION = "1"
 _ENTRY = "bibun_main"
@@ -184,19 +188,52 @@ class _Memo:
 
 
 _by_identity = _Memo()
+_single: OrderedDict[Any, Program] = OrderedDict()  # structured ops as programs of their own
+
+
+def has_ragged(types: Sequence[Any]) -> bool:
+    return any(isinstance(t, RaggedType) for t in types)
 
 
 def execute(program: Program, args: Sequence[Any]) -> list[Any]:
-    """Run a program on concrete values natively, compiling it the first time."""
-    from bibun.array import Array
-    from bibun.trace.core import as_value, concrete
+    """Run a program on concrete values natively, compiling it the first time.
 
+    Ragged lists have no form outside native code, so a program that takes or returns one is
+    run op by op; the loops in it that neither take nor return one are compiled.
+    """
+    if has_ragged(program.in_types) or has_ragged(program.out_types):
+        return CONTEXT.interpret(program, args)
     compiled = _by_identity.get(id(program), program, lambda: compile_program(program))
-    arrays = [
-        concrete(as_value(a)).astype(t.dtype, copy=False)  # type: ignore[union-attr]
-        for a, t in zip(args, program.in_types, strict=True)
-    ]
-    return [
-        Array(o, t.weak)
-        for o, t in zip(compiled(arrays), program.out_types, strict=True)
-    ]
+    arrays = []
+    for a, t in zip(args, program.in_types, strict=True):
+        v = concrete(as_value(a))
+        arrays.append(v if v.dtype == t.dtype else v.astype(t.dtype))  # type: ignore[union-attr]
+    outs = compiled(arrays)
+    return [Array(o, t.weak) for o, t in zip(outs, program.out_types, strict=True)]
+
+
+def _identity(p: Any) -> Any:
+    """A hashable stand-in for a parameter: programs by identity."""
+    if isinstance(p, Program):
+        return ("program", id(p))
+    if isinstance(p, tuple):
+        return tuple(_identity(q) for q in p)
+    return p
+
+
+def execute_structured(op: Any, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+    """Run one loop or branch on concrete values, as a program of one equation."""
+    types = tuple(type_of(a) for a in args)
+    key = (op, types, tuple((k, _identity(p)) for k, p in params.items()))
+    program = _single.get(key)
+    if program is None:
+        inputs = [Var(t) for t in types]
+        outs = [Var(t) for t in op.type_rule(*types, **params)]
+        program = Program(inputs, [Equation(op, inputs, outs, params, current_site(2))], outs)
+        _single[key] = program  # keeps `params`, and so the identities in the key, alive
+        while len(_single) > 1024:
+            _single.popitem(last=False)
+    if has_ragged(types) or has_ragged(program.out_types):
+        with config.using(disable_jit=True):
+            return list(op.eval(CONTEXT, list(args), **params))
+    return execute(program, args)

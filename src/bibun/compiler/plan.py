@@ -42,7 +42,7 @@ class Unit:
         self.deps: set[Unit] = set()
         self.order = order
         self.flat = False
-        self.reads: set[Var] = set()  # values in memory or registers that it reads
+        self.reads: dict[Var, None] = {}  # values in memory or registers that it reads
 
 
 class Plan:
@@ -160,7 +160,7 @@ class _Planner:
             producer = self.unit_of.get(leaf)
             if producer is not None and producer is not unit:
                 unit.deps.add(producer)
-            unit.reads.add(leaf)
+            unit.reads[leaf] = None
         for v in eq.outputs:
             self.unit_of[v] = unit
 

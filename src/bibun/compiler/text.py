@@ -102,6 +102,7 @@ class Module:
         self.declarations: dict[str, str] = {}
         self.math: dict[tuple[Any, ...], str] = {}
         self.symbols: set[str] = set()  # external C symbols
+        self.support: list[str] = []  # whole functions as text
 
     def function(self, header: str) -> Function:
         f = Function(self, header)
@@ -135,5 +136,5 @@ class Module:
 
     def text(self) -> str:
         parts = [*self._global_text, *self.declarations.values()]
-        parts += [f.text() for f in self.functions]
+        parts += [*self.support, *(f.text() for f in self.functions)]
         return "\n".join(parts) + "\n"
