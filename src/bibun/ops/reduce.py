@@ -16,6 +16,7 @@ from bibun.dtypes import canonical
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.builder import Reducer
 from bibun.ir.types import ArrayType
+from bibun.ops.families.elementwise import quietly
 from bibun.ops.families.shape import (
     INT64,
     check_axes,
@@ -85,7 +86,7 @@ def _reduction(
         name,
         REDUCTION,
         type_rule=type_rule,
-        eval=clear_errors(type_rule, lambda x, axes: eval(numpy_of(x), axes)),
+        eval=clear_errors(type_rule, quietly(lambda x, axes: eval(numpy_of(x), axes))),
         jvp=jvp,
         transpose=transpose,
         batch=lambda size, args, dims, axes: _batch(size, args, dims, op, axes=axes),
@@ -214,7 +215,7 @@ def highest(dtype: np.dtype) -> Any:
 
 def _extreme_jvp(primals: Any, tangents: Any, axes: tuple[int, ...], op: Op) -> Any:
     """The tangent where the extreme is attained; equal parts of it where there are ties."""
-    from bibun.ops.elementwise import absorb_mul, convert, div, eq
+    from bibun.ops.elementwise import absorb_mul, div, eq, convert
 
     (x,), (t,) = primals, tangents
     out = op(x, axes=axes)

@@ -54,6 +54,7 @@ def _same_type(eq: Any) -> Any:
 
 copy = shape_op(
     "copy",
+    reinterpret=True,
     type_rule=lambda x: x,
     eval=numpy_of,
     transpose=lambda ct, x: ct,
@@ -162,6 +163,7 @@ def _expand_batch(x: Any, dim: int, axes: tuple[int, ...]) -> Any:
 
 expand_dims = shape_op(
     "expand_dims",
+    reinterpret=True,
     type_rule=_expand_type,
     eval=_expand_eval,
     transpose=lambda ct, x, axes: squeeze(ct, axes=axes),
@@ -198,6 +200,7 @@ def _squeeze_batch(x: Any, dim: int, axes: tuple[int, ...]) -> Any:
 
 squeeze = shape_op(
     "squeeze",
+    reinterpret=True,
     type_rule=_squeeze_type,
     eval=lambda x, axes: np.squeeze(numpy_of(x), axes) if axes else numpy_of(x),
     transpose=lambda ct, x, axes: expand_dims(ct, axes=axes),
@@ -273,6 +276,7 @@ def _reshape_batch(x: Any, dim: int, shape: tuple[int, ...]) -> Any:
 
 reshape = shape_op(
     "reshape",
+    reinterpret=True,
     type_rule=_reshape_type,
     eval=lambda x, shape: numpy_of(x).reshape(shape),
     transpose=lambda ct, x, shape: reshape(ct, shape=x.shape),

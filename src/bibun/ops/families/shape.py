@@ -140,6 +140,7 @@ def shape_op(
     batch: Callable[..., Any],
     lower: Callable[..., Any],
     simplify: Callable[..., Any] | None = None,
+    reinterpret: bool = False,
     samples: Callable[[], list[Any]],
     doc: str,
 ) -> Op:
@@ -165,6 +166,7 @@ def shape_op(
         lower=lower,
         simplify=simplify,
         cost=0.0,
+        reinterpret=reinterpret,
         samples=samples,
         doc=doc,
     )
