@@ -55,17 +55,30 @@ class Case:
             return list(self.sample.diff)
         return [i for i, a in enumerate(self.args) if is_inexact(a)]
 
-    def function(self) -> tuple[Callable[..., list[Any]], list[np.ndarray]]:
-        """The op as a function of its differentiated arguments to its inexact outputs."""
+    @property
+    def single(self) -> bool:
+        """Whether an operand has single precision."""
+        return any(
+            is_array(a) and type_of(a).dtype in (np.float32, np.complex64) for a in self.args
+        )
+
+    def function(
+        self, widen: bool = True
+    ) -> tuple[Callable[..., list[Any]], list[np.ndarray]]:
+        """The op as a function of its differentiated arguments to its inexact outputs.
+
+        Differences need double precision: `widen` gives single operands that.
+        """
         where = self.differentiable()
+        given = [widened(a) if widen else a for a in self.args]
 
         def fun(*xs: Any) -> list[Any]:
-            args = list(self.args)
+            args = list(given)
             for i, x in zip(where, xs, strict=True):
                 args[i] = x
             return [o for o in self.call(*args) if is_inexact(o)]
 
-        return fun, [np.asarray(self.args[i]) for i in where]
+        return fun, [np.asarray(given[i]) for i in where]
 
 
 def is_array(x: Any) -> bool:
@@ -76,6 +89,13 @@ def is_array(x: Any) -> bool:
 
 def is_inexact(x: Any) -> bool:
     return is_array(x) and type_of(x).dtype.kind in "fc"
+
+
+def widened(x: Any) -> Any:
+    """The operand in double precision."""
+    if isinstance(x, np.ndarray | np.generic) and x.dtype in (np.float32, np.complex64):
+        return x.astype(np.float64 if x.dtype.kind == "f" else np.complex128)
+    return x
 
 
 def cases() -> list[Case]:
@@ -182,7 +202,9 @@ def difference(
 
     out: list[np.ndarray] | None = None
     for k, w in weights:
-        steps = [w * (p - m) / h for p, m in zip(at(k), at(-k), strict=True)]
+        pairs = zip(at(k), at(-k), strict=True)
+        with np.errstate(invalid="ignore"):  # an inf that does not move has slope 0
+            steps = [np.where(p == m, 0, w * (p - m) / h) for p, m in pairs]
         out = steps if out is None else [a + b for a, b in zip(out, steps, strict=True)]
     assert out is not None
     return out

@@ -203,7 +203,7 @@ def get_trunc() -> Any:
 
 def _share(x: Any, y: Any) -> Any:
     """1 where x > y, one half where they are equal, 0 elsewhere."""
-    dtype = next(type_of(v).dtype for v in (x, y) if not isinstance(v, int | float))
+    dtype = type_of(y if type(x) in (int, float) else x).dtype
     return mul(0.5, add(convert(ge(x, y), new_dtype=dtype), convert(gt(x, y), new_dtype=dtype)))
 
 

@@ -283,7 +283,7 @@ def grid_samples(
     if "f" in accepts:
         found.append(Sample(*reals, **params))
         found.append(Sample(*(r[1] for r in reals), **params))
-        found.append(Sample(*(r.astype(np.float32) for r in reals), diff=(), **params))
+        found.append(Sample(*(r.astype(np.float32) for r in reals), **params))
         if n > 1:
             outer = [r.reshape([-1 if j == k else 1 for j in range(n)]) for k, r in
                      enumerate(reals)]  # fmt: skip
@@ -300,7 +300,7 @@ def grid_samples(
     if "c" in accepts:
         twisted = [r + 0.4j * np.cos(k + 2 * r) for k, r in enumerate(reals)]
         found.append(Sample(*twisted, **params))
-        found.append(Sample(*(z.astype(np.complex64) for z in twisted), diff=(), **params))
+        found.append(Sample(*(z.astype(np.complex64) for z in twisted), **params))
     for kind, dtypes in (("i", ("int64", "int32", "int8")), ("u", ("uint64", "uint8"))):
         if kind in accepts:
             whole = [np.rint(3 * r) if kind == "i" else np.abs(np.rint(3 * r)) for r in reals]
