@@ -1,0 +1,82 @@
+"""Effects under a mask.
+
+When lanes run in lockstep, a lane that is done, or a branch that was not taken, is computed
+along with the others and its results dropped. Its effects must not happen, and loops in it
+must not run (they might never end). `masked(program)` is the same program with one more
+input in front, a scalar bool: false makes every check pass and every `while` stop at once,
+in nested programs too. It works on the program of one lane, before lanes are made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bibun.ir.program import Equation, Program, subprograms
+from bibun.ops.control.common import BOOL_TYPE, build, memo, rewire
+from bibun.ops.op import CALL
+from bibun.trace.replay import replay
+
+Rule = Callable[[Any, Equation, list[Any]], Any]
+_rules: dict[str, Rule] = {}
+
+
+def masks(name: str) -> Callable[[Rule], Rule]:
+    """Register how an op runs under a mask: `rule(active, equation, inputs)` -> outputs."""
+
+    def enter(rule: Rule) -> Rule:
+        _rules[name] = rule
+        return rule
+
+    return enter
+
+
+def _matters(eq: Equation) -> bool:
+    """Whether a mask changes what an equation does."""
+    return (
+        eq.op.has_effects
+        or eq.op.name == "while"
+        or any(needs_mask(p) for _, p in subprograms(eq.params))
+    )
+
+
+@memo
+def needs_mask(program: Program) -> bool:
+    """Whether a program has effects, or loops whose end depends on its values."""
+    return any(_matters(eq) for eq in program.equations)
+
+
+@memo
+def masked(program: Program) -> Program:
+    """`program` with a mask, a scalar bool, as one more input in front."""
+    types = (BOOL_TYPE, *range(len(program.inputs)))
+    if not needs_mask(program):
+        return rewire(program, types)
+
+    def run(active: Any, *args: Any) -> list[Any]:
+        def call(eq: Equation, ins: list[Any]) -> Any:
+            return _call(active, eq, ins) if _matters(eq) else eq.op(*ins, **eq.params)
+
+        return replay(program, args, call)
+
+    return build(run, [BOOL_TYPE, *program.in_types], program.name)
+
+
+def _call(active: Any, eq: Equation, ins: list[Any]) -> Any:
+    rule = _rules.get(eq.op.name)
+    if rule is not None:
+        return rule(active, eq, ins)
+    if eq.op.has_effects and not subprograms(eq.params):
+        return eq.op(*ins, active, **eq.params)  # effects take the mask as one more operand
+    if eq.op.kind == CALL and "program" in eq.params:
+        outs = replay(masked(eq.params["program"]), [active, *ins])
+        return outs if eq.op.multiple_results else outs[0]
+    raise NotImplementedError(
+        f"operation {eq.op.name!r} contains checks or loops and has no rule for lanes that are "
+        "switched off (bibun.ops.control.masking)"
+    )
+
+
+def masked_or_same(active: Any, program: Program) -> tuple[list[Any], Program]:
+    """([active], masked program), or ([], program) where a mask changes nothing."""
+    return ([active], masked(program)) if needs_mask(program) else ([], program)
