@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import bibun.transforms.linearize as linearize_module
 from bibun.array import Array
 from bibun.ir.types import ArrayType
 from bibun.ops.op import Op, Sample
@@ -21,6 +20,7 @@ from bibun.ops.registry import all_ops
 from bibun.trace.core import as_value, type_of
 from bibun.transforms.batch import batch_flat
 from bibun.transforms.jvp import jvp_flat
+from bibun.transforms.linearize import linearize_flat
 from bibun.transforms.transpose import backward_pass
 
 
@@ -163,7 +163,7 @@ def jvp(fun: Callable[..., list[Any]], xs: Sequence[Any], ts: Sequence[Any]) -> 
 
 def vjp(fun: Callable[..., list[Any]], xs: Sequence[Any]) -> Any:
     """Outputs, and the function from their cotangents to those of xs (None: zero)."""
-    outs, linear, _ = linearize_module.linearize_flat(fun, xs, [True] * len(xs))
+    outs, linear, _ = linearize_flat(fun, xs, [True] * len(xs))
     atoms = [None if t is None else linear.trace.atom(t) for t in linear.outputs]
 
     def pull(cts: Sequence[Any]) -> list[Any]:

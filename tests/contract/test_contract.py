@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import bibun
+from bibun.compiler.jit import jit
 from bibun.errors import DifferentiationError
 from bibun.ops.op import CALL, CONTROL, ELEMENTWISE
 from bibun.trace.core import type_of
@@ -209,21 +209,17 @@ def test_vmap_is_a_loop(case: Case) -> None:
 
 # compiled ----------------------------------------------------------------------------------
 
-needs_jit = pytest.mark.skipif(not hasattr(bibun, "jit"), reason="bibun.jit does not exist yet")
 
-
-@needs_jit
 @every(CASES)
 def test_jit_is_eager(case: Case) -> None:
     rtol, atol = tolerance(case)
     wants = case.call(*case.args)
-    outs = bibun.jit(case.call)(*case.args)
+    outs = jit(case.call)(*case.args)
     for got, want in zip(outs, wants, strict=True):
         if is_array(want):
             assert_close(got, want, rtol, atol, "jit")
 
 
-@needs_jit
 @every(SMOOTH)
 def test_jit_of_derivatives(case: Case, rng: np.random.Generator) -> None:
     """The compiled vjp equals the eager one."""
@@ -231,6 +227,6 @@ def test_jit_of_derivatives(case: Case, rng: np.random.Generator) -> None:
     cts = [random_like(o, rng) for o in fun(*xs)]
     grad = gradient_of(fun, cts)
     rtol, atol = tolerance(case)
-    for got, want in zip(bibun.jit(grad)(*xs), grad(*xs), strict=True):
+    for got, want in zip(jit(grad)(*xs), grad(*xs), strict=True):
         size = float(np.max(np.abs(raw(want)), initial=1.0))
         assert_close(got, want, rtol, atol * size, "jit of vjp")

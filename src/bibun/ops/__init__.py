@@ -5,14 +5,14 @@ One room per op or small family; each is listed here.
 
 from __future__ import annotations
 
-import bibun.ops.check
-import bibun.ops.control
-import bibun.ops.cumulative
-import bibun.ops.dot
-import bibun.ops.elementwise
-import bibun.ops.index
-import bibun.ops.linalg
-import bibun.ops.random_bits
-import bibun.ops.reduce
-import bibun.ops.shape
-import bibun.ops.sort  # noqa: F401
+import importlib
+
+_ROOMS = """
+    elementwise reduce shape index dot cumulative sort check random_bits stop_gradient
+    linalg
+    control.call control.custom_jvp control.custom_vjp control.remat
+    control.cond control.while_loop control.scan control.ragged
+""".split()
+
+for _room in _ROOMS:
+    importlib.import_module(f"bibun.ops.{_room}")
