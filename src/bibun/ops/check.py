@@ -73,7 +73,7 @@ def masked(op: Op, args: Sequence[Any], params: dict[str, Any], mask: Any) -> tu
     return (*args[:-1], and_(args[-1], mask)), params
 
 
-# what both checks do -------------------------------------------------------------------------------
+# what both checks do -----------------------------------------------------------------------------
 
 
 def _check_op(
@@ -118,7 +118,7 @@ def _check_op(
             raise_failure(op, params, shown, current_site())
         return []
 
-    def batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
+    def batch(lanes: int, args: Any, dims: Any, /, **params: Any) -> Any:
         aligned, _ = align_batch(args, dims)
         op(*aligned, **params)
         return [], []
@@ -158,7 +158,7 @@ def _check_op(
     return register(op)
 
 
-# check_index -----------------------------------------------------------------------------------------
+# check_index -------------------------------------------------------------------------------------
 
 
 def _index_type(i: ArrayType, *, axis: int, size: int, what: str, wraps: bool = False,
@@ -188,7 +188,7 @@ check_index = _check_op(
         Sample(np.int64(2), axis=0, size=3, what="index"),
         Sample(np.array([[0, 4], [3, 1]], np.int32), axis=1, size=5, what="index"),
         Sample(np.array([-3, 2]), axis=0, size=3, what="index", wraps=True),
-        Sample(np.array([7, 1], np.uint8), np.array([False, True]), axis=0, size=3, what="index",
+        Sample(np.array([7, 1], np.uint8), np.array([False, False]), axis=0, size=3, what="index",
                has_active=True),
         Sample(np.zeros((0, 2), np.int64), axis=0, size=0, what="index"),
     ],
@@ -197,7 +197,7 @@ check_index = _check_op(
 )  # fmt: skip
 
 
-# check_true ------------------------------------------------------------------------------------------
+# check_true --------------------------------------------------------------------------------------
 
 
 def _true_type(pred: ArrayType, *payload: ArrayType, error: str, message: str,
@@ -218,7 +218,7 @@ check_true = _check_op(
         Sample(np.True_, error="value", message="never"),
         Sample(np.array([True, True]), np.array([1.0, 2.0]), np.int64(3), error="value",
                message="{} against {}"),
-        Sample(np.array([[False], [True]]), np.array([0.5, 1.5]), np.array([[False], [True]]),
+        Sample(np.array([[False], [True]]), np.array([0.5, 1.5]), np.array([[False], [False]]),
                error="assertion", message="{}", has_active=True),
     ],
     doc="`check_true(pred, *payload, error, message)`: the exception named by `error` unless "

@@ -132,7 +132,7 @@ def _samples(kinds: str) -> list[Sample]:
     return out
 
 
-# sum -----------------------------------------------------------------------------------------------
+# sum ---------------------------------------------------------------------------------------------
 
 cumsum = _cumulative(
     "cumsum",
@@ -148,7 +148,7 @@ cumsum = _cumulative(
 )  # fmt: skip
 
 
-# product and log-sum-exp, by doubling ---------------------------------------------------------------
+# product and log-sum-exp, by doubling 
 
 
 def _shifted(v: Any, d: int, neutral: Any) -> Any:
@@ -184,7 +184,7 @@ def _product_pair(a: Any, b: Any) -> tuple[Any, Any, Any]:
 
 def _logaddexp_pair(a: Any, b: Any) -> tuple[Any, Any, Any]:
     """log(e^a + e^b) and the weights of both, which are exact at infinities."""
-    from bibun.ops.elementwise import add, max, min, sub, eq, exp, log1p, logistic, select
+    from bibun.ops.elementwise import add, eq, exp, log1p, logistic, max, min, select, sub
 
     equal = eq(a, b)  # also where both are the same infinity: a - b would be nan there
     gap = select(equal, sub(a, b), 0.0)
@@ -231,7 +231,7 @@ cumlogsumexp = _cumulative(
 )
 
 
-# extremes ------------------------------------------------------------------------------------------
+# extremes ----------------------------------------------------------------------------------------
 
 
 def _extreme_jvp(op: Callable[[], Op]) -> Any:

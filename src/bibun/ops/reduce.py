@@ -215,7 +215,7 @@ def highest(dtype: np.dtype) -> Any:
 
 def _extreme_jvp(primals: Any, tangents: Any, axes: tuple[int, ...], op: Op) -> Any:
     """The tangent where the extreme is attained; equal parts of it where there are ties."""
-    from bibun.ops.elementwise import absorb_mul, div, eq, convert
+    from bibun.ops.elementwise import absorb_mul, convert, div, eq
 
     (x,), (t,) = primals, tangents
     out = op(x, axes=axes)
@@ -306,7 +306,7 @@ reduce_xor = _logic(
 )  # fmt: skip
 
 
-# where the extremes are ----------------------------------------------------------------------------
+# where the extremes are --------------------------------------------------------------------------
 
 
 def _arg_reducer(better: str, worst: Callable[[np.dtype], Any]) -> Reducer:

@@ -21,7 +21,7 @@ from bibun.trace.core import type_of
 INT64 = np.dtype(np.int64)
 
 
-# types and values -----------------------------------------------------------------------
+# types and values --------------------------------------------------------------------------------
 
 
 def result_type(shape: Sequence[int], dtype: np.dtype, *operands: Any) -> ArrayType:
@@ -96,7 +96,7 @@ def full(shape: Sequence[int], value: Any, dtype: Any) -> Any:
     return broadcast_to(np.asarray(value, dtype)[()], shape=tuple(shape))
 
 
-# mapped axes ------------------------------------------------------------------------------
+# mapped axes -------------------------------------------------------------------------------------
 
 
 def shift_axes(axes: Sequence[int], dim: int) -> tuple[int, ...]:
@@ -128,7 +128,7 @@ def never_batched(size: int, args: Any, dims: Any, **params: Any) -> Any:
     raise AssertionError("an op without inputs has nothing mapped")
 
 
-# linear index maps --------------------------------------------------------------------------
+# linear index maps -------------------------------------------------------------------------------
 
 
 def shape_op(

@@ -13,7 +13,14 @@ import numpy as np
 
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.types import ArrayType
-from bibun.ops.families.shape import INT64, check_axes, mapped_front, numpy_of, shape_of
+from bibun.ops.families.shape import (
+    INT64,
+    check_axes,
+    dtype_of,
+    mapped_front,
+    numpy_of,
+    shape_of,
+)
 
 # "zero" is "fill" with 0: the tangent of a filled gather. Users have the first three.
 MODES = ("clip", "fill", "promise_in_bounds", "zero")
@@ -75,7 +82,7 @@ def in_bounds(x: np.ndarray, indices: Sequence[Any], axes: Sequence[int]) -> np.
     return np.asarray(ok)
 
 
-# batching --------------------------------------------------------------------------------------
+# batching ----------------------------------------------------------------------------------------
 
 
 def batch_indices(
@@ -91,7 +98,19 @@ def batch_indices(
     return [iota(shape=shape, dtype=INT64, axis=0), *fronted]
 
 
-# lowering --------------------------------------------------------------------------------------
+def clamp_index(i: Any, top: int) -> Any:
+    """`i` moved into [0, top] and made int64: clamped in its own dtype, so uint64 is safe."""
+    from bibun.ops.elementwise import convert, max, min
+
+    dtype = dtype_of(i)
+    if dtype.kind == "i":
+        i = max(i, dtype.type(0))
+    if top < np.iinfo(dtype).max:
+        i = min(i, dtype.type(top))
+    return convert(i, new_dtype=INT64)
+
+
+# lowering ----------------------------------------------------------------------------------------
 
 
 def read_indices(

@@ -34,6 +34,7 @@ from bibun.ops.families.shape import (
 )
 from bibun.ops.index.common import (
     batch_indices,
+    clamp_index,
     clipped,
     in_bounds,
     indexed_shape,
@@ -197,7 +198,7 @@ def _gather_mode(mode: str) -> str:
     return "zero" if mode == "fill" else mode
 
 
-# set -----------------------------------------------------------------------------------------------
+# set ---------------------------------------------------------------------------------------------
 
 
 def _set(view: np.ndarray, places: Any, u: np.ndarray) -> None:
@@ -257,7 +258,7 @@ scatter = _family(
 )
 
 
-# add -----------------------------------------------------------------------------------------------
+# add ---------------------------------------------------------------------------------------------
 
 
 def _add_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
@@ -288,7 +289,7 @@ scatter_add = _family(
 )
 
 
-# mul -----------------------------------------------------------------------------------------------
+# mul ---------------------------------------------------------------------------------------------
 
 
 def _others_by_place(u: Any, flat: Any) -> Any:
@@ -298,7 +299,7 @@ def _others_by_place(u: Any, flat: Any) -> Any:
     those after within the place come from log2(n) doubling steps. No division: right at
     zeros, and differentiable again.
     """
-    from bibun.ops.elementwise import mul, eq, select
+    from bibun.ops.elementwise import eq, mul, select
     from bibun.ops.shape import broadcast_to, iota, pad, reshape
     from bibun.ops.sort import sort
 
@@ -354,14 +355,14 @@ def _mul_jvp(primals: Any, tangents: Any, axes: Any, mode: str, unique: bool) ->
 
 def _flat_places(shape: tuple[int, ...], indices: Any, axes: Any, mode: str) -> Any:
     """Indices as one number per place; -1 for those that are dropped."""
-    from bibun.ops.elementwise import add, min, mul, max as maximum, and_, ge, lt, convert, select
+    from bibun.ops.elementwise import add, and_, convert, ge, lt, mul, select
 
     flat, ok = np.int64(0), None
     for i, a in zip(indices, axes, strict=True):
-        i = convert(i, new_dtype=INT64)
-        inside = and_(ge(i, np.int64(0)), lt(i, np.int64(shape[a])))
+        wide = convert(i, new_dtype=INT64)
+        inside = and_(ge(wide, np.int64(0)), lt(wide, np.int64(shape[a])))
         ok = inside if ok is None else and_(ok, inside)
-        i = min(maximum(i, np.int64(0)), np.int64(max(shape[a] - 1, 0)))
+        i = clamp_index(i, max(shape[a] - 1, 0))
         flat = add(mul(flat, np.int64(shape[a])), i)
     return select(ok, np.int64(-1), flat) if mode in ("fill", "zero") else flat
 
@@ -377,12 +378,12 @@ scatter_mul = _family(
 )
 
 
-# min, max ------------------------------------------------------------------------------------------
+# min, max ----------------------------------------------------------------------------------------
 
 
 def _extreme_jvp(op: Op, primals: Any, tangents: Any, axes: Any, mode: str, unique: bool) -> Any:
     """The tangent of what is the extreme at its place, in equal parts where there are ties."""
-    from bibun.ops.elementwise import absorb_mul, add, div, eq, convert
+    from bibun.ops.elementwise import absorb_mul, add, convert, div, eq
 
     x, u, *indices = primals
     tx, tu = tangents[:2]

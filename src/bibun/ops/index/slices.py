@@ -23,7 +23,7 @@ from bibun.ops.families.shape import (
     shape_of,
     zeros_like,
 )
-from bibun.ops.index.common import other_axes, staged_indices
+from bibun.ops.index.common import clamp_index, other_axes, staged_indices
 from bibun.ops.op import INDEX_MAP, LIBRARY, Op, Sample, is_linear
 from bibun.ops.registry import register
 
@@ -75,7 +75,7 @@ def _lane_indices(
     size: int, starts: Any, dims: Any, sizes: tuple[int, ...], shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], list[Any]]:
     """(axes that a box does not fill, index arrays of shape (size, *box along them))."""
-    from bibun.ops.elementwise import add, max, min, convert
+    from bibun.ops.elementwise import add
     from bibun.ops.shape import broadcast_to, iota, reshape
 
     axes = tuple(k for k, (m, n) in enumerate(zip(sizes, shape, strict=True)) if m != n)
@@ -83,10 +83,7 @@ def _lane_indices(
     indices = []
     for j, a in enumerate(axes):
         start = starts[a]
-        if type(start) is int:
-            start = np.int64(start)
-        start = max(convert(start, new_dtype=INT64), np.int64(0))
-        start = min(start, np.int64(shape[a] - sizes[a]))
+        start = clamp_index(np.int64(start) if type(start) is int else start, shape[a] - sizes[a])
         if dims[a] is not None:
             start = reshape(start, shape=(size,) + (1,) * len(axes))
         steps = iota(shape=box, dtype=INT64, axis=j + 1)
