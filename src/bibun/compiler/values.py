@@ -397,26 +397,34 @@ class ValueBuilder:
         bits = self.fn.assign(f"bitcast <{w} x i1> {cond.name} to i{w}")
         return self._new(f"icmp ne i{w} {bits}, 0", bool_, 1)
 
-    def rare(self, cond: Val, slow: Callable[[], Val], fast: Val) -> Val:
-        """`slow()` in the lanes where `cond`, else `fast`; `slow` is skipped if none is."""
+    def rare(self, cond: Val, slow: Callable[[], Any], fast: Any) -> Any:
+        """`slow()` in the lanes where `cond`, else `fast`; `slow` is skipped if none is.
+
+        `fast`, and then also what `slow` returns, may be a tuple of Vals.
+        """
+        if isinstance(fast, Val):
+            return self.rare(cond, lambda: (slow(),), (fast,))[0]
         before, body, after = (self.fn.label(p) for p in ("rare", "slow", "merge"))
         self.fn.jump(before)
         self.fn.block(before)
         some = self.any(cond)
-        fast = self.wide(fast, max(cond.width, fast.width))
+        fast = [self.wide(f, max(cond.width, f.width)) for f in fast]
         self.fn.branch(some.name, body, after)
         self.fn.block(body)
-        merged = self.select(cond, slow(), fast)
+        merged = [self.select(cond, s, f) for s, f in zip(slow(), fast, strict=True)]
         last = self.fn.label("slowend")
         self.fn.jump(last)
         self.fn.block(last)
         self.fn.jump(after)
         self.fn.block(after)
-        t = llvm_type(merged.dtype, merged.width)
-        return self._new(
-            f"phi {t} [ {merged.name}, %{last} ], [ {fast.name}, %{before} ]",
-            merged.dtype,
-            merged.width,
+        return tuple(
+            self._new(
+                f"phi {llvm_type(m.dtype, m.width)} "
+                f"[ {m.name}, %{last} ], [ {self.wide(f, m.width).name}, %{before} ]",
+                m.dtype,
+                m.width,
+            )
+            for m, f in zip(merged, fast, strict=True)
         )
 
     # bits ---------------------------------------------------------------------------
@@ -566,12 +574,22 @@ class ValueBuilder:
         dtype = np.dtype(dtype)
         name = self.module.table(values, dtype)
         t = llvm_type(dtype)
-
-        def load(i: Val) -> Val:
-            p = self.fn.assign(f"getelementptr {t}, ptr {name}, i64 {i.name}")
+        index = self.convert(index, int64)
+        w = index.width
+        if w == 1:
+            p = self.fn.assign(f"getelementptr {t}, ptr {name}, i64 {index.name}")
             return self._new(f"load {t}, ptr {p}", dtype, 1)
-
-        return self.per_lane(load, self.convert(index, int64))
+        index = self.wide(index, w)
+        p = self.fn.assign(f"getelementptr {t}, ptr {name}, <{w} x i64> {index.name}")
+        vt = llvm_type(dtype, w)
+        suffix = f"v{w}{dtype.kind}{8 * dtype.itemsize}.v{w}p0"
+        f = self.module.declare(
+            f"llvm.masked.gather.{suffix}", f"{vt} (<{w} x ptr>, i32, <{w} x i1>, {vt})"
+        )
+        mask = f"<{w} x i1> splat (i1 true)"
+        return self._new(
+            f"call {vt} {f}(<{w} x ptr> {p}, i32 {dtype.itemsize}, {mask}, {vt} poison)", dtype, w
+        )
 
     def math(self, name: str, *xs: Val) -> Val:
         """Call the vector math kernel `name`, made once per module, dtype and width."""

@@ -20,6 +20,7 @@ from bibun.compiler.vecmath.num import (
     copysign,
     fma,
     horner,
+    isnan,
     kernel,
     poly,
     rare,
@@ -48,18 +49,24 @@ def erfc_positive(a: Num) -> Num:
     return r * e
 
 
+def erf_near(a: Num) -> Num:
+    """erf(a) for 0 <= a < 1."""
+    return fma(a, poly(a * a, POLY["erf"][a.dtype.itemsize]), a)
+
+
 @kernel
 def erf(x: Num) -> Num:
     a = abs(x)
-    near = fma(a, poly(a * a, POLY["erf"][x.dtype.itemsize]), a)
-    y = where(a < 1.0, near, 1.0 - erfc_positive(a))
-    return copysign(where(x == x, y, x), x)
+    y = where(a < 1.0, erf_near(a), 1.0 - erfc_positive(a))
+    return copysign(where(isnan(x), x, y), x)
 
 
 @kernel
 def erfc(x: Num) -> Num:
-    y = erfc_positive(abs(x))
-    return where(x < 0.0, 2.0 - y, y)
+    a = abs(x)
+    y = erfc_positive(a)
+    y = where(x < 0.0, 2.0 - y, y)
+    return where(a < 0.5, 1.0 - copysign(erf_near(a), x), y)
 
 
 @kernel

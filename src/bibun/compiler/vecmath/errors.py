@@ -32,9 +32,7 @@ float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
 def compiled(name: str, dtype: np.dtype, arity: int = 1, width: int = 8) -> Callable[..., Any]:
     """The kernel as a native function over arrays (whose size is made a multiple of width)."""
     native = compile_module(map_function("f", name, dtype, width, arity), "f")
-    entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(
-        native.address
-    )
+    entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (arity + 1), ctypes.c_int64)(native.address)
 
     def run(*xs: Any) -> np.ndarray:
         n = len(xs[0])
@@ -93,10 +91,9 @@ class Case:
         """Yields (floor, arguments) range by range."""
         if self.slow:
             n = max(n // 4, 50)
-        for r in (self.ranges32 if dtype == float32 and self.ranges32 else self.ranges):
+        for r in self.ranges32 if dtype == float32 and self.ranges32 else self.ranges:
             parts = r if isinstance(r, tuple) else (r,)
             yield parts[0].floor, [p.draw(rng, n, dtype) for p in parts]
-
 
 
 BIG = 1e308
@@ -107,10 +104,6 @@ UNIT = [Range(-1, 1), Range(1e-300, 1, log=True), Range(-1, -1e-30, log=True)]
 
 def _loggamma(x: Any) -> Any:
     return mp.log(abs(mp.gamma(x))) if x < 0 else mp.loggamma(x)
-
-
-def _erfinv(x: Any) -> Any:
-    return mp.erfinv(x)
 
 
 CASES: dict[str, Case] = {
@@ -192,7 +185,7 @@ CASES: dict[str, Case] = {
         ranges32=[Range(-4, 10), Range(-1, 1), *UNIT],
     ),
     "erf_inv": Case(
-        _erfinv, [Range(-1, 1), Range(1e-30, 1, log=True), Range(0.99, 1),
+        mp.erfinv, [Range(-1, 1), Range(1e-30, 1, log=True), Range(0.99, 1),
                   Range(0.9999999, 1)], 4.0, slow=True,
     ),
     "lgamma": Case(

@@ -21,7 +21,7 @@ from bibun.compiler.vecmath.num import (
 )
 
 # Beyond these e**x is 0 or inf also after scaling; they keep n in the range of `scale`.
-LIMITS = {8: (-746.0, 711.0), 4: (-105.0, 90.0)}
+LIMITS = {8: (-746.0, 710.0), 4: (-105.0, 89.0)}
 
 
 def clamp(x: Num, lo: float, hi: float) -> Num:
@@ -53,9 +53,15 @@ def scale(y: Num, t: Num, extra: int = 0) -> Num:
 
 def exp_reduced(r: Num, low: Num) -> Num:
     """e**(r + low) for |r| <= ln(2)/2, error below 0.6 ulp."""
+    head, rest = exp_parts(r, low)
+    return head + rest
+
+
+def exp_parts(r: Num, low: Num) -> tuple[Num, Num]:
+    """The same as an unrounded sum."""
     q = fma(r * r, poly(r, POLY["exp"][r.dtype.itemsize]), low)
     head = 1.0 + r
-    return head + (q + (r - (head - 1.0)))
+    return head, q + (r - (head - 1.0))
 
 
 def exp_sum(x: Num, low: Num, extra: int = 0) -> Num:
@@ -65,11 +71,12 @@ def exp_sum(x: Num, low: Num, extra: int = 0) -> Num:
     return scale(exp_reduced(*two_sum(r, error + low)), t, extra)
 
 
-def exp_halved(x: Num) -> Num:
-    """e**x / 2, which does not overflow as early as e**x."""
-    lo, hi = LIMITS[x.dtype.itemsize]
-    t, _, r, low = reduce(clamp(x, lo, hi))
-    return scale(exp_reduced(r, low), t, -1)
+def exp_halved(x: Num) -> tuple[Num, Num]:
+    """e**x / 2 for x >= 0 in two parts; it does not overflow as early as e**x."""
+    hi = LIMITS[x.dtype.itemsize][1] + 1.0
+    t, _, r, low = reduce(where(x > hi, hi, x))
+    head, rest = fast_two_sum(*exp_parts(r, low))
+    return scale(head, t, -1), scale(rest, t, -1)
 
 
 @kernel

@@ -120,12 +120,17 @@ def _lgamma_ratio(u: Any) -> Any:
 
 def fits() -> dict[str, Fit]:
     """All polynomials, by name."""
-    one = lambda t: mpf(1)  # noqa: E731
+
+    def one(t: Any) -> Any:
+        return mpf(1)
+
+    def inv(g: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda t: 1 / abs(g(t))
+
     half_ln2 = mp.log(2) / 2 * mpf(1.001)
     quarter_pi = (mp.pi / 4 + mpf(0.004)) ** 2
     log_z = (mp.sqrt(2) - 1) ** 2 / (mp.sqrt(2) + 1) ** 2
     atan_z = (mp.sqrt(2) - 1) ** 2 * mpf(1.001)
-    inv = lambda g: (lambda t: 1 / abs(g(t)))  # noqa: E731
     return {
         "exp": Fit(  # (e^r - 1 - r)/r^2
             lambda r: (mp.expm1(r) - r) / (r * r) if abs(r) > 1e-8 else mpf(0.5) + r / 6,
@@ -142,9 +147,7 @@ def fits() -> dict[str, Fit]:
             lambda z: z,
         ),
         "pow_log": Fit(  # (log1p(r) - r + r^2/2)/r^3
-            lambda r: (
-                (mp.log1p(r) - r + r * r / 2) / r**3 if abs(r) > 1e-8 else mpf(1) / 3 - r / 4
-            ),
+            lambda r: (mp.log1p(r) - r + r * r / 2) / r**3 if abs(r) > 1e-8 else mpf(1) / 3 - r / 4,
             {8: (mpf(-0.0085), mpf(0.0085))},
             lambda r: r * r,
             loose=2.0**-9,
@@ -281,7 +284,7 @@ def constants() -> Iterator[tuple[str, dict[int, Any]]]:
 
 
 POW_BITS = 7
-POW_OFFSET = 0x3FE6A00000000000  # the significand 0.70703125, where the intervals start
+POW_OFFSET = 0x3FE6900000000000  # where they start; 1 lies inside of one, whose reciprocal is 1
 
 
 def pow_table() -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:

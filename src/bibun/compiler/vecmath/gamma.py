@@ -24,6 +24,7 @@ from bibun.compiler.vecmath.num import (
     fast_two_sum,
     finite_or_itself,
     fma,
+    isnan,
     kernel,
     poly,
     rare,
@@ -32,6 +33,7 @@ from bibun.compiler.vecmath.num import (
     where,
     widened,
 )
+from bibun.compiler.vecmath.trig import cody_waite, quotient, wave
 
 INF = float("inf")
 NAN = float("nan")
@@ -66,17 +68,17 @@ def lgamma_positive(x: Num) -> Num:
 @kernel
 def lgamma(x: Num) -> Num:
     a = abs(x)
-    y = lgamma_positive(a)
+    direct = lgamma_positive(a)
 
     def reflected() -> Num:
         """log(π/|x sin πx|) - lgamma(|x|)."""
         r = a - rint(a)
-        s = abs(call("sin", r * PI[8][0]))
-        return (LOG_PI - call("log", s * a)) - y
+        s = abs(wave(*cody_waite(r * PI[8][0])))
+        return where(a < 1e-17, direct, (LOG_PI - call("log", s * a)) - direct)
 
-    y = rare(x < 0.0, reflected, y)
+    y = rare(x < 0.0, reflected, direct)
     y = where((x < 0.0) & (rint(x) == x), INF, y)
-    return where(x != x, x, where(a == INF, INF, where(a == 0.0, INF, y)))
+    return where(isnan(x), x, where((a == INF) | (a == 0.0), INF, y))
 
 
 def digamma_positive(x: Num) -> Num:
@@ -106,12 +108,14 @@ def digamma_positive(x: Num) -> Num:
 def digamma(x: Num) -> Num:
     negative = x < 0.0
 
+    direct = digamma_positive(where(negative, 1.0 - x, x))
+
     def reflected() -> Num:
         """ψ(1 - x) - π/tan(πx)."""
         r = x - rint(x)
-        return digamma_positive(1.0 - x) - PI[8][0] / call("tan", r * PI[8][0])
+        return direct - PI[8][0] / quotient(*cody_waite(r * PI[8][0]))
 
-    y = rare(negative, reflected, digamma_positive(x))
+    y = rare(negative, reflected, direct)
     y = where(negative & (rint(x) == x), NAN, y)
     y = finite_or_itself(x, y)
     zero = (x.bits() & x.format.sign_bit) != 0

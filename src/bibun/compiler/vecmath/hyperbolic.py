@@ -41,14 +41,17 @@ def sinh(x: Num) -> Num:
     a = abs(x)
     z = a * a
     small = fma(a * z, poly(z, POLY["sinh"][x.dtype.itemsize]), a)
-    h = exp_halved(a)
-    return copysign(where(a < 1.0, small, h - 0.25 / h), x)
+    h, low = exp_halved(a)
+    head, error = fast_two_sum(h, -0.25 / h)
+    large = where(head < INF, head + (error + low), head)
+    return copysign(where(a < 1.0, small, large), x)
 
 
 @kernel
 def cosh(x: Num) -> Num:
-    h = exp_halved(abs(x))
-    return h + 0.25 / h
+    h, low = exp_halved(abs(x))
+    head, error = fast_two_sum(h, 0.25 / h)
+    return where(head < INF, head + (error + low), head)
 
 
 def _huge(x: Num) -> float:

@@ -16,6 +16,7 @@ from bibun.compiler.vecmath.num import (
     copysign,
     fast_two_sum,
     fma,
+    isnan,
     kernel,
     poly,
     sqrt,
@@ -123,10 +124,10 @@ def atan(x: Num) -> Num:
     turned = total + (error - (rest - PIO2[size][1]))
     y = where(steep, turned, head + rest)
     y = where(abs(x) < f.eps, abs(x), y)
-    return copysign(where(x == x, y, x), x)
+    return copysign(where(isnan(x), x, y), x)
 
 
 @kernel
 def atan2(y: Num, x: Num) -> Num:
     z = copysign(_angle(y, x), y)
-    return where((x != x) | (y != y), x + y, z)
+    return where(isnan(x) | isnan(y), x + y, z)

@@ -26,8 +26,17 @@ class Format:
     """The facts of one binary floating-point format that kernels need."""
 
     __slots__ = (
-        "dtype", "int", "mantissa", "bias", "one_bits", "mantissa_mask", "sign_bit",
-        "min_normal", "magic", "magic_bits", "eps",
+        "bias",
+        "dtype",
+        "eps",
+        "int",
+        "magic",
+        "magic_bits",
+        "mantissa",
+        "mantissa_mask",
+        "min_normal",
+        "one_bits",
+        "sign_bit",
     )  # fmt: skip
 
     def __init__(self, dtype: np.dtype, integer: np.dtype, mantissa: int, bias: int) -> None:
@@ -128,10 +137,10 @@ class Num:
     def _compare(self, how: str, o: Any) -> Num:
         return Num(self.b, self.b.compare(how, self.v, self._val(o)))
 
-    def __eq__(self, o: Any) -> Num:  # type: ignore[override]
+    def __eq__(self, o: object) -> Num:  # type: ignore[override]
         return self._compare("eq", o)
 
-    def __ne__(self, o: Any) -> Num:  # type: ignore[override]
+    def __ne__(self, o: object) -> Num:  # type: ignore[override]
         return self._compare("ne", o)
 
     def __lt__(self, o: Any) -> Num:
@@ -202,9 +211,15 @@ def where(cond: Num, x: Any, y: Any) -> Num:
     return Num(cond.b, cond.b.select(cond.v, n._val(x), n._val(y)))
 
 
-def rare(cond: Num, slow: Callable[[], Num], fast: Num) -> Num:
-    """`slow()` in the lanes of `cond`; its code is jumped over when there are none."""
-    return Num(cond.b, cond.b.rare(cond.v, lambda: slow().v, fast.v))
+def rare(cond: Num, slow: Callable[[], Any], fast: Any) -> Any:
+    """`slow()` in the lanes of `cond`; its code is jumped over when there are none.
+
+    Both give one `Num` or tuples of them.
+    """
+    if type(fast) is Num:
+        return rare(cond, lambda: (slow(),), (fast,))[0]
+    vals = cond.b.rare(cond.v, lambda: tuple(n.v for n in slow()), tuple(n.v for n in fast))
+    return tuple(Num(cond.b, v) for v in vals)
 
 
 def sqrt(x: Num) -> Num:
@@ -272,6 +287,10 @@ def two_prod(x: Num, y: Any) -> tuple[Num, Num]:
     """The rounded product and its exact error (barring underflow)."""
     p = x * y
     return p, fma(x, y, -p)
+
+
+def isnan(x: Num) -> Num:
+    return x != x  # noqa: PLR0124  nan is the only value unlike itself
 
 
 def finite_or_itself(x: Num, y: Num) -> Num:

@@ -32,6 +32,7 @@ from bibun.compiler.vecmath.num import (
     float64,
     floor,
     fma,
+    isnan,
     kernel,
     poly,
     table,
@@ -82,6 +83,6 @@ def pow(x: Num, y: Num) -> Num:
     negative = x.bits() & f.sign_bit
     z = (z.bits() | where(odd, negative, 0)).as_float(x.dtype)
     z = where((x < 0.0) & (x > -INF) & (floor(y) != y), NAN, z)
-    z = where((x != x) | (y != y), x + y, z)
+    z = where(isnan(x) | isnan(y), x + y, z)
     one = (y == 0.0) | (x == 1.0) | ((x == -1.0) & (abs(y) == INF))
     return where(one, 1.0, z)

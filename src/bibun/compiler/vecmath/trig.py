@@ -14,8 +14,11 @@ first order; the low bits of n choose and sign. tan divides both, keeping their 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bibun.compiler.vecmath.coefficients import PAYNE_HANEK, PIO2, POLY, TWO_OVER_PI
 from bibun.compiler.vecmath.num import (
+    Kernel,
     Num,
     call,
     fast_two_sum,
@@ -66,15 +69,13 @@ def payne_hanek(x: Num) -> tuple[Num, Num, Num]:
     head, low0 = two_sum(turn(p0), turn(e0))
     head, low1 = two_sum(turn(head), turn(p1))
     n = rint(head)
-    terms = [head - n, low0, low1, e1, p2, e2 + p3]
-    # the leading terms may cancel to 2**-62: two passes of exact summation
-    for _ in range(2):
-        for j in range(len(terms) - 1, 0, -1):
-            terms[j - 1], terms[j] = two_sum(terms[j - 1], terms[j])
-    rest = e3
-    for term in reversed(terms[1:]):
-        rest = rest + term
-    s, rest = fast_two_sum(terms[0], rest)
+    # Small terms first: their sum stays below 2**-18, so the errors of all these sums are
+    # below 2**-71 and may be added as they come, even where the last sum cancels to 2**-62.
+    s, rest = e2 + p3, e3
+    for term in (e1, p2, low0, low1, head - n):
+        s, error = two_sum(s, term)
+        rest = rest + error
+    s, rest = fast_two_sum(s, rest)
     hi, lo = PIO2[8][:2]
     r, low = two_prod(s, hi)
     r, low = fast_two_sum(r, fma(s, lo, fma(rest, hi, low)))
@@ -97,37 +98,33 @@ def cos_sum(r: Num, low: Num) -> tuple[Num, Num]:
     return w, (((1.0 - w) - half) + rest) - 0.5 * fma(r, r, -z)
 
 
-def wave(reduced: tuple[Num, Num, Num], quarter: int) -> Num:
-    """sin of (reduced argument + quarter turns)."""
-    q, r, low = reduced
-    f = r.format
-    if quarter:
-        q = q + quarter
+def wave(q: Num, r: Num, low: Num) -> Num:
+    """sin of the reduced argument."""
     w, rest = cos_sum(r, low)
     y = where((q & 1) == 0, r + sin_low(r, low), w + rest)
     return (y.bits() ^ ((q & 2) << (8 * r.dtype.itemsize - 2))).as_float(r.dtype)
 
 
-def _kernel(name: str, finish: object) -> object:
+def _kernel(name: str, finish: Callable[..., Num]) -> Kernel:
+    """The kernel that ends in `finish(quadrant, r, low)`."""
+
     @kernel
     def emit(x: Num) -> Num:
-        fast = finish(cody_waite(x))  # type: ignore[operator]
+        reduced = cody_waite(x)
         large = abs(x) >= LARGE[x.dtype.itemsize]
-        if x.dtype == float32:
-            y = rare(large, lambda: call(name, x.to(float64)).to(float32), fast)
+        if x.dtype == float64:
+            y = finish(*rare(large, lambda: payne_hanek(x), reduced))
         else:
-            y = rare(large, lambda: finish(payne_hanek(x)), fast)  # type: ignore[operator]
-        if name != "cos":  # sign of zero; subnormals
-            y = where(abs(x) < x.format.eps, x, y)
-        return y
+            y = finish(*reduced)
+            y = rare(large, lambda: call(name, x.to(float64)).to(float32), y)
+        return y if name == "cos" else where(abs(x) < x.format.eps, x, y)
 
     emit.__name__ = emit.__qualname__ = name
     return emit
 
 
-def quotient(reduced: tuple[Num, Num, Num]) -> Num:
+def quotient(q: Num, r: Num, low: Num) -> Num:
     """tan: sin/cos or -cos/sin, divided in twice the precision."""
-    q, r, low = reduced
     s, s_low = fast_two_sum(r, sin_low(r, low))
     c, c_low = fast_two_sum(*cos_sum(r, low))
     odd = (q & 1) != 0
@@ -138,6 +135,6 @@ def quotient(reduced: tuple[Num, Num, Num]) -> Num:
     return y + (fma(-y, den, num) + (num_low - y * den_low)) * inverse
 
 
-sin = _kernel("sin", lambda reduced: wave(reduced, 0))
-cos = _kernel("cos", lambda reduced: wave(reduced, 1))
+sin = _kernel("sin", wave)
+cos = _kernel("cos", lambda q, r, low: wave(q + 1, r, low))
 tan = _kernel("tan", quotient)
