@@ -81,3 +81,56 @@ class Array(Value):
     @property
     def weak(self) -> bool:
         return self._weak
+
+    # Arrays do not change, so a copy is the array itself.
+
+    def __copy__(self) -> Array:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self
+
+    def __reduce__(self) -> Any:
+        return Array, (np.ascontiguousarray(self._value).reshape(self.shape), self._weak)
+
+    # Text: as NumPy prints, with the dtype always said.
+
+    def _dtype_text(self) -> str:
+        return str(self.dtype) if self.dtype.names is None else self.dtype.names[0]
+
+    def __repr__(self) -> str:
+        tail = f", dtype={self._dtype_text()}" + (", weak=True" if self._weak else "") + ")"
+        body = np.array2string(self._value, separator=", ", prefix="Array(", suffix=tail)
+        if self.size == 0 and self.shape != (0,):
+            body = f"[], shape={self.shape}"
+        return f"Array({body}{tail}"
+
+    def __str__(self) -> str:
+        return str(self._value[()])
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0 and self.dtype.names is None:
+            return format(self._value.item(), spec)
+        if spec:
+            raise TypeError(f"an array of shape {self.shape} cannot be formatted with {spec!r}")
+        return str(self)
+
+    # Sharing memory with other libraries. What is exported is read-only.
+
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """The DLPack capsule; a consumer that knows no read-only memory gets a copy."""
+        if copy or max_version is None or max_version < (1, 0):
+            return self._value.copy().__dlpack__(max_version=max_version, dl_device=dl_device)
+        view = self._value.view()
+        view.flags.writeable = False
+        return view.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._value.__dlpack_device__()

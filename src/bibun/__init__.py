@@ -1,0 +1,71 @@
+"""bibun (微分): differentiable programming and Bayesian inference on one small compiler.
+
+    import bibun
+    import bibun.numpy as bnp
+
+    bibun.grad(lambda x: bnp.sin(x) ** 2)(0.5)
+
+Everything here is found on first use, so that the import itself stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from bibun import config, dtypes, errors, numpy  # numpy: importing it installs the operators
+from bibun.array import Array
+
+__version__ = "0.1.0"
+
+_TRANSFORMS = (
+    "checkpoint", "closure_convert", "custom_gradient", "custom_jvp", "custom_vjp", "eval_shape",
+    "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linear_transpose",
+    "linearize", "make_program", "remat", "stop_gradient", "value_and_grad", "vjp", "vmap",
+)  # fmt: skip
+_COMPILER = ("jit",)
+_SUBMODULES = (
+    "cli", "compiler", "gp", "lax", "nn", "optim", "optimizers", "prob", "random", "runtime",
+    "scipy", "solvers", "store", "testing", "transforms", "tree", "tree_util", "variable",
+)  # fmt: skip
+_HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
+
+__all__ = ["Array", "config", "dtypes", "errors", "numpy", *_HOME, *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        found = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = found
+        return found
+    if name in _SUBMODULES:
+        return importlib.import_module(f"bibun.{name}")
+    raise AttributeError(f"module 'bibun' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def block_until_ready(x: Any) -> Any:
+    """x itself: values are there when a call returns.
+
+    >>> import bibun
+    >>> bibun.block_until_ready(3)
+    3
+    """
+    return x
+
+
+def device_get(x: Any) -> Any:
+    """A tree of arrays as NumPy arrays, read-only views of the same memory.
+
+    >>> import bibun, bibun.numpy as bnp
+    >>> bibun.device_get({"a": bnp.zeros(2)})
+    {'a': array([0., 0.])}
+    """
+    import numpy as np
+
+    from bibun import tree
+
+    return tree.map(np.asarray, x)

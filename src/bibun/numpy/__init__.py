@@ -1,0 +1,35 @@
+"""`bibun.numpy`: NumPy's functions on bibun arrays; they differentiate, batch and compile.
+
+Importing it installs the operators of arrays. Rooms: `elementwise`, `reductions`,
+`cumulative`, `shape`, `joining`, `creation`, `indexing`, `at`, `contraction`, `sorting`,
+`statistics`, `calculus`, `functional`, `data_types`; `linalg` is the submodule of that name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bibun.array import Array
+from bibun.numpy import operators  # noqa: F401  (installs them)
+from bibun.numpy.contraction import *  # noqa: F403
+from bibun.numpy.creation import *  # noqa: F403
+from bibun.numpy.cumulative import *  # noqa: F403
+from bibun.numpy.elementwise import *  # noqa: F403
+from bibun.numpy.indexing import *  # noqa: F403
+from bibun.numpy.joining import *  # noqa: F403
+from bibun.numpy.reductions import *  # noqa: F403
+from bibun.numpy.shape import *  # noqa: F403
+from bibun.numpy.data_types import *  # noqa: F403
+
+if TYPE_CHECKING:
+    from bibun.numpy import fft, linalg
+
+__all__ = ["Array", "fft", "linalg"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("linalg", "fft"):
+        import importlib
+
+        return importlib.import_module(f"bibun.numpy.{name}")
+    raise AttributeError(f"module 'bibun.numpy' has no attribute {name!r}")

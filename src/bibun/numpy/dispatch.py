@@ -1,0 +1,171 @@
+"""Plain NumPy functions and SciPy ufuncs on bibun values, carried out by bibun.
+
+`np.sin(x)`, `np.stack([x, y])`, `scipy.special.gammaln(x)` arrive here through
+`__array_ufunc__` and `__array_function__`. The table is the namespaces themselves: the
+function of the same name in `bibun.numpy` (`.linalg`, `.fft`) or `bibun.scipy.special`.
+Where there is none, concrete Arrays are handed to NumPy as they are; a tracer is an error,
+because NumPy would lose what is tracked.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bibun.array import Array, Value
+from bibun.errors import TracerError
+from bibun.numpy._common import Tracer
+from bibun.trace.sites import current_site, describe
+
+__all__ = ["dispatch_table"]
+
+# ufunc.reduce and .accumulate, by the ufunc's name
+_REDUCE = {
+    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all",
+    "logical_or": "any", "fmax": "nanmax", "fmin": "nanmin",
+}  # fmt: skip
+_ACCUMULATE = {"add": "cumsum", "multiply": "cumprod", "maximum": "cummax", "minimum": "cummin"}
+_MODULES = {
+    "numpy": "bibun.numpy",
+    "numpy.linalg": "bibun.numpy.linalg",
+    "numpy.fft": "bibun.numpy.fft",
+    "scipy.special": "bibun.scipy.special",
+}
+# Names that differ between a ufunc and the function that has its meaning.
+_RENAMED = {"divide": "true_divide", "conjugate": "conjugate", "_ones_like": "ones_like"}
+# NumPy's own that must not be looked up: theirs write, or ask for something else.
+_REFUSED = frozenset({"copyto", "put", "putmask", "place", "save", "savez"})
+
+
+def _find(module: str, name: str) -> Callable[..., Any] | None:
+    try:
+        found = getattr(importlib.import_module(_MODULES[module]), _RENAMED.get(name, name), None)
+    except (ImportError, KeyError):
+        return None
+    return found if callable(found) else None
+
+
+def _ufunc_home(ufunc: np.ufunc) -> str:
+    return "numpy" if getattr(np, ufunc.__name__, None) is ufunc else "scipy.special"
+
+
+def _flatten(x: Any) -> list[Any]:
+    if isinstance(x, list | tuple):
+        return [leaf for item in x for leaf in _flatten(item)]
+    if isinstance(x, dict):
+        return [leaf for item in x.values() for leaf in _flatten(item)]
+    return [x]
+
+
+def _to_numpy(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)(map(_to_numpy, x)) if type(x) in (list, tuple) else x
+    if isinstance(x, dict):
+        return {k: _to_numpy(v) for k, v in x.items()}
+    return np.asarray(x) if type(x) is Array else x
+
+
+def _to_bibun(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)(map(_to_bibun, x)) if type(x) in (list, tuple) else x
+    if isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "biufc":
+        return Array(np.asarray(x))
+    return x
+
+
+def _on_host(function: Callable[..., Any], what: str, args: Any, kwargs: Any) -> Any:
+    """NumPy itself on concrete Arrays."""
+    if any(isinstance(a, Tracer) for a in _flatten([args, kwargs])):
+        raise TracerError(
+            f"{what} has no bibun form, so it cannot be differentiated, batched or compiled.\n"
+            f"At {describe(current_site(2))}\n"
+            "Write it with functions of bibun.numpy, or wrap it in bibun.pure_callback."
+        )
+    return _to_bibun(function(*_to_numpy(args), **_to_numpy(kwargs)))
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Any) -> Any:
+    """`ufunc.method(*inputs, **kwargs)` where one input is a bibun value."""
+    what = f"{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    out = kwargs.pop("out", None)
+    if out is not None:
+        if method == "__call__" and len(out) == 1 and isinstance(out[0], np.ndarray):
+            return _into(out[0], call_ufunc(ufunc, method, inputs, kwargs))
+        raise TypeError(f"numpy.{what}: out= cannot be a bibun array, which is immutable")
+    dtype = kwargs.pop("dtype", None) if method == "__call__" else None
+    condition = kwargs.pop("where", True) if method == "__call__" else True
+    if condition is not True:
+        raise TypeError(f"numpy.{what}: where= is not supported; use bibun.numpy.where")
+    function = None
+    if method == "__call__":
+        function = _find(_ufunc_home(ufunc), ufunc.__name__)
+    elif method == "reduce" and ufunc.__name__ in _REDUCE:
+        function = _find("numpy", _REDUCE[ufunc.__name__])
+        kwargs.setdefault("axis", 0)
+    elif method == "accumulate" and ufunc.__name__ in _ACCUMULATE:
+        function = _find("numpy", _ACCUMULATE[ufunc.__name__])
+        kwargs.setdefault("axis", 0)
+    elif method == "outer" and len(inputs) == 2:
+        from bibun.numpy.shape import expand_dims, ndim
+
+        plain = _find(_ufunc_home(ufunc), ufunc.__name__)
+        if plain is not None:
+            a, b = inputs
+            wide = expand_dims(a, tuple(range(ndim(a), ndim(a) + ndim(b))))
+            return plain(wide, b)
+    if function is None:
+        return _on_host(getattr(ufunc, method), f"numpy's {what}", inputs, kwargs)
+    result = function(*inputs, **kwargs)
+    if dtype is not None:
+        from bibun.numpy.elementwise import astype
+
+        result = astype(result, dtype)
+    return result
+
+
+def _into(out: np.ndarray, result: Any) -> Any:
+    """`ndarray += Array`: NumPy's array is written to, if the result is known."""
+    if isinstance(result, Tracer):
+        raise TracerError(
+            f"a traced value cannot be written into a NumPy array.\nAt "
+            f"{describe(current_site(2))}\nMake the array with bibun.numpy.array(...) first."
+        )
+    np.copyto(out, np.asarray(result), casting="same_kind")
+    return out
+
+
+def call_function(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """`func(*args, **kwargs)`, a NumPy function, where an argument is a bibun value."""
+    name, module = func.__name__, getattr(func, "__module__", "numpy")
+    what = f"{module}.{name}"
+    if name in _REFUSED and isinstance(args[0] if args else None, Value):
+        raise TypeError(f"{what}: bibun arrays are immutable; use x.at[...].set(...)")
+    found = _find(module, name) if module in _MODULES else None
+    if found is None:
+        return _on_host(func, what, args, kwargs)
+    return found(*args, **kwargs)
+
+
+def dispatch_table() -> dict[str, str | None]:
+    """Which public NumPy functions and ufuncs have a bibun form: name -> its name, or None.
+
+    >>> from bibun.numpy.dispatch import dispatch_table
+    >>> dispatch_table()["numpy.sin"]
+    'bibun.numpy.sin'
+    """
+    table: dict[str, str | None] = {}
+    for module in ("numpy", "numpy.linalg"):
+        home = importlib.import_module(module)
+        for name in dir(home):
+            thing = getattr(home, name)
+            dispatched = isinstance(thing, np.ufunc) or hasattr(thing, "_implementation")
+            if name.startswith("_") or not dispatched:
+                continue
+            found = _find(module, thing.__name__)
+            table[f"{module}.{name}"] = (
+                None if found is None else f"{_MODULES[module]}.{thing.__name__}"
+            )
+    return table

@@ -1,0 +1,654 @@
+"""Reading elements: `x[...]`, take, take_along_axis and their kin.
+
+An index is worked out once into a `Plan`: what happens to each axis of x, and where the
+axes of the result come from. The plan then reads (here) or writes (`at.py`):
+
+- integers and slices that are known: a `slice` op, reversed and squeezed as needed;
+- integer arrays, and integers that are traced: a `gather`, after a `check_index` that
+  raises IndexError in eager and compiled code alike;
+- boolean masks become integer arrays, so they must be known while tracing.
+
+A concrete Array outside of any transformation goes straight to NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from bibun.array import Array, Value
+from bibun.dtypes import default_int
+from bibun.errors import ConcretizationError, DTypeError, IndexOutOfBoundsError, ShapeError
+from bibun.ops import elementwise as el
+from bibun.numpy._common import (
+    EVAL,
+    Tracer,
+    as_int,
+    axis_index,
+    cast,
+    concrete,
+    need_concrete,
+    no_out,
+    state,
+    value,
+)
+from bibun.ops import shape as sh
+from bibun.trace.sites import current_site, describe
+
+__all__ = [
+    "choose", "compress", "diagonal", "extract", "s_", "index_exp", "put_along_axis", "select",
+    "take", "take_along_axis",
+]  # fmt: skip
+
+MODES = (None, "raise", "clip", "fill", "drop", "wrap", "promise_in_bounds")
+s_, index_exp = np.s_, np.index_exp
+
+
+# ---- bounds -----------------------------------------------------------------------------------
+
+
+def out_of_bounds(index: Any, axis: int, size: int, what: str) -> IndexOutOfBoundsError:
+    """The error for an index outside its axis, with the user's line."""
+    return IndexOutOfBoundsError(
+        f"{what}: index {index} is out of bounds for axis {axis} with size {size}\n"
+        f"At {describe(current_site(2))}"
+    )
+
+
+def wrapped(index: Any, size: int) -> Any:
+    """Negative indices counted from the end."""
+    known = concrete(index)
+    if known is not None and not isinstance(index, Tracer):
+        if known.dtype.kind == "u" or not (known < 0).any():
+            return index
+        return np.where(known < 0, known + known.dtype.type(size), known)
+    if index.dtype.kind == "u":
+        return index
+    dtype = index.dtype
+    if dtype.itemsize < 4:
+        index, dtype = cast(index, default_int()), default_int()
+    shifted = el.add(index, dtype.type(size))
+    return el.select(el.lt(index, dtype.type(0)), index, shifted)
+
+
+def checked(index: Any, axis: int, size: int, what: str) -> Any:
+    """`index` counted from 0, after a check that it is inside its axis.
+
+    Known indices are checked at once; others by a `check_index` in the program.
+    """
+    known = concrete(index)
+    if known is not None:
+        bad = (known < -size) | (known >= size)
+        if bad.any():
+            raise out_of_bounds(int(known[bad].flat[0]), axis, size, what)
+        return wrapped(index if isinstance(index, Tracer) else known, size)
+    index = wrapped(index, size)
+    from bibun.ops.check import check_index
+
+    check_index(index, axis=axis, size=size, what=what)
+    return index
+
+
+# ---- the plan ---------------------------------------------------------------------------------
+
+
+class Plan:
+    """What an index does to an array of a given shape.
+
+    `entries[k]` is for axis k of x: an int (static), a `slice` (static, as start, count,
+    step), or an integer array (NumPy, Array or tracer; 0-d for a traced number). `advanced`
+    are the axes read by arrays; their common shape is `array_shape`. `layout` lists the
+    result's axes: an axis of x, None for a new axis, or "arrays" for all of `array_shape`.
+    """
+
+    __slots__ = ("entries", "advanced", "array_shape", "layout", "shape", "scalars")
+
+    entries: list[Any]
+    advanced: tuple[int, ...]
+    array_shape: tuple[int, ...]
+    layout: list[Any]
+    shape: tuple[int, ...]
+    scalars: bool  # the arrays are all 0-d: numbers known only at run time
+
+
+def _slice_entry(part: slice, size: int, axis: int) -> tuple[int, int, int]:
+    bounds = []
+    for name, bound in (("start", part.start), ("stop", part.stop), ("step", part.step)):
+        if bound is not None and isinstance(bound, Tracer) and concrete(bound) is None:
+            raise ConcretizationError(
+                f"x[start:stop]: the {name} of the slice along axis {axis} is traced, and the "
+                f"result would have no static shape.\nAt {describe(current_site(2))}\n"
+                "Use bibun.lax.dynamic_slice_in_dim(x, start, size, axis) for a window of "
+                "static size at a traced start."
+            )
+        bounds.append(None if bound is None else as_int("x[...]", name, bound))
+    start, stop, step = slice(*bounds).indices(size)
+    return start, len(range(start, stop, step)), step
+
+
+def _mask_indices(mask: Any, what: str) -> tuple[np.ndarray, ...]:
+    known = concrete(mask)
+    if known is None:
+        raise ConcretizationError(
+            f"{what}: a boolean mask that is traced gives a result of unknown size.\n"
+            f"At {describe(current_site(2))}\n"
+            "Use bibun.numpy.where(mask, x, other), or bibun.numpy.nonzero(mask, size=...), "
+            "whose size= makes the shape static."
+        )
+    return np.nonzero(known)
+
+
+def _one(part: Any) -> Any:
+    """An element of the index tuple in normal form: int, slice, None, Ellipsis or array."""
+    if part is None or part is Ellipsis or type(part) in (int, slice):
+        return part
+    if isinstance(part, bool | np.bool_):
+        return np.asarray(part)
+    if isinstance(part, Value):
+        if part.dtype.kind not in "biu":
+            raise DTypeError(
+                f"x[...]: indices must be integers or booleans, got an array of {part.dtype}; "
+                "convert it with .astype(int)"
+            )
+        if type(part) is Array:
+            known = part._value
+            return int(known) if known.ndim == 0 and known.dtype.kind != "b" else known
+        if part.ndim == 0 and part.dtype.kind != "b":
+            known = concrete(part)
+            return part if known is None else int(known)
+        return part
+    if isinstance(part, np.ndarray | list | tuple):
+        found = np.asarray(part)
+        if found.dtype == object:
+            from bibun.numpy.creation import asarray
+
+            return _one(asarray(part))
+        if found.size == 0 and isinstance(part, list | tuple):
+            found = found.astype(np.intp)
+        if found.dtype.kind not in "biu":
+            raise DTypeError(f"x[...]: indices must be integers or booleans, got {found.dtype}")
+        return found if found.ndim or found.dtype.kind == "b" else int(found)
+    if hasattr(type(part), "__bibun_array__"):
+        return _one(part.__bibun_array__())
+    try:
+        return operator.index(part)
+    except TypeError:
+        raise DTypeError(
+            "x[...]: an index must be an integer, a slice, None, ..., or an array of integers "
+            f"or booleans, got {type(part).__name__}: {str(part)[:60]!r}"
+        ) from None
+
+
+def plan_index(shape: tuple[int, ...], index: Any, what: str = "x[...]", mode: Any = None) -> Plan:
+    """Work out an index. Errors: IndexError out of bounds or for too many indices."""
+    raw = index if type(index) is tuple else (index,)
+    parts: list[Any] = []  # (part, whether it counts as an array for NumPy's layout rule)
+    for p in map(_one, raw):
+        if isinstance(p, np.ndarray | Value) and p.dtype.kind == "b":
+            if p.ndim == 0:
+                raise DTypeError(f"{what}: a single boolean is not an index; use where")
+            _check_mask(p, shape, parts, what)
+            parts.extend(_mask_indices(p, what))
+        else:
+            parts.append(p)
+
+    used = sum(p is not None and p is not Ellipsis for p in parts)
+    dots = sum(p is Ellipsis for p in parts)
+    if dots > 1:
+        raise IndexOutOfBoundsError(f"{what}: an index can have only one ...")
+    if used > len(shape):
+        raise IndexOutOfBoundsError(
+            f"{what}: {used} indices for an array of {len(shape)} dimensions, shape {shape}\n"
+            f"At {describe(current_site(2))}"
+        )
+    full = [slice(None)] * (len(shape) - used)
+    if dots:
+        k = next(i for i, p in enumerate(parts) if p is Ellipsis)
+        parts[k : k + 1] = full
+    else:
+        parts += full
+    return _lay_out(shape, parts, what, mode, dots > 0)
+
+
+def _check_mask(mask: Any, shape: tuple[int, ...], before: list[Any], what: str) -> None:
+    at = sum(p is not None and p is not Ellipsis for p in before)
+    if any(p is Ellipsis for p in before):
+        return  # its axes are known only when all parts are
+    covered = shape[at : at + mask.ndim]
+    if covered != mask.shape:
+        raise IndexOutOfBoundsError(
+            f"{what}: a boolean mask of shape {mask.shape} does not fit axes {at} and after of "
+            f"an array of shape {shape}"
+        )
+
+
+def _lay_out(shape: tuple[int, ...], parts: list[Any], what: str, mode: Any, dots: bool) -> Plan:
+    arrays = any(isinstance(p, np.ndarray) or (isinstance(p, Value) and p.ndim) for p in parts)
+    plan = Plan()
+    plan.entries, plan.layout = [], []
+    advanced: list[int] = []
+    runs, inside = 0, False  # runs of neighbouring array parts decide where their axes go
+    for p in parts:
+        axis = len(plan.entries)
+        if p is None:
+            plan.layout.append(None)
+            inside = False
+            continue
+        if type(p) is slice:
+            plan.entries.append(_slice_entry(p, shape[axis], axis))
+            plan.layout.append(axis)
+            inside = False
+            continue
+        if type(p) is int and mode in (None, "raise", "promise_in_bounds"):
+            if not -shape[axis] <= p < shape[axis]:
+                raise out_of_bounds(p, axis, shape[axis], what)
+            p %= shape[axis]
+        if type(p) is int and not arrays and 0 <= p < shape[axis]:
+            plan.entries.append(p)
+            continue
+        plan.entries.append(np.asarray(p) if type(p) is int else p)
+        advanced.append(axis)
+        if arrays or "arrays" not in plan.layout:
+            if not inside:
+                runs += 1
+                if "arrays" not in plan.layout:
+                    plan.layout.append("arrays")
+            inside = True
+    if runs > 1 and arrays:
+        plan.layout.remove("arrays")
+        plan.layout.insert(0, "arrays")
+    plan.advanced = tuple(advanced)
+    try:
+        plan.array_shape = np.broadcast_shapes(*(plan.entries[k].shape for k in advanced))
+    except ValueError:
+        shapes = ", ".join(str(plan.entries[k].shape) for k in advanced)
+        raise IndexOutOfBoundsError(
+            f"{what}: index arrays of shapes {shapes} cannot be broadcast together"
+        ) from None
+    plan.scalars = bool(advanced) and not arrays
+    out: list[int] = []
+    for axis in plan.layout:
+        if axis == "arrays":
+            out.extend(plan.array_shape)
+        else:
+            out.append(1 if axis is None else plan.entries[axis][1])
+    plan.shape = tuple(out)
+    return plan
+
+
+def bounded(plan: Plan, shape: tuple[int, ...], mode: Any, what: str) -> list[Any]:
+    """The index arrays, checked or wrapped as `mode` says, broadcast to one shape."""
+    out = []
+    for k in plan.advanced:
+        i = plan.entries[k]
+        if mode in (None, "raise"):
+            i = checked(i, k, shape[k], what)
+        elif mode == "wrap":
+            from bibun.numpy.elementwise import remainder
+
+            i = remainder(i, shape[k])
+        else:
+            i = wrapped(i, shape[k])
+        if i.shape != plan.array_shape:
+            i = sh.broadcast_to(i, shape=plan.array_shape)
+        out.append(i)
+    return out
+
+
+GATHER_MODE = {
+    None: "clip", "raise": "clip", "wrap": "clip", "clip": "clip", "fill": "fill", "drop": "fill",
+    "promise_in_bounds": "promise_in_bounds",
+}  # fmt: skip
+
+
+def read(x: Any, plan: Plan, mode: Any = None, fill_value: Any = None, what: str = "x[...]") -> Any:
+    """Carry the plan out on an array."""
+    x = _read_basic(x, plan)
+    kept = [k for k, e in enumerate(plan.entries) if type(e) is not int]
+    if plan.advanced:
+        full_shape = {k: x.shape[i] for i, k in enumerate(kept)}
+        shape = tuple(full_shape.get(k, 1) for k in range(len(plan.entries)))
+        indices = bounded(plan, shape, mode, what)
+        axes = tuple(kept.index(k) for k in plan.advanced)
+        from bibun.ops.index import gather
+
+        source = x
+        x = gather(source, *indices, axes=axes, mode=GATHER_MODE[mode])
+        if mode == "fill" and fill_value is not None:
+            x = _refill(x, indices, [source.shape[a] for a in axes], fill_value)
+        rest = [k for k in kept if k not in plan.advanced]
+        x = _place_arrays(x, plan, rest)
+    new = tuple(_new_axes(plan))
+    return sh.expand_dims(x, axes=new) if new else x
+
+
+def _read_basic(x: Any, plan: Plan) -> Any:
+    starts, limits, strides, flips, drops = [], [], [], [], []
+    for k, (entry, n) in enumerate(zip(plan.entries, x.shape, strict=True)):
+        if type(entry) is int:
+            starts.append(entry)
+            limits.append(entry + 1)
+            strides.append(1)
+            drops.append(k)
+        elif type(entry) is tuple:
+            first, count, step = entry
+            if count == 0:
+                first, step = 0, 1
+            elif step < 0:
+                first, step = first + (count - 1) * step, -step
+                flips.append(k)
+            starts.append(first)
+            limits.append(first + (count - 1) * step + 1 if count else 0)
+            strides.append(step)
+        else:
+            starts.append(0)
+            limits.append(n)
+            strides.append(1)
+    if any(starts) or tuple(limits) != x.shape or any(s != 1 for s in strides):
+        plain = all(s == 1 for s in strides)
+        x = sh.slice(x, starts=tuple(starts), limits=tuple(limits),
+                     strides=None if plain else tuple(strides))  # fmt: skip
+    if flips:
+        x = sh.rev(x, axes=tuple(flips))
+    return sh.squeeze(x, axes=tuple(drops)) if drops else x
+
+
+def _refill(x: Any, indices: list[Any], sizes: list[int], fill_value: Any) -> Any:
+    from bibun.numpy.elementwise import where
+
+    inside: Any = None
+    for i, n in zip(indices, sizes, strict=True):
+        ok = el.and_(el.ge(i, i.dtype.type(0)), el.lt(i, i.dtype.type(n)))
+        inside = ok if inside is None else el.and_(inside, ok)
+    tail = tuple(range(len(inside.shape), len(x.shape)))
+    return where(sh.expand_dims(inside, axes=tail) if tail else inside, x, fill_value)
+
+
+def _place_arrays(x: Any, plan: Plan, rest: list[int]) -> Any:
+    """Gather puts the arrays' axes first; NumPy's rule may want them further on."""
+    before = 0
+    for axis in plan.layout:
+        if axis == "arrays":
+            break
+        before += axis is not None
+    width = len(plan.array_shape)
+    if before == 0 or width == 0:
+        return x
+    order = [
+        *range(width, width + before), *range(width), *range(width + before, width + len(rest))
+    ]  # fmt: skip
+    return sh.transpose(x, permutation=tuple(order))
+
+
+def _new_axes(plan: Plan) -> list[int]:
+    out, at = [], 0
+    for axis in plan.layout:
+        if axis is None:
+            out.append(at)
+        at += len(plan.array_shape) if axis == "arrays" else 1
+    return out
+
+
+# ---- x[...] -----------------------------------------------------------------------------------
+
+
+def _plain(index: Any) -> Any:
+    """The index for NumPy: Arrays unwrapped; raises _NotPlain for tracers."""
+    kind = type(index)
+    if kind is Array:
+        known = index._value
+        if known.dtype.kind not in "biu":
+            raise _NotPlain
+        return known
+    if kind is tuple:
+        return tuple(_plain(i) for i in index)
+    if kind is int or index is None or index is Ellipsis:
+        return index
+    if kind is slice:
+        for bound in (index.start, index.stop, index.step):
+            if bound is not None and type(bound) is not int:
+                raise _NotPlain
+        return index
+    if kind is np.ndarray and index.dtype.kind in "biu":
+        return index
+    raise _NotPlain
+
+
+class _NotPlain(Exception):
+    pass
+
+
+def getitem(x: Value, index: Any) -> Any:
+    """`x[index]`, with NumPy's rules. Errors: IndexError with index, axis, size and line."""
+    if type(x) is Array and state.trace is EVAL:
+        try:
+            out = x._value[_plain(index)]
+        except _NotPlain:
+            pass
+        except IndexError:
+            plan_index(x.shape, index)
+            read(x, plan_index(x.shape, index))
+            raise
+        else:
+            return Array(out if type(out) is np.ndarray else np.asarray(out), x._weak)
+    return read(x, plan_index(x.shape, index))
+
+
+def setitem(x: Value, index: Any, new: Any) -> None:
+    """Refuses `x[index] = new`: arrays are immutable."""
+    raise TypeError(
+        "arrays are immutable: x[index] = value is not possible.\n"
+        f"At {describe(current_site(2))}\n"
+        "Use x = x.at[index].set(value) (also .add, .multiply, .min, .max, .apply)."
+    )
+
+
+# ---- functions --------------------------------------------------------------------------------
+
+
+def _mode(name: str, mode: Any) -> Any:
+    if mode not in MODES:
+        known = ", ".join(repr(m) for m in MODES[1:])
+        raise ValueError(f"{name}: mode must be one of {known}, got {mode!r}")
+    return mode
+
+
+def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: Any = None,
+         unique_indices: bool = False, indices_are_sorted: bool = False,
+         fill_value: Any = None) -> Value:  # fmt: skip
+    """Elements at integer indices along an axis (of the raveled array if none is given).
+
+    mode: None or "raise" (the default: IndexError out of bounds, compiled too), "clip",
+    "wrap", "fill" (with `fill_value`, nan if none is given), "promise_in_bounds".
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.take(bnp.array([1.0, 2.0, 3.0]), bnp.array([2, 0])))
+    [3. 1.]
+    """
+    no_out("take", out)
+    mode = _mode("take", mode)
+    x = value("take", "a", a)
+    if axis is None:
+        x, axis = sh.reshape(x, shape=(x.size,)) if x.ndim != 1 else x, 0
+    k = axis_index("take", axis, x.ndim)
+    i = np.asarray(indices) if isinstance(indices, list | tuple) else indices
+    i = value("take", "indices", i)
+    if i.dtype.kind not in "iu":
+        raise DTypeError(f"take: indices must be integers, got dtype {i.dtype}")
+    if type(i) is Array:
+        i = i._value
+    plan = Plan()
+    plan.entries = [(0, n, 1) for n in x.shape]
+    plan.entries[k] = i
+    plan.advanced, plan.array_shape = (k,), i.shape
+    plan.layout = list(range(x.ndim))
+    plan.layout[k] = "arrays"
+    plan.shape = (*x.shape[:k], *i.shape, *x.shape[k + 1 :])
+    plan.scalars = i.ndim == 0
+    return read(x, plan, mode, fill_value, "take")
+
+
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = None,
+                    fill_value: Any = None) -> Value:  # fmt: skip
+    """For each line along an axis, its elements at its own indices.
+
+    >>> import bibun.numpy as bnp
+    >>> x = bnp.array([[3, 1], [2, 4]])
+    >>> print(bnp.take_along_axis(x, bnp.argsort(x, axis=1), axis=1))
+    [[1 3]
+     [2 4]]
+    """
+    from bibun.numpy.elementwise import remainder
+    from bibun.ops.index import gather
+
+    mode = _mode("take_along_axis", mode)
+    x, i, k = _along("take_along_axis", arr, indices, axis)
+    n = x.shape[k]
+    if mode in (None, "raise"):
+        i = checked(i, k, n, "take_along_axis")
+    else:
+        i = remainder(i, n) if mode == "wrap" else wrapped(i, n)
+    shape = np.broadcast_shapes(tuple(1 if j == k else m for j, m in enumerate(x.shape)), i.shape)
+    if i.shape != shape:
+        i = sh.broadcast_to(i, shape=shape)
+    if x.shape[:k] + x.shape[k + 1 :] != shape[:k] + shape[k + 1 :]:
+        x = sh.broadcast_to(x, shape=(*shape[:k], n, *shape[k + 1 :]))
+    grid = [i if j == k else sh.iota(shape=shape, dtype=default_int(), axis=j)
+            for j in range(x.ndim)]  # fmt: skip
+    out = gather(x, *grid, axes=tuple(range(x.ndim)), mode=GATHER_MODE[mode])
+    if mode == "fill" and fill_value is not None:
+        out = _refill(out, [i], [n], fill_value)
+    return out
+
+
+def _along(name: str, arr: Any, indices: Any, axis: int | None) -> tuple[Value, Any, int]:
+    x, i = value(name, "arr", arr), value(name, "indices", indices)
+    if i.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: indices must be integers, got dtype {i.dtype}")
+    if axis is None:
+        x, axis = sh.reshape(x, shape=(x.size,)), 0
+    k = axis_index(name, axis, x.ndim)
+    if i.ndim != x.ndim:
+        raise ShapeError(
+            f"{name}: arr of shape {x.shape} and indices of shape {i.shape} must have the same "
+            "number of dimensions"
+        )
+    return x, i, k
+
+
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplace: bool = False,
+                   *, mode: Any = None) -> Value:  # fmt: skip
+    """A copy in which each line has values put at its own indices.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.put_along_axis(bnp.zeros((1, 3)), bnp.array([[1]]), 5.0, axis=1))
+    [[0. 5. 0.]]
+    """
+    if inplace:
+        raise ValueError("put_along_axis: arrays are immutable; use the result, inplace=False")
+    x, i, k = _along("put_along_axis", arr, indices, axis)
+    lines = [np.arange(n if i.shape[j] == 1 else i.shape[j]) for j, n in enumerate(x.shape)]
+    grid = [i if j == k else line.reshape([-1 if m == j else 1 for m in range(x.ndim)])
+            for j, line in enumerate(lines)]  # fmt: skip
+    out = x.at[tuple(grid)].set(values, mode=mode)
+    original = value("put_along_axis", "arr", arr)
+    return out if out.shape == original.shape else sh.reshape(out, shape=original.shape)
+
+
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
+    """The diagonal of the planes of two axes; it becomes the last axis.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.diagonal(bnp.array([[1, 2], [3, 4]])))
+    [1 4]
+    """
+    from bibun.numpy.shape import moveaxis
+
+    x = value("diagonal", "a", a)
+    i, j = axis_index("diagonal", axis1, x.ndim), axis_index("diagonal", axis2, x.ndim)
+    if i == j:
+        raise ShapeError(f"diagonal: axis1 and axis2 are both {i}")
+    x = moveaxis(x, (i, j), (-2, -1))
+    n, m = x.shape[-2:]
+    offset = as_int("diagonal", "offset", offset)
+    row, column = max(-offset, 0), max(offset, 0)
+    count = max(0, min(n - row, m - column))
+    along = np.arange(count)
+    return read(x, plan_index(x.shape, (Ellipsis, along + row, along + column)),
+                "promise_in_bounds")  # fmt: skip
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Value:
+    """For each element the choice of the first condition that holds, else the default.
+
+    >>> import bibun.numpy as bnp
+    >>> x = bnp.array([1.0, 5.0])
+    >>> print(bnp.select([x < 2, x > 4], [x, 10 * x]))
+    [ 1. 50.]
+    """
+    from bibun.numpy._common import promote_args
+    from bibun.numpy.elementwise import where
+
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ValueError(
+            f"select: {len(condlist)} conditions for {len(choicelist)} choices; needs as many "
+            "of each, at least one"
+        )
+    *choices, out = promote_args("select", *choicelist, default)
+    for condition, choice in zip(condlist[::-1], choices[::-1], strict=True):
+        out = where(condition, choice, out)
+    return out
+
+
+def choose(a: Any, choices: Any, out: None = None, mode: Any = None) -> Value:
+    """For each element the choice that its index names.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.choose(bnp.array([1, 0]), [bnp.array([1, 2]), bnp.array([3, 4])]))
+    [3 2]
+    """
+    from bibun.numpy.joining import stack
+    from bibun.numpy.shape import broadcast_arrays, expand_dims
+
+    no_out("choose", out)
+    i, *arrays = broadcast_arrays(value("choose", "a", a), *choices)
+    table = stack(arrays)
+    got = take_along_axis(table, expand_dims(i, 0), 0, mode=mode)
+    return sh.squeeze(got, axes=(0,))
+
+
+def compress(condition: Any, a: Any, axis: int | None = None, out: None = None, *,
+             size: int | None = None, fill_value: Any = 0) -> Value:  # fmt: skip
+    """The slices where a 1-d condition holds; under jit give `size`.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.compress(bnp.array([True, False]), bnp.array([1, 2])))
+    [1]
+    """
+    from bibun.numpy.sorting import nonzero
+
+    no_out("compress", out)
+    x = value("compress", "a", a)
+    if axis is None:
+        x, axis = sh.reshape(x, shape=(x.size,)), 0
+    c = value("compress", "condition", condition)
+    if size is None:
+        return take(x, np.flatnonzero(need_concrete(c, "compress (or give size=)")), axis=axis)
+    (places,) = nonzero(c, size=size, fill_value=x.shape[axis])
+    return take(x, places, axis=axis, mode="fill", fill_value=fill_value)
+
+
+def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Value:
+    """The elements where a condition holds, in one axis; under jit give `size`.
+
+    >>> import bibun.numpy as bnp
+    >>> x = bnp.array([1, 2, 3])
+    >>> print(bnp.extract(x > 1, x))
+    [2 3]
+    """
+    c = value("extract", "condition", condition)
+    flat = sh.reshape(c, shape=(math.prod(c.shape),))
+    return compress(flat, arr, None, size=size, fill_value=fill_value)
