@@ -9,7 +9,10 @@ block, which makes the small code model safe anywhere in the address space.
 Floating point stays as written: no fast-math flags, and the code generator fuses no
 multiply and add of its own accord (only `llvm.fma`, where the emitter wrote it).
 
-LLVM is entered by one thread at a time; `os.fork` waits until none is inside.
+LLVM is entered by one thread at a time, and `os.fork` waits until none is inside: a child
+that inherits a lock of LLVM's, held by a thread it does not have, would wait for ever. So
+nothing of LLVM's is freed outside the lock either: code that is no longer referred to is put
+aside, and freed at the next compilation.
 
 Pipelines. The emitter writes explicit vector code, so neither vectoriser runs below "O3".
 
@@ -46,6 +49,7 @@ if hasattr(os, "register_at_fork"):
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
 _library_ids = itertools.count()
+_unused: list[Any] = []  # trackers of code to be freed
 
 _LEAN = (
     "sroa", "instruction_combine", "simplify_cfg", "new_gvn", "dead_store_elimination",
@@ -78,6 +82,9 @@ class NativeFunction:
         self.symbols = symbols
         self.timings = timings
         self._tracker = tracker
+
+    def __del__(self) -> None:
+        _unused.append(self._tracker)
 
     def __repr__(self) -> str:
         return f"<native {self.entry} at {self.address:#x}, {len(self.object_bytes)} bytes>"
@@ -183,13 +190,19 @@ def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
 def optimised_text(ir_text: str, opt: str = "O2") -> str:
     """The module after optimisation, as text: for people."""
     with _lock:
-        return str(_optimised(ir_text, opt, {}))
+        module = _optimised(ir_text, opt, {})
+        text = str(module)
+        del module
+    return text
 
 
 def assembly(ir_text: str, opt: str = "O2") -> str:
     """The machine code of the module as assembly text: for people."""
     with _lock:
-        return _machine(2).emit_assembly(_optimised(ir_text, opt, {}))
+        module = _optimised(ir_text, opt, {})
+        text = _machine(2).emit_assembly(module)
+        del module
+    return text
 
 
 def compile_object(ir_text: str, opt: str = "O2", timings: dict[str, float] | None = None) -> bytes:
@@ -204,6 +217,7 @@ def compile_object(ir_text: str, opt: str = "O2", timings: dict[str, float] | No
         start = time.perf_counter()
         data = _machine(1 if opt in ("O0", "O1") else 2).emit_object(module)
         timings["emit"] = time.perf_counter() - start
+        del module
     return data
 
 
@@ -220,6 +234,7 @@ def load_object(
     symbols = undefined_symbols(data)
     addresses = resolve(symbols)
     with _lock:
+        _unused.clear()
         library = llvm.JITLibraryBuilder().add_object_img(data).export_symbol(entry)
         for name, address in addresses.items():
             library.import_symbol(name, address)

@@ -80,7 +80,7 @@ def undefined_symbols(data: bytes) -> set[str]:
             found = set(_coff(data))
         else:
             raise CompileError(f"not an object file this system can load: {data[:8]!r}")
-    except (struct.error, IndexError, ValueError, UnicodeDecodeError) as e:
+    except (struct.error, IndexError, ValueError, OverflowError) as e:
         raise CompileError(f"damaged object file: {e}") from e
     return found - _LINKER_DEFINED
 
