@@ -71,3 +71,24 @@ def sum_front(x: Any) -> Any:
     from bibun.ops.reduce import reduce_sum
 
     return reduce_sum(x, axes=(0,))
+
+
+def identity_rows(total: int, start: int, count: int, dtype: Any) -> Any:
+    """Columns `start` to `start + count` of the identity matrix of size `total`."""
+    from bibun.ops.elementwise import add, convert, eq
+    from bibun.ops.shape import iota
+
+    shape = (total, count)
+    row = iota(shape=shape, dtype=np.dtype(np.int64), axis=0)
+    column = iota(shape=shape, dtype=np.dtype(np.int64), axis=1)
+    return convert(eq(row, add(column, start) if start else column), new_dtype=dtype)
+
+
+def first(x: Any, dim: int) -> Any:
+    """The first of the values stacked along `dim`."""
+    from bibun.ops.shape import slice, squeeze
+
+    shape = x.shape
+    limits = tuple(1 if k == dim else n for k, n in enumerate(shape))
+    row = slice(x, starts=(0,) * len(shape), limits=limits, strides=(1,) * len(shape))
+    return squeeze(row, axes=(dim,))
