@@ -224,7 +224,7 @@ class Emitter(KernelEmitter, TapeEmitter):
     def emit_step(
         self, frame: Frame, eq: Equation, unit: Unit, wanted: dict[Var, Memory]
     ) -> None:
-        ins = [Source(self, frame, a) for a in eq.inputs]
+        ins = [Source(self, frame, a, fresh=True) for a in eq.inputs]
         outs = []
         for k, v in enumerate(eq.outputs):
             if k == 0 and eq.op.alias is not None:
@@ -336,7 +336,7 @@ class Emitter(KernelEmitter, TapeEmitter):
         if isinstance(source, Memory):
             self.copy(d.ptr, source.ptr, out.type.size, out.type.dtype)
         else:
-            src = Source(self, frame, a)
+            src = Source(self, frame, a, fresh=True)
             self.nest(out.type.shape, lambda idx: self.store_at(d.ptr, out.type, idx, src.read(idx)))
         return d
 
@@ -359,7 +359,8 @@ class Emitter(KernelEmitter, TapeEmitter):
             return storage
         type: Any = atom.type
         ptr, block = self.allocate(max(type.size, 1) * type.dtype.itemsize)
-        self.nest(type.shape, lambda idx: self.store_at(ptr, type, idx, self.read(frame, atom, idx)))
+        source = Source(self, frame, atom, fresh=True)
+        self.nest(type.shape, lambda idx: self.store_at(ptr, type, idx, source.read(idx)))
         return Memory(ptr, block=None)
 
     def read(self, frame: Frame, atom: Atom, idx: Sequence[Val]) -> Val:

@@ -93,11 +93,16 @@ class Arena:
 
 
 class Source:
-    """An input of a lowering rule; see `bibun.ir.builder`."""
+    """An input of a lowering rule; see `bibun.ir.builder`.
 
-    __slots__ = ("em", "frame", "atom", "type")
+    A rule with loops and branches of its own reads `fresh`: a value that was computed inside
+    one of its blocks does not reach the others.
+    """
 
-    def __init__(self, em: Emitter, frame: Frame, atom: Atom) -> None:
+    __slots__ = ("em", "frame", "atom", "type", "fresh")
+
+    def __init__(self, em: Emitter, frame: Frame, atom: Atom, fresh: bool = False) -> None:
+        self.fresh = fresh
         self.em = em
         self.frame = frame
         self.atom = atom
@@ -120,6 +125,8 @@ class Source:
         return self.em.storage_of(self.frame, self.atom)
 
     def read(self, idx: Sequence[Val]) -> Val:
+        if self.fresh:
+            self.frame.memo = {}
         return self.em.read(self.frame, self.atom, idx)
 
 

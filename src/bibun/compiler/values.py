@@ -267,16 +267,20 @@ class ValueBuilder:
         ys, w = self.unify(*xs)
         if w == 1:
             return scalar(*ys)
-        out: Val | None = None
-        for k in range(w):
-            r = scalar(*(self.lane(y, k) for y in ys))
-            t = llvm_type(r.dtype)
-            before = "poison" if out is None else out.name
-            out = self._new(
-                f"insertelement <{w} x {t}> {before}, {t} {r.name}, i64 {k}", r.dtype, w
+        return self._assemble([scalar(*(self.lane(y, k) for y in ys)) for k in range(w)])
+
+    def _assemble(self, lanes: Sequence[Val]) -> Val:
+        """One wide value from a scalar for each lane."""
+        dtype, w = lanes[0].dtype, len(lanes)
+        if dtype.kind == "c":
+            return self.complex(
+                self._assemble([x.re for x in lanes]), self._assemble([x.im for x in lanes])
             )
-        assert out is not None
-        return out
+        t = llvm_type(dtype)
+        name = "poison"
+        for k, x in enumerate(lanes):
+            name = self.fn.assign(f"insertelement <{w} x {t}> {name}, {t} {x.name}, i64 {k}")
+        return Val(name, dtype, w)
 
     def lane(self, x: Val, k: int) -> Val:
         """Element `k` of a wide value."""
