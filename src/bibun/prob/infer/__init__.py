@@ -1,0 +1,24 @@
+"""Inference: samplers, chains, predictions."""
+
+from __future__ import annotations
+
+from bibun.prob.infer.hmc import HMC, NUTS, HMCState
+from bibun.prob.infer.mcmc import MCMC
+from bibun.prob.infer.predictive import Predictive
+from bibun.prob.infer.util import (
+    constrain_fn,
+    init_to_mean,
+    init_to_median,
+    init_to_sample,
+    init_to_uniform,
+    init_to_value,
+    log_density,
+    potential_energy,
+    unconstrain_fn,
+)
+
+__all__ = [
+    "HMC", "MCMC", "NUTS", "HMCState", "Predictive", "constrain_fn", "init_to_mean",
+    "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
+    "potential_energy", "unconstrain_fn",
+]  # fmt: skip

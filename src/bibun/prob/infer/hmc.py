@@ -1,0 +1,373 @@
+"""HMC and NUTS kernels: a transition, its state, and warmup around it.
+
+A transition and the per-draw part of adaptation are one function of the state, so that many
+of them run in one native call (`mcmc.py`). What happens at the ends of adaptation windows
+(new mass matrix, step size search restarted) happens between calls, here, in NumPy.
+
+Sources: Neal 2011 (HMC); Hoffman & Gelman 2014 and Betancourt 2017 (NUTS); names and options
+are NumPyro's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import bibun.numpy as bnp
+from bibun import lax, random
+from bibun.compiler import jit
+from bibun.prob.infer import adaptation as ad
+from bibun.prob.infer import trajectory as tr
+from bibun.prob.infer.util import FlatModel, find_valid_initial, init_to_uniform, split_arguments
+from bibun.transforms import value_and_grad
+
+
+class HMCState(NamedTuple):
+    """The state of a chain, and the statistics of its last transition."""
+
+    i: Any
+    z: Any
+    z_grad: Any
+    potential_energy: Any
+    energy: Any
+    num_steps: Any
+    accept_prob: Any
+    mean_accept_prob: Any
+    diverging: Any
+    adapt_state: AdaptState
+    rng_key: Any
+
+
+class AdaptState(NamedTuple):
+    """What warmup learns."""
+
+    step_size: Any
+    metric: tr.Metric
+    dual_averaging: ad.DualAveraging
+    welford: ad.Welford
+
+
+class HMC:
+    """Hamiltonian Monte Carlo with a fixed trajectory length.
+
+    `model`: a probabilistic program; or `potential_fn`: a function of a flat vector of
+    unconstrained parameters. `step_size`, `inverse_mass_matrix`: starting values, adapted in
+    warmup unless switched off. `num_steps` or `trajectory_length`: how far to go.
+    `target_accept_prob`: what the step size is adapted to. `dense_mass`: learn a full
+    covariance. `init_strategy`: one of `init_to_*`.
+
+    >>> import bibun.prob as prob
+    >>> import bibun.prob.distributions as dist
+    >>> from bibun.prob.infer import HMC, MCMC
+    >>> def model():
+    ...     prob.sample("x", dist.Normal(0.0, 1.0))
+    >>> mcmc = MCMC(HMC(model, num_steps=5), num_warmup=50, num_samples=50, progress_bar=False)
+    >>> mcmc.run(0)
+    >>> mcmc.get_samples()["x"].shape
+    (50,)
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any] | None = None,
+        potential_fn: Callable[[Any], Any] | None = None,
+        step_size: float = 1.0,
+        inverse_mass_matrix: Any = None,
+        adapt_step_size: bool = True,
+        adapt_mass_matrix: bool = True,
+        dense_mass: bool = False,
+        target_accept_prob: float = 0.8,
+        num_steps: int | None = None,
+        trajectory_length: float | None = None,
+        init_strategy: Callable[..., Any] = init_to_uniform,
+        find_heuristic_step_size: bool = False,
+        regularize_mass_matrix: bool = True,
+    ) -> None:
+        if (model is None) == (potential_fn is None):
+            raise ValueError("give exactly one of `model` and `potential_fn`")
+        if not 0.0 < target_accept_prob < 1.0:
+            raise ValueError(f"target_accept_prob must be in (0, 1), got {target_accept_prob}")
+        if not step_size > 0:
+            raise ValueError(f"step_size must be positive, got {step_size}")
+        if num_steps is not None and trajectory_length is not None:
+            raise ValueError("give num_steps or trajectory_length, not both")
+        self.model = model
+        self.potential_fn = potential_fn
+        self.step_size = float(step_size)
+        self.inverse_mass_matrix = inverse_mass_matrix
+        self.adapt_step_size = adapt_step_size
+        self.adapt_mass_matrix = adapt_mass_matrix
+        self.dense_mass = bool(dense_mass)
+        self.target_accept_prob = float(target_accept_prob)
+        self.num_steps = num_steps
+        self.trajectory_length = (
+            2 * math.pi if trajectory_length is None and num_steps is None else trajectory_length
+        )
+        self.init_strategy = init_strategy
+        self.find_heuristic_step_size = find_heuristic_step_size
+        self.regularize_mass_matrix = regularize_mass_matrix
+        self.flat: FlatModel | None = None
+        self._compiled: dict[Any, Any] = {}
+
+    # one transition -----------------------------------------------------------------------------
+
+    def _transition(
+        self, potential: Callable[[Any], Any], state: HMCState, key: Any
+    ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
+        """(point, potential, energy, number of leapfrog steps, acceptance, diverging)."""
+        metric, step = state.adapt_state.metric, state.adapt_state.step_size
+        key_momentum, key_accept = random.split(key)
+        r = tr.draw_momentum(key_momentum, metric, state.z.shape[0])
+        start = tr.Point(state.z, r, state.z_grad)
+        energy0 = state.potential_energy + tr.kinetic(metric, r)
+        if self.num_steps is not None:
+            count: Any = bnp.asarray(self.num_steps)
+        else:
+            count = bnp.maximum(1, bnp.floor(self.trajectory_length / step)).astype(int)
+
+        def move(_: Any, carry: Any) -> Any:
+            point, _value = carry
+            return tr.leapfrog(potential, metric, step, point)
+
+        end, value = lax.fori_loop(0, count, move, (start, state.potential_energy))
+        energy = value + tr.kinetic(metric, end.r)
+        error = energy - energy0
+        error = bnp.where(bnp.isnan(error), bnp.inf, error)
+        accept = bnp.minimum(1.0, bnp.exp(-error))
+        take = random.uniform(key_accept) < accept
+        point = tr.Point(
+            bnp.where(take, end.z, state.z), end.r, bnp.where(take, end.grad, state.z_grad)
+        )
+        value = bnp.where(take, value, state.potential_energy)
+        energy = bnp.where(take, energy, energy0)
+        return point, value, energy, count, accept, error > tr.DIVERGENCE
+
+    def transition(
+        self, potential: Callable[[Any], Any], state: HMCState, adapting: Any, learning: Any
+    ) -> HMCState:
+        """One draw. `adapting`: move the step size; `learning`: gather the mass matrix."""
+        next_key, key = random.split(state.rng_key)
+        point, value, energy, steps, accept, diverging = self._transition(potential, state, key)
+        a = state.adapt_state
+        da = a.dual_averaging
+        if self.adapt_step_size:
+            moved = ad.dual_averaging_update(da, accept, self.target_accept_prob)
+            da = ad.DualAveraging(
+                *(bnp.where(adapting, x, y) for x, y in zip(moved, da, strict=True))
+            )
+            step = bnp.where(adapting, bnp.exp(da.log_step), a.step_size)
+        else:
+            step = a.step_size
+        welford = a.welford
+        if self.adapt_mass_matrix:
+            welford = lax.cond(
+                learning, lambda: ad.welford_update(welford, point.z), lambda: welford
+            )
+        i = state.i + 1
+        mean = state.mean_accept_prob + (accept - state.mean_accept_prob) / i
+        return HMCState(
+            i, point.z, point.grad, value, energy, steps, accept, mean, diverging,
+            AdaptState(step, a.metric, da, welford), next_key,
+        )  # fmt: skip
+
+    # the model ----------------------------------------------------------------------------------------
+
+    def setup(self, rng_key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Potential:
+        """The potential as a function of (vector, data arrays), for one model and its data."""
+        if self.potential_fn is not None:
+            fn = self.potential_fn
+            return Potential(lambda z, data: fn(z), [], None)
+        flat = self.flat = FlatModel(self.model, args, kwargs, rng_key)  # type: ignore[arg-type]
+        data, rebuild = split_arguments(args, kwargs)
+
+        def potential(z: Any, arrays: Any) -> Any:
+            a, k = rebuild(arrays)
+            return flat.potential(z, a, k)
+
+        def constrain(z: Any, arrays: Any) -> Any:
+            a, k = rebuild(arrays)
+            return flat.constrain(z, a, k)
+
+        return Potential(potential, data, constrain)
+
+    def init(
+        self, potential: Potential, rng_key: Any, init_params: Any = None
+    ) -> HMCState:
+        """A chain's first state: a valid starting point, unit (or given) mass, first step size."""
+        key_start, key_chain = random.split(rng_key)
+        vg = potential.value_and_grad()
+        if init_params is not None:
+            z = bnp.asarray(init_params, dtype=float)
+            value, grad = vg(z)
+            if not (np.isfinite(np.asarray(value)) and np.all(np.isfinite(np.asarray(grad)))):
+                why = f"\n{self.flat.report(z)}" if self.flat is not None else ""
+                raise RuntimeError(f"the given starting point has potential {value}{why}")
+        elif self.flat is not None:
+            z, value, grad = find_valid_initial(self.flat, vg, self.init_strategy, key_start)
+        else:
+            raise ValueError("with potential_fn, run(...) needs init_params")
+        metric = self._metric(self.inverse_mass_matrix, z.shape[0])
+        dense = len(metric.inverse_mass.shape) == 2
+        step = bnp.asarray(self.step_size, dtype=float)
+        zero = bnp.zeros(())
+        adapt = AdaptState(
+            step, metric, ad.dual_averaging_init(step), ad.welford_init(z.shape[0], dense)
+        )
+        state = HMCState(
+            bnp.asarray(0), z, grad, value, zero, bnp.asarray(0), zero, zero, bnp.asarray(False),
+            adapt, key_chain,
+        )  # fmt: skip
+        if self.find_heuristic_step_size and self.adapt_step_size:
+            step = bnp.asarray(self._reasonable_step(vg, state), dtype=float)
+            state = state._replace(
+                adapt_state=adapt._replace(
+                    step_size=step, dual_averaging=ad.dual_averaging_init(step)
+                )
+            )
+        return state
+
+    def _metric(self, given: Any, dimension: int) -> tr.Metric:
+        if given is None:
+            given = np.eye(dimension) if self.dense_mass else np.ones(dimension)
+        cov = np.asarray(given, dtype=float)
+        if cov.shape not in ((dimension,), (dimension, dimension)):
+            raise ValueError(
+                f"inverse_mass_matrix has shape {cov.shape}; the model has {dimension} "
+                f"unconstrained parameters, so ({dimension},) or ({dimension}, {dimension}) fits"
+            )
+        if cov.ndim == 1:
+            return tr.Metric(bnp.array(cov), bnp.array(1.0 / np.sqrt(cov)))
+        factor = np.linalg.cholesky(cov)
+        root = np.linalg.inv(factor).T
+        return tr.Metric(bnp.array(cov), bnp.array(root))
+
+    def _reasonable_step(self, vg: Any, state: HMCState) -> float:
+        """A step whose one-step acceptance crosses 0.8 (Hoffman & Gelman 2014, algorithm 4)."""
+        metric = state.adapt_state.metric
+        rng = np.random.default_rng(np.asarray(random.key_data(state.rng_key)))
+        r = np.asarray(metric.root) @ rng.normal(size=state.z.shape[0]) if len(
+            metric.root.shape
+        ) == 2 else np.asarray(metric.root) * rng.normal(size=state.z.shape[0])
+        m = np.asarray(metric.inverse_mass)
+        z, grad, value = (np.asarray(x) for x in (state.z, state.z_grad, state.potential_energy))
+
+        def speed(r: np.ndarray) -> np.ndarray:
+            return m @ r if m.ndim == 2 else m * r
+
+        step, direction = self.step_size, 0
+        energy0 = value + 0.5 * r @ speed(r)
+        for _ in range(60):
+            half = r - 0.5 * step * grad
+            new_value, new_grad = vg(bnp.array(z + step * speed(half)))
+            new_r = half - 0.5 * step * np.asarray(new_grad)
+            error = float(np.asarray(new_value)) + 0.5 * new_r @ speed(new_r) - energy0
+            now = 1 if error < -math.log(0.8) else -1
+            if not np.isfinite(error):
+                now = -1
+            if direction and now != direction:
+                break
+            direction = now
+            step *= 2.0**direction
+        return step
+
+    def end_window(self, state: HMCState, learned: bool, last: bool) -> HMCState:
+        """After an adaptation window: a new mass matrix, and the step size search anew."""
+        a = state.adapt_state
+        step = bnp.asarray(a.step_size)
+        if self.adapt_step_size:
+            step = bnp.exp(a.dual_averaging.log_step_avg)
+        metric, welford = a.metric, a.welford
+        if learned and self.adapt_mass_matrix:
+            cov = ad.welford_covariance(a.welford, self.regularize_mass_matrix)
+            metric = self._metric(cov, state.z.shape[0])
+            welford = ad.welford_init(state.z.shape[0], cov.ndim == 2)
+        da = a.dual_averaging if last else ad.dual_averaging_init(step)
+        return state._replace(adapt_state=AdaptState(step, metric, da, welford))
+
+
+class Potential:
+    """A potential with its data, and the compiled functions made of it."""
+
+    def __init__(
+        self, fn: Callable[[Any, Any], Any], data: list[Any], constrain: Callable[..., Any] | None
+    ) -> None:
+        self.fn = fn
+        self.data = data
+        self.constrain = constrain
+        self._vg = jit(value_and_grad(fn))
+
+    def value_and_grad(self) -> Callable[[Any], tuple[Any, Any]]:
+        return lambda z: self._vg(z, self.data)
+
+
+class NUTS(HMC):
+    """The No-U-Turn Sampler: HMC that finds its trajectory length itself.
+
+    Multinomial sampling along the trajectory, generalised U-turn criterion. `max_tree_depth`:
+    at most 2^max_tree_depth - 1 leapfrog steps a draw; the other options are those of `HMC`.
+
+    Sources: Hoffman & Gelman 2014; Betancourt 2017.
+
+    >>> import bibun.prob as prob
+    >>> import bibun.prob.distributions as dist
+    >>> from bibun.prob.infer import MCMC, NUTS
+    >>> def model(y):
+    ...     mu = prob.sample("mu", dist.Normal(0.0, 10.0))
+    ...     prob.sample("y", dist.Normal(mu, 1.0), obs=y)
+    >>> import numpy as np
+    >>> mcmc = MCMC(NUTS(model), num_warmup=200, num_samples=400, progress_bar=False)
+    >>> mcmc.run(1, np.array([1.0, 2.0, 3.0]))
+    >>> abs(float(mcmc.get_samples()["mu"].mean()) - 2.0) < 0.2
+    True
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any] | None = None,
+        potential_fn: Callable[[Any], Any] | None = None,
+        step_size: float = 1.0,
+        inverse_mass_matrix: Any = None,
+        adapt_step_size: bool = True,
+        adapt_mass_matrix: bool = True,
+        dense_mass: bool = False,
+        target_accept_prob: float = 0.8,
+        max_tree_depth: int = 10,
+        init_strategy: Callable[..., Any] = init_to_uniform,
+        find_heuristic_step_size: bool = False,
+        regularize_mass_matrix: bool = True,
+    ) -> None:
+        super().__init__(
+            model,
+            potential_fn,
+            step_size,
+            inverse_mass_matrix,
+            adapt_step_size,
+            adapt_mass_matrix,
+            dense_mass,
+            target_accept_prob,
+            num_steps=1,
+            init_strategy=init_strategy,
+            find_heuristic_step_size=find_heuristic_step_size,
+            regularize_mass_matrix=regularize_mass_matrix,
+        )
+        if not 1 <= max_tree_depth <= 20:
+            raise ValueError(f"max_tree_depth must be from 1 to 20, got {max_tree_depth}")
+        self.max_tree_depth = max_tree_depth
+
+    def _transition(
+        self, potential: Callable[[Any], Any], state: HMCState, key: Any
+    ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
+        metric, step = state.adapt_state.metric, state.adapt_state.step_size
+        key_momentum, key_tree = random.split(key)
+        r = tr.draw_momentum(key_momentum, metric, state.z.shape[0])
+        start = tr.Point(state.z, r, state.z_grad)
+        tree = tr.build_tree(
+            potential, metric, step, start, state.potential_energy, key_tree, self.max_tree_depth
+        )
+        accept = tree.sum_accept / tree.num_leaves
+        return (
+            tree.proposal, tree.potential, tree.energy, tree.num_leaves, accept, tree.diverging,
+        )  # fmt: skip

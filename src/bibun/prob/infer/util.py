@@ -1,0 +1,342 @@
+"""From a model to a potential: densities, unconstrained space, initial values.
+
+HMC moves in unconstrained space. For a site with support S and the bijection T: R^n -> S,
+the potential at u is -log p(T(u)) - log|det T'(u)|, summed over the latent sites. All latent
+values are one flat vector, so that a sampler's arithmetic is arithmetic on vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import bibun
+import bibun.numpy as bnp
+from bibun import random, tree
+from bibun.prob import handlers
+from bibun.prob.distributions.transforms import biject_to
+
+Model = Callable[..., Any]
+
+
+def log_density(
+    model: Model, model_args: Sequence[Any], model_kwargs: Mapping[str, Any], params: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Log joint density of a model at constrained `params`, and the trace.
+
+    Latent sites take their values from `params`; observed sites and factors count as they
+    stand. Source: NumPyro's function of this name.
+    """
+    substituted = handlers.substitute(model, data=dict(params))
+    model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    return trace_log_density(model_trace), model_trace
+
+
+def trace_log_density(model_trace: Mapping[str, Any]) -> Any:
+    """The sum of the log probabilities of all sample sites of a trace."""
+    total: Any = 0.0
+    for site in model_trace.values():
+        if site["type"] == "sample":
+            total = total + site_log_prob(site)
+    return total
+
+
+def site_log_prob(site: Mapping[str, Any]) -> Any:
+    """The summed log probability of one site, scaled where a handler asks for it."""
+    value = site["value"]
+    intermediates = site.get("intermediates")
+    fn = site["fn"]
+    log_prob = fn.log_prob(value, intermediates) if intermediates else fn.log_prob(value)
+    scale = site.get("scale")
+    if scale is not None:
+        log_prob = scale * log_prob
+    return bnp.sum(log_prob)
+
+
+def latent_sites(model_trace: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The sample sites to infer: not observed and continuous.
+
+    Errors: ValueError for a discrete latent site.
+    """
+    found = {}
+    for name, site in model_trace.items():
+        if site["type"] != "sample" or site["is_observed"]:
+            continue
+        if getattr(site["fn"].support, "is_discrete", False):
+            raise ValueError(
+                f"site {name!r} ({type(site['fn']).__name__}) is discrete and latent; HMC and NUTS "
+                "need continuous parameters. Observe it, or sum it out of the model"
+            )
+        found[name] = site
+    return found
+
+
+def transform_fn(
+    transforms: Mapping[str, Any], params: Mapping[str, Any], invert: bool = False
+) -> dict[str, Any]:
+    """Apply each site's transform (or its inverse) to the params that have one."""
+    return {
+        k: (transforms[k]._inverse(v) if invert else transforms[k](v)) if k in transforms else v
+        for k, v in params.items()
+    }
+
+
+def constrain_fn(
+    model: Model,
+    model_args: Sequence[Any],
+    model_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
+    return_deterministic: bool = False,
+) -> dict[str, Any]:
+    """Constrained values at unconstrained `params`; also deterministic sites if asked for."""
+
+    def substitute_fn(site: Mapping[str, Any]) -> Any:
+        if site["name"] in params and site["type"] == "sample":
+            return biject_to(site["fn"].support)(params[site["name"]])
+        return None
+
+    substituted = handlers.substitute(model, substitute_fn=substitute_fn)
+    model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    return {
+        k: v["value"]
+        for k, v in model_trace.items()
+        if k in params or (return_deterministic and v["type"] == "deterministic")
+    }
+
+
+def unconstrain_fn(
+    model: Model,
+    model_args: Sequence[Any],
+    model_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Unconstrained values of constrained `params`."""
+    model_trace = handlers.trace(handlers.substitute(model, data=dict(params))).get_trace(
+        *model_args, **model_kwargs
+    )
+    sites = latent_sites(model_trace)
+    return {
+        k: biject_to(sites[k]["fn"].support)._inverse(v) if k in sites else v
+        for k, v in params.items()
+    }
+
+
+def potential_energy(
+    model: Model,
+    model_args: Sequence[Any],
+    model_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> Any:
+    """-log p at unconstrained `params`, the Jacobian of the transforms included."""
+    corrections: list[Any] = []
+
+    def substitute_fn(site: Mapping[str, Any]) -> Any:
+        name = site["name"]
+        if name not in params or site["type"] != "sample":
+            return None
+        transform = biject_to(site["fn"].support)
+        u = params[name]
+        value = transform(u)
+        corrections.append(bnp.sum(transform.log_abs_det_jacobian(u, value)))
+        return value
+
+    substituted = handlers.substitute(model, substitute_fn=substitute_fn)
+    model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    total = trace_log_density(model_trace)
+    for c in corrections:
+        total = total + c
+    return -total
+
+
+# initial values -------------------------------------------------------------------------------
+
+
+def init_to_uniform(site: Any = None, radius: float = 2.0) -> Any:
+    """Uniform in (-radius, radius) in unconstrained space (Stan's default)."""
+    if site is None:
+        return lambda s: init_to_uniform(s, radius)
+    if site["type"] != "sample" or site["is_observed"]:
+        return None
+    transform = biject_to(site["fn"].support)
+    shape = transform.inverse_shape(tuple(np.shape(site["value"])))
+    u = random.uniform(site["kwargs"]["rng_key"], shape, minval=-radius, maxval=radius)
+    return transform(u)
+
+
+def init_to_value(site: Any = None, values: Mapping[str, Any] | None = None) -> Any:
+    """The given constrained values; uniform for sites not named."""
+    values = values or {}
+    if site is None:
+        return lambda s: init_to_value(s, values)
+    if site["type"] == "sample" and not site["is_observed"]:
+        if site["name"] in values:
+            return bnp.asarray(values[site["name"]])
+        return init_to_uniform(site)
+    return None
+
+
+def init_to_sample(site: Any = None) -> Any:
+    """A draw from the prior."""
+    if site is None:
+        return init_to_sample
+    if site["type"] == "sample" and not site["is_observed"]:
+        return site["value"]
+    return None
+
+
+def init_to_median(site: Any = None, num_samples: int = 15) -> Any:
+    """The median of a few draws from the prior."""
+    if site is None:
+        return lambda s: init_to_median(s, num_samples)
+    if site["type"] == "sample" and not site["is_observed"]:
+        fn = site["fn"]
+        draws = fn.sample(site["kwargs"]["rng_key"], (num_samples,))
+        return bnp.median(draws, axis=0)
+    return None
+
+
+def init_to_mean(site: Any = None) -> Any:
+    """The prior's mean; its median where the mean does not exist."""
+    if site is None:
+        return init_to_mean
+    if site["type"] == "sample" and not site["is_observed"]:
+        mean = site["fn"].mean
+        if not np.all(np.isfinite(np.asarray(mean))):
+            return init_to_median(site)
+        return bnp.broadcast_to(mean, np.shape(site["value"]))
+    return None
+
+
+# the model as a function of one vector --------------------------------------------------------
+
+
+class FlatModel:
+    """A model seen by a sampler: sizes, transforms, and functions of one flat vector.
+
+    `template` is the trace of one run, from which names and shapes come. Arguments that are
+    arrays stay arguments of the compiled functions; the rest is baked in.
+    """
+
+    def __init__(self, model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: Any) -> None:
+        self.model = model
+        self.args = tuple(args)
+        self.kwargs = dict(kwargs)
+        seeded = handlers.seed(model, rng_seed=key)
+        self.template = handlers.trace(seeded).get_trace(*args, **kwargs)
+        self.sites = latent_sites(self.template)
+        self.transforms = {k: biject_to(s["fn"].support) for k, s in self.sites.items()}
+        self.shapes = {
+            k: tuple(self.transforms[k].inverse_shape(tuple(np.shape(s["value"]))))
+            for k, s in self.sites.items()
+        }
+        self.sizes = {k: math.prod(s) for k, s in self.shapes.items()}
+        self.dimension = sum(self.sizes.values())
+        if not self.sites:
+            raise ValueError("the model has no latent variable to infer")
+
+    def unflatten(self, z: Any) -> dict[str, Any]:
+        """The unconstrained values that a flat vector holds."""
+        out, at = {}, 0
+        for k, n in self.sizes.items():
+            piece = z[..., at : at + n]
+            out[k] = bnp.reshape(piece, (*np.shape(z)[:-1], *self.shapes[k]))
+            at += n
+        return out
+
+    def flatten(self, values: Mapping[str, Any]) -> Any:
+        """One vector of unconstrained values."""
+        return bnp.concatenate([bnp.reshape(bnp.asarray(values[k]), (-1,)) for k in self.sizes])
+
+    def potential(self, z: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The potential energy at a flat vector."""
+        return potential_energy(self.model, args, kwargs, self.unflatten(z))
+
+    def constrain(self, z: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """All latent and deterministic values at a flat vector."""
+        return constrain_fn(self.model, args, kwargs, self.unflatten(z), return_deterministic=True)
+
+    def initial(self, strategy: Callable[[Any], Any], key: Any) -> Any:
+        """A starting point by an `init_to_*` strategy, as a flat vector."""
+
+        def with_key(site: Mapping[str, Any]) -> Any:
+            if site["type"] != "sample" or site["is_observed"]:
+                return None
+            return strategy(site)
+
+        seeded = handlers.seed(handlers.substitute(self.model, substitute_fn=with_key), rng_seed=key)
+        trace = handlers.trace(seeded).get_trace(*self.args, **self.kwargs)
+        values = {k: self.transforms[k]._inverse(trace[k]["value"]) for k in self.sizes}
+        return self.flatten(values)
+
+    def report(self, z: Any) -> str:
+        """Why a starting point is bad: each site with its value and log density."""
+        values = self.constrain(z, self.args, self.kwargs)
+        lines = []
+        _, trace = log_density(
+            self.model, self.args, self.kwargs, {k: values[k] for k in self.sites}
+        )
+        for name, site in trace.items():
+            if site["type"] != "sample":
+                continue
+            lp = np.asarray(site_log_prob(site))
+            if not np.isfinite(lp):
+                shown = np.asarray(site["value"])
+                text = str(shown if shown.size <= 6 else shown.ravel()[:6])
+                kind = "observed" if site["is_observed"] else "latent"
+                lines.append(
+                    f"  site {name!r} ({kind}, {type(site['fn']).__name__}): log density {lp}, "
+                    f"value {text}{_cause(site)}"
+                )
+        return "\n".join(lines) or "  every site is finite, but the gradient is not"
+
+
+def _cause(site: Mapping[str, Any]) -> str:
+    value = np.asarray(site["value"])
+    if not np.all(np.isfinite(value)):
+        return "; the value itself is not finite"
+    try:
+        inside = np.asarray(site["fn"].support(site["value"]))
+    except Exception:
+        return ""
+    return "" if np.all(inside) else "; the value is outside the support of the distribution"
+
+
+def find_valid_initial(
+    flat: FlatModel,
+    value_and_grad: Callable[[Any], tuple[Any, Any]],
+    strategy: Callable[[Any], Any],
+    key: Any,
+    tries: int = 100,
+) -> tuple[Any, Any, Any]:
+    """A starting point with finite potential and gradient: (z, potential, gradient).
+
+    Errors: RuntimeError naming the sites, their values and log densities, and why.
+    """
+    z = None
+    for k in range(tries):
+        z = flat.initial(strategy, random.fold_in(key, k))
+        value, grad = value_and_grad(z)
+        if np.isfinite(np.asarray(value)) and np.all(np.isfinite(np.asarray(grad))):
+            return z, value, grad
+    raise RuntimeError(
+        f"no valid starting point in {tries} tries. At the last one:\n{flat.report(z)}\n"
+        "Give init_strategy=init_to_value(values={...}), or look at these sites' priors and data."
+    )
+
+
+def split_arguments(args: Any, kwargs: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+    """Array leaves of model arguments, and how to put them back among the rest."""
+    leaves, structure = tree.flatten((tuple(args), dict(kwargs)))
+    dynamic = [k for k, x in enumerate(leaves) if isinstance(x, bibun.Array | np.ndarray)]
+    values = [bnp.asarray(leaves[k]) for k in dynamic]
+
+    def rebuild(arrays: Sequence[Any]) -> Any:
+        filled = list(leaves)
+        for k, a in zip(dynamic, arrays, strict=True):
+            filled[k] = a
+        return tree.unflatten(structure, filled)
+
+    return values, rebuild
