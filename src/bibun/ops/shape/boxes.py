@@ -303,7 +303,9 @@ def _pad_batch(size: int, args: Any, dims: Any, config: Any) -> Any:
 
 
 def _pad_lower(b: Any, ins: Any, outs: Any, config: Any) -> None:
-    """Slabs of padding axis by axis, then the operand; holes inside need a whole fill."""
+    """Slabs of padding in front, the operand, slabs behind: in the order of memory, because
+    SROA of LLVM 22.1 makes invalid code of vector stores that fill an array out of order.
+    Holes inside need a whole fill before."""
     x, out = ins[0], outs[0]
     value = ins[1].read([])
     kept = [
@@ -324,18 +326,12 @@ def _pad_lower(b: Any, ins: Any, outs: Any, config: Any) -> None:
         if 0 not in counts:
             b.nest(counts, body)
 
-    if any(c and j - i > 1 for (i, j), (*_, c) in zip(kept, config, strict=True)):
-        put([0] * len(box), out.shape)
-    else:
-        for k, (lo, hi) in enumerate(box):
-            first = [a for a, _ in box[:k]] + [0] * (len(box) - k)
-            counts = [e - a for a, e in box[:k]] + list(out.shape[k:])
-            counts[k] = lo
-            put(first, counts)
-            first[k], counts[k] = hi, out.shape[k] - hi
-            put(first, counts)
+    def slab(k: int, start: int, end: int) -> None:
+        """Padding along axis k, within the box along the axes before it."""
+        first = [*(a for a, _ in box[:k]), start, *(0 for _ in box[k + 1 :])]
+        put(first, [*(e - a for a, e in box[:k]), end - start, *out.shape[k + 1 :]])
 
-    def body(idx: Any) -> None:
+    def operand(idx: Any) -> None:
         source = [b.add(q, b.const(i, INT64)) for q, (i, _) in zip(idx, kept, strict=True)]
         at = [
             b.add(b.mul(s, b.const(c + 1, INT64)), b.const(lo, INT64))
@@ -344,8 +340,17 @@ def _pad_lower(b: Any, ins: Any, outs: Any, config: Any) -> None:
         out.store(at, x.read(source))
 
     counts = [j - i for i, j in kept]
+    holes = any(c and n > 1 for n, (*_, c) in zip(counts, config, strict=True))
+    if holes:
+        put([0] * len(box), out.shape)
+    else:
+        for k, (lo, _) in enumerate(box):
+            slab(k, 0, lo)
     if 0 not in counts:
-        b.nest(counts, body)
+        b.nest(counts, operand)
+    if not holes:
+        for k in reversed(range(len(box))):
+            slab(k, box[k][1], out.shape[k])
 
 
 pad = register(
