@@ -1,0 +1,121 @@
+"""Predictions: a model run forward at posterior draws, or from the prior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import bibun.numpy as bnp
+from bibun import random
+from bibun.compiler import jit
+from bibun.prob import handlers
+from bibun.prob.infer.util import split_arguments
+from bibun.transforms import vmap
+
+
+class Predictive:
+    """Sample a model's sites given draws of some of them.
+
+    `posterior_samples`: site -> (draws, ...); with `num_samples` and none, the prior
+    predictive. `return_sites`: names to return (default: all that are not in
+    `posterior_samples`, deterministic ones included). `parallel` is accepted for
+    compatibility: all draws are one compiled map. `batch_ndims`: leading axes that are draws
+    (2 for draws by chain).
+
+    >>> import bibun.prob as prob, numpy as np
+    >>> import bibun.prob.distributions as dist
+    >>> from bibun.prob.infer import Predictive
+    >>> def model(y=None):
+    ...     mu = prob.sample("mu", dist.Normal(0.0, 1.0))
+    ...     prob.sample("y", dist.Normal(mu, 0.1), obs=y)
+    >>> draws = Predictive(model, {"mu": np.linspace(-1.0, 1.0, 5)})(0)
+    >>> draws["y"].shape
+    (5,)
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        posterior_samples: Mapping[str, Any] | None = None,
+        *,
+        num_samples: int | None = None,
+        return_sites: Sequence[str] | None = None,
+        infer_discrete: bool = False,
+        parallel: bool = False,
+        batch_ndims: int | None = None,
+        exclude_deterministic: bool = True,
+    ) -> None:
+        if posterior_samples is None and num_samples is None:
+            raise ValueError("Predictive needs posterior_samples or num_samples")
+        if infer_discrete:
+            raise ValueError("infer_discrete needs enumeration, which this model runner has not")
+        self.model = model
+        self.batch_ndims = batch_ndims if batch_ndims is not None else 1
+        samples = {k: np.asarray(v) for k, v in (posterior_samples or {}).items()}
+        shapes = {k: v.shape[: self.batch_ndims] for k, v in samples.items()}
+        if len(set(shapes.values())) > 1:
+            raise ValueError(f"posterior_samples differ in their number of draws: {shapes}")
+        if shapes:
+            self.batch_shape = next(iter(shapes.values()))
+            if num_samples is not None and math.prod(self.batch_shape) != num_samples:
+                raise ValueError(
+                    f"num_samples is {num_samples}, but posterior_samples hold "
+                    f"{math.prod(self.batch_shape)} draws"
+                )
+        else:
+            self.batch_shape = (int(num_samples),)  # type: ignore[arg-type]
+        self.samples = samples
+        self.return_sites = list(return_sites) if return_sites is not None else None
+        self.exclude_deterministic = exclude_deterministic
+        self._compiled: dict[Any, Any] = {}
+
+    def __call__(self, rng_key: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Draws of the sites at these model arguments: site -> (draws, ...)."""
+        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        data, rebuild = split_arguments(args, kwargs)
+        n = math.prod(self.batch_shape)
+        flat = {k: v.reshape(n, *v.shape[self.batch_ndims :]) for k, v in self.samples.items()}
+        given = self._given_sites(key, flat, args, kwargs)
+        flat = {k: v for k, v in flat.items() if k in given}
+
+        def one(key: Any, values: Any, arrays: Any) -> dict[str, Any]:
+            a, k = rebuild(arrays)
+            model = handlers.substitute(handlers.seed(self.model, rng_seed=key), data=values)
+            trace = handlers.trace(model).get_trace(*a, **k)
+            return {name: trace[name]["value"] for name in self._wanted(trace)}
+
+        run = jit(vmap(one, in_axes=(0, 0, None)))
+        keys = random.split(key, n)
+        out = run(keys, {k: bnp.asarray(v) for k, v in flat.items()}, data)
+        return {k: bnp.reshape(v, (*self.batch_shape, *v.shape[1:])) for k, v in out.items()}
+
+    def _given_sites(self, key: Any, flat: Any, args: Any, kwargs: Any) -> set[str]:
+        """Which of the draws the model takes: deterministic sites are computed anew."""
+        seeded = handlers.seed(self.model, rng_seed=key)
+        first = {k: bnp.asarray(v[0]) for k, v in flat.items()} if self.samples else {}
+        trace = handlers.trace(handlers.substitute(seeded, data=first)).get_trace(*args, **kwargs)
+        return {
+            name
+            for name in flat
+            if name in trace
+            and not (trace[name]["type"] == "deterministic" and self.exclude_deterministic)
+        }
+
+    def _wanted(self, trace: Mapping[str, Any]) -> list[str]:
+        kinds = ("sample", "deterministic")
+        if self.return_sites is not None:
+            if "" in self.return_sites:
+                return [k for k, s in trace.items() if s["type"] in kinds]
+            missing = [k for k in self.return_sites if k not in trace]
+            if missing:
+                known = ", ".join(k for k, s in trace.items() if s["type"] in kinds)
+                raise KeyError(f"return_sites has {missing}, the model has: {known}")
+            return self.return_sites
+        return [
+            k
+            for k, s in trace.items()
+            if s["type"] in kinds and (k not in self.samples or s["type"] == "deterministic")
+        ]
