@@ -157,6 +157,8 @@ def test_linear_transpose_names_the_operation_and_the_line():
         linear_transpose(lambda x: sin(x), 1.0)(1.0)
     with pytest.raises(DifferentiationError, match="not linear"):
         linear_transpose(lambda x: mul(x, convert(gt(x, 0.0), new_dtype=np.float64)), 1.0)(1.0)
+    with pytest.raises(DifferentiationError, match="'mul' is linear in each operand"):
+        linear_transpose(lambda x: mul(x, x), 1.0)(1.0)
 
 
 def test_linear_transpose_of_a_derivative_is_the_vjp():

@@ -116,7 +116,7 @@ class custom_jvp(CustomRule):  # noqa: N801  (a decorator)
             ]
 
         outs = custom_jvp_op(
-            *values, program=program, rule=derivative, name=self.name, num_consts=0
+            *values, program=program, rule=derivative, name=self.name, num_consts=0, owner=self
         )
         return unflatten(out_tree, outs)
 

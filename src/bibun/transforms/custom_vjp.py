@@ -7,6 +7,7 @@ from typing import Any
 
 from bibun.errors import DifferentiationError
 from bibun.ir.types import Type
+from bibun.ops.control.custom_vjp import Passes
 from bibun.ops.control.custom_vjp import custom_vjp as custom_vjp_op
 from bibun.ops.families.tangents import has_tangent
 from bibun.trace.core import as_value, type_of
@@ -67,11 +68,10 @@ class custom_vjp(CustomRule):  # noqa: N801  (a decorator)
         outs = custom_vjp_op(
             *values,
             program=call.program,
-            fwd=call.forward,
-            bwd=call.backward,
+            rule=Passes(call.forward, call.backward, call.outputs),
             name=self.name,
             num_consts=0,
-            outputs=call.outputs,
+            owner=self,
         )
         return unflatten(call.out_tree, outs)
 

@@ -15,7 +15,7 @@ from typing import Any
 from bibun.errors import DifferentiationError
 from bibun.ir.program import Atom, Equation, Literal, Program, Var
 from bibun.ops.families.tangents import add_tangents
-from bibun.ops.op import Linear
+from bibun.ops.op import Linear, is_linear
 from bibun.trace.sites import describe, forced
 from bibun.transforms.context import CONTEXT
 
@@ -64,10 +64,15 @@ def backward_pass(
                 else:
                     args.append(Linear(a.type))
             forced.site = eq.site or site
-            if op.structured:
-                results = op.transpose(CONTEXT, ct, *args, **eq.params)
-            else:
-                results = op.transpose(ct, *args, **eq.params)
+            try:
+                if op.structured:
+                    results = op.transpose(CONTEXT, ct, *args, **eq.params)
+                else:
+                    results = op.transpose(ct, *args, **eq.params)
+            except (TypeError, AttributeError) as error:
+                if sum(map(is_linear, args)) > 1 and "Linear" in str(error):
+                    raise _product(eq) from error
+                raise
             for a, c in zip(eq.inputs, results, strict=True):
                 if c is not None and type(a) is Var and a not in known:
                     before = env.get(a)
@@ -100,8 +105,11 @@ def transpose_program(
             if any(a in depends for a in eq.inputs):
                 depends.update(eq.outputs)
                 backwards.append(eq)
-                if eq.op.transpose is None:
-                    not_linear.update(dict.fromkeys(eq.outputs, eq))
+                cause = eq if eq.op.transpose is None else next(
+                    (not_linear[a] for a in eq.inputs if a in not_linear), None
+                )
+                if cause is not None:
+                    not_linear.update(dict.fromkeys(eq.outputs, cause))
                 continue
             forced.site = eq.site or site
             ins = [a.value if type(a) is Literal else known[a] for a in eq.inputs]
@@ -121,4 +129,12 @@ def _no_transpose(eq: Equation) -> DifferentiationError:
         f"operation {eq.op.name!r} has no transpose rule, so a function that applies it to "
         "a tangent (or to the input of linear_transpose) cannot be run backwards: it is not "
         f"linear.\nAt {describe(eq.site)}"
+    )
+
+
+def _product(eq: Equation) -> DifferentiationError:
+    return DifferentiationError(
+        f"operation {eq.op.name!r} is linear in each operand, but here more than one of them "
+        "depends on what is to be transposed: the function is not linear.\n"
+        f"At {describe(eq.site)}"
     )

@@ -1,8 +1,10 @@
 """`custom_jvp`: a function that comes with its own derivative rule.
 
 On concrete values the parameters hold flat Python functions and nothing is staged, so both
-function and rule may use plain Python control flow. Inside a program being staged, both
-become programs, and what they captured becomes their leading arguments (`num_consts`).
+function and rule may use plain Python control flow. Inside a program being staged, the
+function becomes a program, the rule a `Rule` that makes one when it is needed, and what they
+captured becomes their leading arguments (`num_consts`). `owner` is the user's object, by which
+a rule that calls its own function is recognised.
 
 `program(*args)` -> outputs. `rule(*args, *tangents)` -> outputs and as many tangents, where
 `tangents` are those of the floating and complex arguments, zeros written out; the tangent
@@ -16,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from bibun.errors import DifferentiationError
-from bibun.ir.program import Program, Var
+from bibun.ir.program import Program
 from bibun.ops.control.call import bring_front, call_type, transpose_call
+from bibun.ops.control.rules import Rule, discover, is_plain, over_consts, unite
 from bibun.ops.families.tangents import has_tangent, instantiate
 from bibun.ops.op import CALL, Op, Sample
 from bibun.ops.registry import register
@@ -32,20 +35,6 @@ def run_custom(ctx: Any, args: Any, program: Any, **params: Any) -> Any:
     return ctx.run(program, args)
 
 
-def with_consts(program: Program, before: Any, own: int, after: Any) -> Program:
-    """A program that takes, around its own `own` leading inputs, others that it ignores.
-
-    `before` and `after` are the types of the inputs to put in.
-    """
-    inputs = [
-        *(Var(t) for t in before),
-        *program.inputs[:own],
-        *(Var(t) for t in after),
-        *program.inputs[own:],
-    ]
-    return Program(inputs, program.equations, program.outputs, program.name)
-
-
 def refuse_closure(name: str, kind: str, nonzero: Any) -> None:
     """Errors: DifferentiationError if a captured value is being differentiated."""
     if any(nonzero):
@@ -57,35 +46,43 @@ def refuse_closure(name: str, kind: str, nonzero: Any) -> None:
 
 
 def _stage(trace: Any, args: Any, params: dict[str, Any]) -> Any:
-    if isinstance(params["program"], Program):
+    fun, rule, owner = params["program"], params["rule"], params["owner"]
+    if isinstance(fun, Program):
         return None
-    types = [type_of(a) for a in args]
     name = params["name"]
-    tangents = [t.tangent() for t in types if has_tangent(t)]
-    primal = stage(params["program"], types, name)
-    rule = stage(params["rule"], [*types, *tangents], name)
-    mine = [type_of(c) for c in primal.consts]
-    theirs = [type_of(c) for c in rule.consts]
-    consts = [*primal.consts, *rule.consts]
+    types = [type_of(a) for a in args]
+    both = [*types, *(t.tangent() for t in types if has_tangent(t))]
+    primal = stage(fun, types, name)
+    consts, made = list(primal.consts), None
+    if is_plain(owner):
+        lazy = None
+    else:
+        derivative, recursive = discover(owner, lambda: stage(rule, both, name))
+        consts = unite(primal.consts, derivative.consts)
+        if not recursive:
+            made = over_consts(derivative, consts, name)
+        lazy = Rule(lambda: over_consts(stage(rule, both, name), consts, name), made)
     staged = {
-        "program": with_consts(primal.program, [], len(mine), theirs),
-        "rule": with_consts(rule.program, mine, len(theirs), []),
+        "program": over_consts(primal, consts, name),
+        "rule": lazy,
         "name": name,
         "num_consts": len(consts),
+        "owner": None,
     }
     return [*consts, *args], staged
 
 
 def _jvp(
-    ctx: Any, primals: Any, tangents: Any, program: Any, rule: Any, name: str, num_consts: int
-) -> Any:
+    ctx: Any, primals: Any, tangents: Any, program: Any, rule: Any, name: str, num_consts: int,
+    owner: Any,
+) -> Any:  # fmt: skip
     refuse_closure(name, "custom_jvp", [t is not None for t in tangents[:num_consts]])
     given = [
         instantiate(t, p)
         for p, t in list(zip(primals, tangents, strict=True))[num_consts:]
         if has_tangent(type_of(p))
     ]
-    both = ctx.run(rule, [*primals, *given])
+    both = ctx.run(rule.force() if isinstance(rule, Rule) else rule, [*primals, *given])
     count = len(both) // 2
     outs = both[:count]
     return outs, [
@@ -94,8 +91,9 @@ def _jvp(
 
 
 def _batch(
-    ctx: Any, size: int, args: Any, dims: Any, program: Any, rule: Any, name: str, num_consts: int
-) -> Any:
+    ctx: Any, size: int, args: Any, dims: Any, program: Any, rule: Any, name: str,
+    num_consts: int, owner: Any,
+) -> Any:  # fmt: skip
     mapped = tuple(d is not None for d in dims)
     args = bring_front(args, dims)
     of_tangents = tuple(
@@ -103,12 +101,18 @@ def _batch(
         for m, a in list(zip(mapped, args, strict=True))[num_consts:]
         if has_tangent(type_of(a))
     )
+    both = mapped + of_tangents
+    if isinstance(rule, Rule):
+        rule = rule.derive((size, both), lambda p: ctx.batch_fun(p, size, both))
+    else:
+        rule = ctx.batch_fun(rule, size, both)
     outs = custom_jvp(
         *args,
         program=ctx.batch_fun(program, size, mapped),
-        rule=ctx.batch_fun(rule, size, mapped + of_tangents),
+        rule=rule,
         name=name,
         num_consts=num_consts,
+        owner=owner,
     )
     return outs, [0] * len(outs)
 
@@ -127,7 +131,8 @@ def _samples() -> list[Sample]:
     t = type_of(x)
     program = stage_program(lambda a: [sin(a)], [t])
     rule = stage_program(lambda a, da: [sin(a), mul(da, cos(a))], [t, t])
-    return [Sample(x, program=program, rule=rule, name="sample", num_consts=0)]
+    params = {"rule": Rule(lambda: rule), "name": "sample", "num_consts": 0, "owner": None}
+    return [Sample(x, program=program, **params)]
 
 
 custom_jvp = register(
@@ -144,6 +149,6 @@ custom_jvp = register(
         multiple_results=True,
         structured=True,
         samples=_samples,
-        doc="`custom_jvp(*args, program, rule, name, num_consts)`: program, differentiated by rule.",
+        doc="`custom_jvp(*args, program, rule, …)`: the program, differentiated by the rule.",
     )
 )

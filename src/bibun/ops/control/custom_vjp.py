@@ -1,10 +1,9 @@
 """`custom_vjp`: a function that comes with its own forward and backward pass.
 
-As in `custom_jvp`, the parameters hold flat Python functions, or programs once staged.
-`fwd(*args)` -> outputs, then residuals; `bwd(*residuals, *cts)` -> cotangents of the
-floating and complex arguments, from those of the floating and complex outputs, zeros
-written out both ways. `outputs` is the number of outputs: a list of one number that
-running `fwd` fills in.
+As in `custom_jvp`, `program` is a flat Python function, or a program once staged; `rule` is a
+`Passes`, or a `Rule` that makes one. `fwd(*args)` -> outputs, then residuals;
+`bwd(*residuals, *cts)` -> cotangents of the floating and complex arguments, from those of the
+floating and complex outputs, zeros written out both ways.
 
 Linearizing stages a `custom_vjp_linear` equation. Nothing can evaluate it, since no
 forward rule was given; its transpose calls `bwd`.
@@ -24,8 +23,8 @@ from bibun.ops.control.custom_jvp import (
     _transpose,
     refuse_closure,
     run_custom,
-    with_consts,
 )
+from bibun.ops.control.rules import Rule, discover, is_plain, over_consts, unite
 from bibun.ops.families.tangents import has_tangent, zeros_of
 from bibun.ops.op import CALL, Op, Sample, is_linear
 from bibun.ops.registry import register
@@ -119,43 +118,73 @@ custom_vjp_linear = register(
 # the function --------------------------------------------------------------------------------
 
 
+class Passes:
+    """Forward and backward pass: flat functions, or programs; and the number of outputs.
+
+    Of flat functions the number of outputs is known once `fwd` has run.
+    """
+
+    __slots__ = ("fwd", "bwd", "outputs")
+
+    def __init__(self, fwd: Any, bwd: Any, outputs: Any) -> None:
+        self.fwd = fwd
+        self.bwd = bwd
+        self.outputs = outputs
+
+
+def _stage_passes(passes: Passes, types: Any, name: str) -> tuple[Any, Any, int]:
+    """Forward and backward pass, staged one after the other."""
+    fwd = stage(passes.fwd, types, name)
+    count = passes.outputs[0]
+    cts = [t.tangent() for t in fwd.out_types[:count] if has_tangent(t)]
+    return fwd, stage(passes.bwd, [*fwd.out_types[count:], *cts], name), count
+
+
+def _closed_passes(staged: Any, consts: Any, name: str) -> Passes:
+    """Both passes over all of `consts`, which ride along among the residuals."""
+    fwd, bwd, count = staged
+    forward = over_consts(fwd, consts, name)
+    ride = forward.inputs[: len(consts)]
+    return Passes(
+        Program(forward.inputs, forward.equations, [*forward.outputs, *ride], name),
+        over_consts(bwd, consts, name, head=len(fwd.out_types) - count),
+        (count,),
+    )
+
+
 def _stage(trace: Any, args: Any, params: dict[str, Any]) -> Any:
-    if isinstance(params["program"], Program):
+    fun, passes, owner = params["program"], params["rule"], params["owner"]
+    if isinstance(fun, Program):
         return None
     name = params["name"]
     types = [type_of(a) for a in args]
-    primal = stage(params["program"], types, name)
-    fwd = stage(params["fwd"], types, name)
-    count = params["outputs"][0]
-    out_types = fwd.out_types[:count]
-    if not all(a.matches(b) for a, b in zip(out_types, primal.out_types, strict=True)):
-        raise ShapeError(
-            f"custom_vjp function {name!r} returns {list(map(str, primal.out_types))}, but its "
-            f"fwd rule returns {list(map(str, out_types))} as its first result"
+    primal = stage(fun, types, name)
+    consts, made = list(primal.consts), None
+    if is_plain(owner):
+        lazy = None
+    else:
+        staged, recursive = discover(owner, lambda: _stage_passes(passes, types, name))
+        fwd, bwd, count = staged
+        out_types = fwd.out_types[:count]
+        if not all(a.matches(b) for a, b in zip(out_types, primal.out_types, strict=True)):
+            raise ShapeError(
+                f"custom_vjp function {name!r} returns {list(map(str, primal.out_types))}, but "
+                f"its fwd rule returns {list(map(str, out_types))} as its first result"
+            )
+        consts = unite(primal.consts, fwd.consts, bwd.consts)
+        if not recursive:
+            made = _closed_passes(staged, consts, name)
+        lazy = Rule(
+            lambda: _closed_passes(_stage_passes(passes, types, name), consts, name), made
         )
-    cts = [t.tangent() for t in out_types if has_tangent(t)]
-    bwd = stage(params["bwd"], [*fwd.out_types[count:], *cts], name)
-    of_primal, of_fwd, of_bwd = (
-        [type_of(c) for c in closed.consts] for closed in (primal, fwd, bwd)
-    )
-    # What bwd captured rides along as residuals.
-    widened = with_consts(fwd.program, of_primal, len(of_fwd), of_bwd)
-    start = len(of_primal) + len(of_fwd)
-    ride = widened.inputs[start : start + len(of_bwd)]
-    b = bwd.program
-    n, r = len(of_bwd), len(fwd.out_types) - count
-    consts = [*primal.consts, *fwd.consts, *bwd.consts]
-    staged = {
-        "program": with_consts(primal.program, [], len(of_primal), [*of_fwd, *of_bwd]),
-        "fwd": Program(widened.inputs, widened.equations, [*widened.outputs, *ride], name),
-        "bwd": Program(
-            [*b.inputs[n : n + r], *b.inputs[:n], *b.inputs[n + r :]], b.equations, b.outputs, name
-        ),
+    staged_params = {
+        "program": over_consts(primal, consts, name),
+        "rule": lazy,
         "name": name,
         "num_consts": len(consts),
-        "outputs": (count,),
+        "owner": None,
     }
-    return [*consts, *args], staged
+    return [*consts, *args], staged_params
 
 
 def _jvp(ctx: Any, primals: Any, tangents: Any, name: str, **params: Any) -> Any:
@@ -163,12 +192,13 @@ def _jvp(ctx: Any, primals: Any, tangents: Any, name: str, **params: Any) -> Any
 
 
 def _linearize(
-    ctx: Any, primals: Any, nonzero: Any, program: Any, fwd: Any, bwd: Any, name: str,
-    num_consts: int, outputs: Any,
+    ctx: Any, primals: Any, nonzero: Any, program: Any, rule: Any, name: str, num_consts: int,
+    owner: Any,
 ) -> Any:  # fmt: skip
     refuse_closure(name, "custom_vjp", nonzero[:num_consts])
-    both = ctx.run(fwd, primals)
-    count = outputs[0]
+    passes = rule.force() if isinstance(rule, Rule) else rule
+    both = ctx.run(passes.fwd, primals)
+    count = passes.outputs[0]
     outs, residuals = both[:count], both[count:]
     out_nonzero = tuple(has_tangent(type_of(o)) for o in outs)
     types = tuple(type_of(o).tangent() for o, nz in zip(outs, out_nonzero, strict=True) if nz)
@@ -179,7 +209,7 @@ def _linearize(
         return custom_vjp_linear(
             *residuals,
             *tangents,
-            bwd=bwd,
+            bwd=passes.bwd,
             num_residuals=len(residuals),
             nonzero=which,
             out_types=types,
@@ -189,9 +219,25 @@ def _linearize(
     return outs, out_nonzero, linear
 
 
+def _batch_passes(ctx: Any, passes: Passes, size: int, mapped: Any, summed: Any) -> Passes:
+    """Both passes for a batch; cotangents of unmapped arguments are summed."""
+    if not isinstance(passes.fwd, Program):
+        return Passes(
+            ctx.batch_fun(passes.fwd, size, mapped),
+            ctx.batch_fun(passes.bwd, size, True, summed),
+            passes.outputs,
+        )
+    count = passes.outputs[0]
+    kept = len(passes.fwd.outputs) - count
+    # residuals that are the same for all stay so
+    fwd, flags = ctx.batch(passes.fwd, size, mapped, (True,) * count + (False,) * kept)
+    of_bwd = flags[count:] + (True,) * (len(passes.bwd.inputs) - kept)
+    return Passes(fwd, ctx.batch_fun(passes.bwd, size, of_bwd, summed), passes.outputs)
+
+
 def _batch(
-    ctx: Any, size: int, args: Any, dims: Any, program: Any, fwd: Any, bwd: Any, name: str,
-    num_consts: int, outputs: Any,
+    ctx: Any, size: int, args: Any, dims: Any, program: Any, rule: Any, name: str,
+    num_consts: int, owner: Any,
 ) -> Any:  # fmt: skip
     mapped = tuple(d is not None for d in dims)
     args = bring_front(args, dims)
@@ -200,22 +246,19 @@ def _batch(
         for m, a in list(zip(mapped, args, strict=True))[num_consts:]
         if has_tangent(type_of(a))
     )
-    of_bwd: tuple[bool, ...] | bool = True
-    if isinstance(fwd, Program):  # residuals that are the same for all stay so
-        count = outputs[0]
-        kept = len(fwd.outputs) - count
-        fwd, flags = ctx.batch(fwd, size, mapped, (True,) * count + (False,) * kept)
-        of_bwd = flags[count:] + (True,) * (len(bwd.inputs) - kept)
+    if isinstance(rule, Rule):
+        rule = rule.derive(
+            (size, mapped), lambda passes: _batch_passes(ctx, passes, size, mapped, summed)
+        )
     else:
-        fwd = ctx.batch_fun(fwd, size, mapped)
+        rule = _batch_passes(ctx, rule, size, mapped, summed)
     outs = custom_vjp(
         *args,
         program=ctx.batch_fun(program, size, mapped),
-        fwd=fwd,
-        bwd=ctx.batch_fun(bwd, size, of_bwd, summed),
+        rule=rule,
         name=name,
         num_consts=num_consts,
-        outputs=outputs,
+        owner=owner,
     )
     return outs, [0] * len(outs)
 
@@ -226,12 +269,22 @@ def _samples() -> list[Sample]:
 
     x = np.linspace(0.1, 2.0, 3)
     t = type_of(x)
-    params = {
-        "program": stage_program(lambda a: [sin(a)], [t]),
-        "fwd": stage_program(lambda a: [sin(a), cos(a)], [t]),
-        "bwd": stage_program(lambda res, ct: [mul(res, ct)], [t, t]),
-    }
-    return [Sample(x, diff=(), name="sample", num_consts=0, outputs=(1,), **params)]
+    passes = Passes(
+        stage_program(lambda a: [sin(a), cos(a)], [t]),
+        stage_program(lambda res, ct: [mul(res, ct)], [t, t]),
+        (1,),
+    )
+    return [
+        Sample(
+            x,
+            diff=(),
+            program=stage_program(lambda a: [sin(a)], [t]),
+            rule=Rule(lambda: passes),
+            name="sample",
+            num_consts=0,
+            owner=None,
+        )
+    ]
 
 
 custom_vjp = register(
@@ -249,6 +302,6 @@ custom_vjp = register(
         multiple_results=True,
         structured=True,
         samples=_samples,
-        doc="`custom_vjp(*args, program, fwd, bwd, …)`: program, with a reverse rule of its own.",
+        doc="`custom_vjp(*args, program, rule, …)`: the program, with a reverse rule of its own.",
     )
 )

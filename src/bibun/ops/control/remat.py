@@ -31,6 +31,7 @@ save_point = register(
         jvp=lambda primals, tangents: (save_point(*primals), tangents[0]),
         batch=lambda size, args, dims: (save_point(*args), dims[0]),
         lower=lambda b, x: x,
+        simplify=lambda eq: eq.inputs[0],  # when compiling: all transformations are done
         cost=0.0,
         samples=lambda: [Sample(np.linspace(-1.0, 1.0, 3)), Sample(np.arange(3))],
         doc="`save_point(x)`: x, which an enclosing checkpoint keeps for the backward pass.",
@@ -61,11 +62,7 @@ def mark_saved(program: Program, policy: Policy) -> Program:
 def recompute_and_apply(lin: Any, count: int) -> tuple[Program, list[Var]]:
     """(saved..., inputs..., tangents...) -> tangents out, and which values are saved."""
     primal: Program = lin.primal
-    saved = [
-        eq.outputs[0]
-        for eq in primal.equations
-        if eq.op is save_point
-    ]
+    saved = [eq.outputs[0] for eq in primal.equations if eq.op is save_point]
 
     def fun(*args: Any) -> list[Any]:
         env: dict[Any, Any] = dict(zip((*saved, *primal.inputs), args, strict=False))
