@@ -47,6 +47,13 @@ class Case:
         out = self.op(*args, **self.sample.params)
         return list(out) if self.op.multiple_results else [out]
 
+    @property
+    def only_arrays(self) -> bool:
+        """Whether no operand or result is of a type that cannot leave a program (a tape)."""
+        types = self.op.type_rule(*map(type_of, self.args), **self.sample.params)
+        types = types if self.op.multiple_results else [types]
+        return all(isinstance(t, ArrayType) for t in (*map(type_of, self.args), *types))
+
     def differentiable(self) -> list[int]:
         """Indices of the arguments to differentiate."""
         if self.op.jvp is None and self.op.linearize is None:
@@ -235,7 +242,7 @@ def mappings(args: Sequence[Any]) -> Iterator[tuple[int | None, ...]]:
     """Axes to map: each argument alone and all together, first and last axis, and mixed."""
     n = len(args)
     arrays = [i for i in range(n) if is_array(args[i])]
-    ranks = [np.ndim(a) for a in args]
+    ranks = [np.ndim(a) if is_array(a) else 0 for a in args]
     found = set()
     for last in (False, True):
         for i in arrays:

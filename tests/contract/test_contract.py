@@ -210,7 +210,7 @@ def test_vmap_is_a_loop(case: Case) -> None:
 # compiled ----------------------------------------------------------------------------------
 
 
-@every(CASES)
+@every([c for c in CASES if c.only_arrays])
 def test_jit_is_eager(case: Case) -> None:
     rtol, atol = tolerance(case)
     wants = case.call(*case.args)

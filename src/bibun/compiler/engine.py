@@ -84,7 +84,8 @@ class NativeFunction:
         self._tracker = tracker
 
     def __del__(self) -> None:
-        _unused.append(self._tracker)
+        if _unused is not None:  # at exit the module may be gone already
+            _unused.append(self._tracker)
 
     def __repr__(self) -> str:
         return f"<native {self.entry} at {self.address:#x}, {len(self.object_bytes)} bytes>"

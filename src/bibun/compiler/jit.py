@@ -67,6 +67,7 @@ class Jitted:
         static_argnames: tuple[str, ...],
     ) -> None:
         functools.update_wrapper(self, fun, updated=())
+        self.__name__ = getattr(fun, "__name__", type(fun).__name__)
         self.fun = fun
         self.static_argnums = static_argnums
         self.static_argnames = frozenset(static_argnames)

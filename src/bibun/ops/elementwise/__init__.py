@@ -7,7 +7,7 @@ array(1.)
 
 from __future__ import annotations
 
-from bibun.ops.elementwise.absorb import absorb_mul  # noqa: F401
+from bibun.ops.elementwise.absorb import absorb_both, absorb_mul  # noqa: F401
 from bibun.ops.elementwise.arithmetic import (  # noqa: F401
     abs,
     add,

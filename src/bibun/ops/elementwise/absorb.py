@@ -4,10 +4,18 @@ It is zero wherever `t` is exactly zero, even where `g` is inf or nan. Without i
 of a `where` that was not taken would turn its zero cotangent into nan. It counts as
 bilinear: writing `where(t == 0, 0, t * g)` in its place would lose the term `dt * g` of the
 second derivative at `t = 0` (½ sin² x at 0 is the example).
+
+In a second derivative `g` moves too, and the map dg -> t dg has zeros of two origins: dg is
+zero because nothing reached it, or t is, because the branch was not taken. Reverse mode
+over reverse mode meets the second kind: the cotangent that arrives has passed the nan
+factors of that branch, and only t = 0 can stop it. Hence `absorb_both`, zero where either
+factor is exactly zero; it is its own derivative and transpose, so that any order is right.
+First derivatives stay with the one-sided product, where inf * 0 is an honest nan.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,38 +32,35 @@ from bibun.ops.op import is_linear
 from bibun.trace.core import type_of
 
 
-def _eval(t: Any, g: Any) -> Any:
-    out = np.multiply(t, g)
-    if (out != out).any():  # a nan: perhaps 0 * inf
-        out = np.where(np.equal(t, 0), out.dtype.type(0), out)
-    return out
+def _jvp_rule(op: Callable[[], Any]) -> Callable[..., Any]:
+    def jvp(primals: Any, tangents: Any) -> Any:
+        t, g = primals
+        dt, dg = tangents
+        out = op()(t, g)
+        total = sum_tangents(
+            [
+                None if dt is None else op()(dt, g),
+                None if dg is None else absorb_both(t, dg),
+            ]
+        )
+        return out, to_shape(total, type_of(out).shape)
+
+    return jvp
 
 
-def _jvp(primals: Any, tangents: Any) -> Any:
-    t, g = primals
-    dt, dg = tangents
-    out = absorb_mul(t, g)
-    total = sum_tangents(
-        [
-            None if dt is None else absorb_mul(dt, g),
-            None if dg is None else absorb_mul(t, dg),
-        ]
-    )
-    return out, to_shape(total, type_of(out).shape)
+def _transpose_rule(op: Callable[[], Any]) -> Callable[..., Any]:
+    def transpose(ct: Any, t: Any, g: Any) -> list[Any]:
+        if is_linear(t):
+            return [unbroadcast(op()(ct, g), t.type), None]
+        return [None, unbroadcast(absorb_both(ct, t), g.type)]
+
+    return transpose
 
 
-def _transpose(ct: Any, t: Any, g: Any) -> list[Any]:
-    if is_linear(t):
-        return [unbroadcast(absorb_mul(ct, g), t.type), None]
-    return [None, unbroadcast(absorb_mul(ct, t), g.type)]
-
-
-def _lower(b: Any, t: Any, g: Any) -> Any:
-    known = getattr(g, "known", None)
-    if known is not None and np.isfinite(known):
-        return b.mul(t, g)
-    zero = b.const(0, t.dtype)
-    return b.select(b.compare("eq", t, zero), zero, b.mul(t, g))
+def _finite(x: Any) -> bool:
+    """Whether a Val is a finite constant."""
+    known = getattr(x, "known", None)
+    return known is not None and bool(np.isfinite(known))
 
 
 def _simplify(eq: Any) -> Any:
@@ -72,15 +77,67 @@ def _simplify(eq: Any) -> Any:
     return None
 
 
+def _eval(t: Any, g: Any) -> Any:
+    out = np.multiply(t, g)
+    if np.isnan(out).any():  # perhaps 0 * inf
+        out = np.where(np.equal(t, 0), out.dtype.type(0), out)
+    return out
+
+
+def _lower(b: Any, t: Any, g: Any) -> Any:
+    if _finite(g):
+        return b.mul(t, g)
+    zero = b.const(0, t.dtype)
+    return b.select(b.compare("eq", t, zero), zero, b.mul(t, g))
+
+
 absorb_mul = binary(
     "absorb_mul",
     _eval,
     lower=_lower,
-    jvp=_jvp,
-    transpose=_transpose,
+    jvp=_jvp_rule(lambda: absorb_mul),
+    transpose=_transpose_rule(lambda: absorb_mul),
     accepts=INEXACT,
     identity=(1, 1),
     cost=2.0,
     simplify=_simplify,
     doc="Zero where t is exactly zero, else t * g; bilinear in its derivatives.",
+)
+
+
+def _eval_both(x: Any, y: Any) -> Any:
+    out = np.multiply(x, y)
+    if np.isnan(out).any():
+        out = np.where(np.equal(x, 0) | np.equal(y, 0), out.dtype.type(0), out)
+    return out
+
+
+def _lower_both(b: Any, x: Any, y: Any) -> Any:
+    if _finite(x) or _finite(y):
+        return _lower(b, *((x, y) if _finite(y) else (y, x)))
+    zero = b.const(0, x.dtype)
+    either = b.bit_or(b.compare("eq", x, zero), b.compare("eq", y, zero))
+    return b.select(either, zero, b.mul(x, y))
+
+
+def _simplify_both(eq: Any) -> Any:
+    for k in (0, 1):
+        value = literal_value(eq.inputs[k])
+        if value is not None and value == 0 and eq.inputs[k].type.matches(eq.outputs[0].type):
+            return eq.inputs[k]
+    return _simplify(eq)
+
+
+absorb_both = binary(
+    "absorb_both",
+    _eval_both,
+    lower=_lower_both,
+    jvp=_jvp_rule(lambda: absorb_both),
+    transpose=_transpose_rule(lambda: absorb_both),
+    accepts=INEXACT,
+    commutative=True,
+    identity=(1, 1),
+    cost=3.0,
+    simplify=_simplify_both,
+    doc="Zero where x or y is exactly zero, else x * y; bilinear in its derivatives.",
 )

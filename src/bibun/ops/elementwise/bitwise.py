@@ -50,11 +50,16 @@ def _shift_samples() -> list[Sample]:
     return [*found, Sample(np.array(-5), np.array(1))]
 
 
-def _logical_right(x: Any, y: Any) -> Any:
-    dtype = x.dtype if isinstance(x, np.ndarray) else np.asarray(y).dtype
-    x, y = np.asarray(x, dtype=dtype), np.asarray(y, dtype=dtype)
-    unsigned = np.dtype(f"u{dtype.itemsize}")
-    return np.right_shift(x.astype(unsigned), y.astype(unsigned)).astype(dtype)
+def _shift_right_as(kind: str) -> Any:
+    """A right shift of the bits read as signed ("i": the top bit comes in) or unsigned."""
+
+    def shift(x: Any, y: Any) -> Any:
+        dtype = x.dtype if isinstance(x, np.ndarray) else np.asarray(y).dtype
+        x, y = np.asarray(x, dtype=dtype), np.asarray(y, dtype=dtype)
+        bits = np.dtype(f"{kind}{dtype.itemsize}")
+        return np.right_shift(x.astype(bits), y.astype(bits)).astype(dtype)
+
+    return shift
 
 
 def _shift(name: str, fun: Any, doc: str) -> Op:
@@ -70,10 +75,14 @@ def _shift(name: str, fun: Any, doc: str) -> Op:
 
 shift_left = _shift("shift_left", np.left_shift, "x * 2^y; 0 for y of at least the bit count.")
 shift_right_logical = _shift(
-    "shift_right_logical", _logical_right, "The bits of x moved y places down, zeros coming in."
+    "shift_right_logical",
+    _shift_right_as("u"),
+    "The bits of x moved y places down, zeros coming in.",
 )
 shift_right_arithmetic = _shift(
-    "shift_right_arithmetic", np.right_shift, "The bits of x moved down, the sign coming in."
+    "shift_right_arithmetic",
+    _shift_right_as("i"),
+    "The bits of x moved y places down, copies of the top bit coming in, unsigned or not.",
 )
 
 

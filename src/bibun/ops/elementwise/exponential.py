@@ -58,9 +58,24 @@ log = unary(
     doc="The natural logarithm: -inf at 0, nan below.",
 )
 
+
+
+def _np_log1p(z: Any) -> Any:
+    """NumPy's for reals; its complex one takes the log of 1 + z, and loses small z."""
+    if not np.iscomplexobj(z):
+        return np.log1p(z)
+    x, y = np.real(z), np.imag(z)
+    near = np.abs(z) < 0.5
+    excess = np.where(near, x * (2 + x) + y * y, 0)  # |1 + z|² - 1
+    out = np.empty_like(np.asarray(z))
+    out.real = np.where(near, np.log1p(excess) / 2, np.log(np.abs(1 + z)))
+    out.imag = np.arctan2(y, 1 + x)
+    return out
+
+
 log1p = unary(
     "log1p",
-    np.log1p,
+    _np_log1p,
     partial=lambda x, y: div(1.0, add(x, 1.0)),
     lower="log1p",
     complex_lower=complex_math.log1p,

@@ -101,23 +101,31 @@ erf_inv = unary(
 # The gamma function and its logarithmic derivatives ------------------------------------------
 
 
+_psi, _gammaln, _scipy_zeta = (scipy_special(n) for n in ("psi", "gammaln", "zeta"))
+
+
 def _digamma(x: Any) -> Any:
-    """SciPy's, with nan at the poles 0, -1, …, as compiled."""
-    return np.where(np.less_equal(x, 0) & (np.floor(x) == x), np.nan, scipy_psi(x)).astype(
-        np.asarray(x).dtype
-    )
+    """SciPy's, with nan at -1, -2, …, where the limits from the two sides differ."""
+    pole = np.less(x, 0) & (np.floor(x) == x)
+    return np.where(pole, np.asarray(x).dtype.type(np.nan), _psi(x))
 
 
-scipy_psi = scipy_special("psi")
+def _lgamma(x: Any) -> Any:
+    """SciPy's, with C99's inf at -inf, and -log |x| where SciPy has inf for subnormals."""
+    size = np.abs(x)
+    tiny = (size < 1e-30) & (size > 0)
+    out = np.where(tiny, -np.log(np.where(tiny, size, 1)), _gammaln(x))
+    return np.where(size == np.inf, size, out).astype(np.asarray(x).dtype)
+
 
 lgamma = unary(
     "lgamma",
-    scipy_special("gammaln"),
+    _lgamma,
     partial=lambda x, y: digamma(x),
     lower="lgamma",
     points=(-1.6, 0.3, 1.7, 12.0),
     cost=40.0,
-    doc="log |gamma(x)|; inf at 0, -1, -2, …",
+    doc="log |gamma(x)|; inf at 0, -1, -2, … and at ±inf",
 )
 
 digamma = unary(
@@ -127,11 +135,8 @@ digamma = unary(
     lower="digamma",
     points=(-1.6, 0.3, 1.7, 12.0),
     cost=40.0,
-    doc="The derivative of lgamma; nan at 0, -1, -2, …",
+    doc="The derivative of lgamma; ∓inf at ±0, nan at -1, -2, …",
 )
-
-_gammaln, _scipy_zeta = scipy_special("gammaln"), scipy_special("zeta")
-
 
 def _polygamma(m: Any, x: Any) -> Any:
     """(-1)^(m+1) m! zeta(m + 1, x), and digamma for m = 0."""
@@ -139,7 +144,7 @@ def _polygamma(m: Any, x: Any) -> Any:
     m, x = np.asarray(m, np.float64), np.asarray(x, np.float64)
     size = np.exp(_gammaln(m + 1.0)) * _scipy_zeta(m + 1.0, x)
     out = np.where(np.fmod(m, 2.0) == 0, -size, size)
-    out = np.where(m == 0, scipy_psi(x), out)
+    out = np.where(m == 0, _psi(x), out)
     return np.where((m < 0) | (np.floor(m) != m), np.nan, out).astype(dtype)
 
 
