@@ -7,7 +7,8 @@ import numpy as np
 from bibun.ops.dot import dot_general
 from bibun.ops.elementwise import add, cos, exp, mul, select, sin, sub, tanh
 from bibun.ops.reduce import reduce_sum
-from bibun.tree import flatten, map as tree_map, unflatten
+from bibun.tree import flatten, unflatten
+from bibun.tree import map as tree_map
 
 VECTOR = np.array([0.3, -1.2, 2.0])
 MATRIX = np.array([[0.5, -0.3, 1.0], [0.2, 0.8, -0.7]])

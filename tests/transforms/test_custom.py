@@ -16,6 +16,7 @@ from bibun.trace.core import concrete, type_of
 from bibun.trace.stage import stage
 from bibun.transforms import (
     closure_convert,
+    custom_gradient,
     custom_jvp,
     custom_vjp,
     grad,
@@ -371,3 +372,22 @@ def test_rule_used_through_a_whole_composition():
     inner = 3 * np.cos(e) * (10 * e + np.exp(VECTOR))
     close(g - num(grad(energy)(VECTOR)), inner, 1e-9)
     close(vmap(grad(staged(model)))(np.stack([VECTOR] * 2)), np.stack([g, g]), 1e-9)
+
+
+@MODES
+def test_custom_gradient(mode):
+    @custom_gradient
+    def f(x, y):
+        e = exp(x)
+        return mul(e, y), lambda ct: (mul(ct, mul(3.0, e)), None)
+
+    g = mode(f)
+    close(grad(g, (0, 1))(0.5, 2.0), (3 * np.exp(0.5), np.asarray(0.0)))
+    close(vmap(grad(g), (0, None))(VECTOR, 2.0), 3 * np.exp(VECTOR))
+    close(grad(grad(g))(0.5, 2.0), 3 * np.exp(0.5))
+
+    @custom_gradient
+    def h(x):
+        return mul(x, x), lambda ct: mul(ct, 7.0)
+
+    assert num(grad(mode(h))(3.0)) == 7.0

@@ -9,7 +9,7 @@ from functions import MATRIX, VECTOR, close, energy, layer, mul, num, sin, total
 from bibun.dtypes import FLOAT0
 from bibun.errors import DifferentiationError
 from bibun.ops.elementwise import gt
-from bibun.transforms import grad, hessian, jacfwd, jacobian, jacrev, vmap
+from bibun.transforms import grad, hessian, hvp, jacfwd, jacobian, jacrev, vmap
 
 
 def finite(fun, x, eps=1e-6):
@@ -80,3 +80,8 @@ def test_complex():
         close(jac(lambda z: mul(z, z), holomorphic=True)(z), np.diag(2 * z))
         with pytest.raises(DifferentiationError, match="holomorphic|real"):
             jac(lambda z: mul(z, z))(z)
+
+
+def test_hvp():
+    t = np.array([1.0, -0.5, 2.0])
+    close(hvp(energy, (VECTOR,), (t,)), num(hessian(energy)(VECTOR)) @ t, 1e-9)

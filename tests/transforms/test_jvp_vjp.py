@@ -6,8 +6,21 @@ import threading
 
 import numpy as np
 import pytest
-from functions import MATRIX, PARAMS, VECTOR, close, dot, energy, layer, loss, mul, num, numeric_jvp
-from functions import sin, total
+from functions import (
+    MATRIX,
+    PARAMS,
+    VECTOR,
+    close,
+    dot,
+    energy,
+    layer,
+    loss,
+    mul,
+    num,
+    numeric_jvp,
+    sin,
+    total,
+)
 
 from bibun.dtypes import FLOAT0
 from bibun.errors import DifferentiationError, LeakedTracerError

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bibun.dtypes import FLOAT0 as float0
 from bibun.transforms.custom_jvp import custom_jvp
-from bibun.transforms.custom_vjp import custom_vjp
+from bibun.transforms.custom_vjp import custom_gradient, custom_vjp
 from bibun.transforms.derivatives import jvp, linear_transpose, linearize, vjp
 from bibun.transforms.grad import grad, value_and_grad
-from bibun.transforms.jacobian import hessian, jacfwd, jacobian, jacrev
+from bibun.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from bibun.transforms.remat import checkpoint, checkpoint_policies, remat
 from bibun.transforms.staging import (
     ShapeDtypeStruct,
@@ -22,11 +23,14 @@ __all__ = [
     "checkpoint",
     "checkpoint_policies",
     "closure_convert",
+    "custom_gradient",
     "custom_jvp",
     "custom_vjp",
     "eval_shape",
+    "float0",
     "grad",
     "hessian",
+    "hvp",
     "jacfwd",
     "jacobian",
     "jacrev",

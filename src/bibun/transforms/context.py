@@ -35,16 +35,22 @@ class Context(Protocol):
     """What rules may do to sub-programs."""
 
     def jvp(
-        self, program: Program, nonzero: tuple[bool, ...], instantiate: tuple[bool, ...] | bool = False
+        self,
+        program: Program,
+        nonzero: tuple[bool, ...],
+        instantiate: tuple[bool, ...] | bool = False,
     ) -> tuple[Program, tuple[bool, ...]]:
-        """(inputs..., tangents of nonzero inputs...) -> (outputs..., tangents of nonzero outputs...).
+        """(inputs, tangents of nonzero inputs) -> (outputs, tangents of nonzero outputs).
 
         `instantiate`: outputs whose tangent must be there, as zeros if need be.
         """
         ...
 
     def linearize(
-        self, program: Program, nonzero: tuple[bool, ...], instantiate: tuple[bool, ...] | bool = False
+        self,
+        program: Program,
+        nonzero: tuple[bool, ...],
+        instantiate: tuple[bool, ...] | bool = False,
     ) -> Linearized: ...
 
     def transpose(

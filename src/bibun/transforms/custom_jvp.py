@@ -58,20 +58,13 @@ class custom_jvp(CustomRule):  # noqa: N801  (a decorator)
 
         def rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
             out = self(*primals)
-            total: Any = None
-            for r, t in zip(rules, tangents, strict=False):
+            leaves, out_tree = flatten(out)
+            total: list[Any] = [None] * len(leaves)
+            for r, t in zip(rules, tangents, strict=True):
                 if r is not None:
-                    part = r(t, out, *primals)
-                    leaves, tree = flatten(part)
-                    total = (
-                        (leaves, tree)
-                        if total is None
-                        else ([add_tangents(a, b) for a, b in zip(total[0], leaves, strict=True)], tree)
-                    )
-            if total is None:
-                leaves, tree = flatten(out)
-                return out, unflatten(tree, [None] * len(leaves))
-            return out, unflatten(total[1], total[0])
+                    part = flatten(r(t, out, *primals))[0]
+                    total = [add_tangents(a, b) for a, b in zip(total, part, strict=True)]
+            return out, unflatten(out_tree, total)
 
         self.defjvp(rule)
 

@@ -9,7 +9,7 @@ from bibun.errors import DifferentiationError
 from bibun.ir.types import Type
 from bibun.ops.control.custom_vjp import Passes
 from bibun.ops.control.custom_vjp import custom_vjp as custom_vjp_op
-from bibun.ops.families.tangents import has_tangent
+from bibun.ops.families.tangents import has_tangent, zeros_of
 from bibun.trace.core import as_value, type_of
 from bibun.transforms.custom import (
     CustomRule,
@@ -17,7 +17,10 @@ from bibun.transforms.custom import (
     flat_outputs,
     full_tangents,
 )
-from bibun.tree import broadcast_prefix, flatten, unflatten
+from bibun.transforms.flat import wraps
+from bibun.transforms.staging import closure_convert
+from bibun.tree import Partial, broadcast_prefix, flatten, unflatten
+from bibun.tree import map as tree_map
 
 
 class custom_vjp(CustomRule):  # noqa: N801  (a decorator)
@@ -164,3 +167,43 @@ class _Call:
 
 def _none_or_leaf(x: Any) -> bool:
     return x is None
+
+
+def custom_gradient(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that returns its own pullback: `fun(*args)` -> `(out, vjp_fun)`.
+
+    `vjp_fun(ct)` returns the cotangent of each argument (for one argument, bare or in a tuple).
+    It may use traced values from inside `fun`. See `custom_vjp` for what rules must obey.
+
+    >>> from bibun.transforms import custom_gradient, grad
+    >>> @custom_gradient
+    ... def f(x):
+    ...     return x * x, lambda ct: ct * 7.0
+    >>> float(grad(f)(3.0))
+    7.0
+    """
+
+    @custom_vjp
+    def wrapped(*args: Any) -> Any:
+        return fun(*args)[0]
+
+    def forward(*args: Any) -> Any:
+        out, pull = fun(*args)
+        converted, consts = closure_convert(
+            pull, tree_map(lambda x: zeros_of(type_of(x).tangent()), out)
+        )
+        return out, Partial(_as_tuple(converted), consts)
+
+    def backward(pull: Any, ct: Any) -> Any:
+        return pull.func(ct, *pull.args[0])
+
+    wrapped.defvjp(forward, backward)
+    return wraps(fun, "custom_gradient")(lambda *args: wrapped(*args))
+
+
+def _as_tuple(pull: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    def pulled(*args: Any) -> tuple[Any, ...]:
+        result = pull(*args)
+        return result if isinstance(result, tuple) else (result,)
+
+    return pulled

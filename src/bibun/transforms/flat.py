@@ -54,9 +54,10 @@ class Flat:
 def aux_pair(out: Any, what: str) -> tuple[Any, Any]:
     """The two parts of what a function with auxiliary output returned."""
     if not isinstance(out, tuple | list) or len(out) != 2:
+        length = f" of length {len(out)}" if isinstance(out, tuple | list) else ""
         raise TypeError(
             f"with has_aux=True the function {what} must return a pair (output, auxiliary), "
-            f"got {type(out).__name__}" + (f" of length {len(out)}" if isinstance(out, tuple) else "")
+            f"got {type(out).__name__}{length}"
         )
     return out[0], out[1]
 
@@ -76,7 +77,10 @@ def check_callable(fun: Any, what: str) -> None:
         raise TypeError(f"{what} expects a function, got {type(fun).__name__}: {str(fun)[:60]!r}")
 
 
-def wraps(fun: Callable[..., Any], title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def wraps(fun: Callable[..., Any], title: str) -> Decorator:
     """`functools.wraps` that also works on partials and callable objects, and says what it is."""
 
     def decorate(wrapper: Callable[..., Any]) -> Callable[..., Any]:

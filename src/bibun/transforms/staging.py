@@ -100,7 +100,9 @@ def make_program(fun: Callable[..., Any]) -> Callable[..., Closed]:
     return made
 
 
-def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
+def closure_convert(
+    fun: Callable[..., Any], *example_args: Any
+) -> tuple[Callable[..., Any], list[Any]]:
     """A function without hidden inputs: traced values that `fun` closes over become arguments.
 
     Returns `(converted, consts)` with `converted(*args, *consts) == fun(*args)`. Only captured

@@ -12,7 +12,7 @@ from bibun.ops.families.tangents import stack_front
 from bibun.trace.core import as_value, type_of
 from bibun.transforms.batch import batch_flat
 from bibun.transforms.flat import Flat, as_user, check_callable, name_of, wraps
-from bibun.tree import broadcast_prefix, flatten, leaves_with_path, keystr, unflatten
+from bibun.tree import broadcast_prefix, flatten, keystr, leaves_with_path, unflatten
 
 
 def vmap(

@@ -21,7 +21,8 @@ from bibun.ops.registry import register
 def check_inputs(name: str, program: Program, types: Sequence[Any]) -> None:
     """Errors: ShapeError unless `types` fit the program's inputs up to weakness."""
     wanted = program.in_types
-    if len(types) != len(wanted) or not all(t.matches(w) for t, w in zip(types, wanted, strict=True)):
+    fits = len(types) == len(wanted)
+    if not fits or not all(t.matches(w) for t, w in zip(types, wanted, strict=True)):
         raise ShapeError(
             f"{name}: the program takes ({', '.join(map(str, wanted))}), "
             f"got ({', '.join(map(str, types))})"
@@ -60,7 +61,9 @@ def batch_call(
     return outs, [0 if f else None for f in flags]
 
 
-def jvp_call(op: Any, ctx: Any, primals: Any, tangents: Any, program: Program, **params: Any) -> Any:
+def jvp_call(
+    op: Any, ctx: Any, primals: Any, tangents: Any, program: Program, **params: Any
+) -> Any:
     """A call of the program that computes tangents too."""
     nonzero = tuple(t is not None for t in tangents)
     both, out_nonzero = ctx.jvp(program, nonzero)
