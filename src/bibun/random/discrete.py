@@ -74,7 +74,7 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None) -> Any:
     shape = sample_shape("poisson", shape, np.shape(lam))
     key = as_key("poisson", key)
     lam = bnp.broadcast_to(bnp.asarray(cast(lam, float32)), shape)
-    small = (lam != lam) | (lam < 10)
+    small = bnp.isnan(lam) | (lam < 10)
     result = bnp.where(
         small,
         _poisson_knuth(key, bnp.where(small, lam, float32.type(0)), shape, dt),
@@ -167,10 +167,10 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
     p = bnp.broadcast_to(bnp.asarray(cast(p, work)), shape)
     below = p < 0.5
     q = bnp.where(below, p, 1.0 - p)
-    bad_n = (n != n) | (n < 0.0)
+    bad_n = bnp.isnan(n) | (n < 0.0)
     infinite = bnp.isinf(n)
-    bad_q = (q != q) | (q < 0.0)
-    q_nan = q != q
+    q_nan = bnp.isnan(q)
+    bad_q = q_nan | (q < 0.0)
     q = bnp.where(bad_q, 0.01, q)
     small = bad_n | (n * q <= 10.0)
     n = bnp.floor(n)

@@ -110,7 +110,7 @@ def key(seed: Any, *, impl: str | None = None) -> Any:
     return bits_to_key(_seed(seed, impl))
 
 
-def PRNGKey(seed: Any, *, impl: str | None = None) -> Any:  # noqa: N802 (the field's name)
+def PRNGKey(seed: Any, *, impl: str | None = None) -> Any:
     """A raw key, uint32[2], from an integer seed.
 
     >>> from bibun import random

@@ -1,0 +1,500 @@
+"""Distributions on whole numbers: Bernoulli, binomial, categorical, Poisson and kin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bibun import numpy as bnp
+from bibun import random
+from bibun.prob.distributions import constraints as c
+from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.special import (
+    betainc,
+    betaln,
+    floating,
+    gammaincc,
+    gammaln,
+    logsumexp,
+    sigmoid,
+    xlog1py,
+    xlogy,
+)
+from bibun.prob.distributions.transforms import softplus
+from bibun.trace.core import need_concrete
+
+
+def _one_of(name: str, probs: Any, logits: Any) -> None:
+    if (probs is None) == (logits is None):
+        raise ValueError(f"{name}: give exactly one of probs and logits")
+
+
+def _logit(p: Any) -> Any:
+    return bnp.log(p) - bnp.log1p(-p)
+
+
+class _Bernoulli(Distribution):
+    """What both parametrisations share, in terms of `probs`."""
+
+    support = c.boolean
+    has_enumerate_support = True
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        return random.bernoulli(key, self.probs, self.shape(sample_shape)).astype(int)
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self.probs)
+
+    @property
+    def variance(self) -> Any:
+        return self._wide(self.probs * (1 - self.probs))
+
+    def cdf(self, value: Any) -> Any:
+        value = bnp.asarray(value)
+        return bnp.where(value < 0, 0.0, bnp.where(value < 1, 1 - self.probs, 1.0))
+
+    def entropy(self) -> Any:
+        p = self.probs
+        return self._wide(-xlogy(p, p) - xlog1py(1 - p, -p))
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        values = bnp.reshape(bnp.arange(2), (2,) + (1,) * self.batch_dim)
+        return bnp.broadcast_to(values, (2, *self.batch_shape)) if expand else values
+
+
+class BernoulliProbs(_Bernoulli):
+    """0 or 1, with probability `probs` of 1."""
+
+    arg_constraints = {"probs": c.unit_interval}
+
+    def __init__(self, probs: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, probs=probs)
+
+    def _log_prob(self, value: Any) -> Any:
+        value = floating(value)
+        return xlogy(value, self.probs) + xlog1py(1 - value, -self.probs)
+
+    @property
+    def logits(self) -> Any:
+        return _logit(self.probs)
+
+
+class BernoulliLogits(_Bernoulli):
+    """0 or 1, by the log odds of 1."""
+
+    arg_constraints = {"logits": c.real}
+
+    def __init__(self, logits: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, logits=logits)
+
+    def _log_prob(self, value: Any) -> Any:
+        return floating(value) * self.logits - softplus(self.logits)
+
+    @property
+    def probs(self) -> Any:
+        return sigmoid(self.logits)
+
+
+def Bernoulli(
+    probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
+) -> _Bernoulli:
+    """0 or 1, by `probs` or by `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Bernoulli(0.25).log_prob(1)), 6)
+    -1.386294
+    """
+    _one_of("Bernoulli", probs, logits)
+    if logits is None:
+        return BernoulliProbs(probs, validate_args=validate_args)
+    return BernoulliLogits(logits, validate_args=validate_args)
+
+
+class _Binomial(Distribution):
+    """Counts of successes in `total_count` trials."""
+
+    has_enumerate_support = True
+
+    @property
+    def support(self) -> Any:  # type: ignore[override]
+        return c.integer_interval(0, self.total_count)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        shape = self.shape(sample_shape)
+        return random.binomial(key, self.total_count, self.probs, shape).astype(int)
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self.total_count * self.probs)
+
+    @property
+    def variance(self) -> Any:
+        return self._wide(self.total_count * self.probs * (1 - self.probs))
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        inside = bnp.clip(k, 0.0, self.total_count - 1.0)
+        p = betainc(self.total_count - inside, inside + 1, 1 - self.probs)
+        return bnp.where(k < 0, 0.0, bnp.where(k >= self.total_count, 1.0, p))
+
+    def _log_ways(self, k: Any) -> Any:
+        n = self.total_count
+        return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        counts = np.asarray(need_concrete(self.total_count, "enumerate_support"))
+        if (counts != counts.flat[0]).any():
+            raise NotImplementedError("Binomial.enumerate_support: total_count varies")
+        n = int(counts.flat[0]) + 1
+        values = bnp.reshape(bnp.arange(n), (n,) + (1,) * self.batch_dim)
+        return bnp.broadcast_to(values, (n, *self.batch_shape)) if expand else values
+
+
+class BinomialProbs(_Binomial):
+    """Binomial, by the probability of success."""
+
+    arg_constraints = {"probs": c.unit_interval, "total_count": c.nonnegative_integer}
+
+    def __init__(
+        self, probs: Any, total_count: Any = 1, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(validate_args, probs=probs, total_count=total_count)
+
+    def _log_prob(self, value: Any) -> Any:
+        k = floating(value)
+        successes = xlogy(k, self.probs) + xlog1py(self.total_count - k, -self.probs)
+        return self._log_ways(k) + successes
+
+    @property
+    def logits(self) -> Any:
+        return _logit(self.probs)
+
+
+class BinomialLogits(_Binomial):
+    """Binomial, by the log odds of success."""
+
+    arg_constraints = {"logits": c.real, "total_count": c.nonnegative_integer}
+
+    def __init__(
+        self, logits: Any, total_count: Any = 1, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(validate_args, logits=logits, total_count=total_count)
+
+    def _log_prob(self, value: Any) -> Any:
+        k = floating(value)
+        return self._log_ways(k) + k * self.logits - self.total_count * softplus(self.logits)
+
+    @property
+    def probs(self) -> Any:
+        return sigmoid(self.logits)
+
+
+def Binomial(
+    total_count: Any = 1,
+    probs: Any = None,
+    logits: Any = None,
+    *,
+    validate_args: bool | None = None,
+) -> _Binomial:
+    """Counts of successes in `total_count` trials, by `probs` or by `logits`."""
+    _one_of("Binomial", probs, logits)
+    if logits is None:
+        return BinomialProbs(probs, total_count, validate_args=validate_args)
+    return BinomialLogits(logits, total_count, validate_args=validate_args)
+
+
+class _Categorical(Distribution):
+    """Class indices; the classes lie along the last axis of the parameter."""
+
+    has_enumerate_support = True
+
+    @property
+    def _classes(self) -> int:
+        return np.shape(self.__dict__[self._fields[0]])[-1]
+
+    @property
+    def support(self) -> Any:  # type: ignore[override]
+        return c.integer_interval(0, self._classes - 1)
+
+    def _log_prob(self, value: Any) -> Any:
+        logits = self._log_weights()
+        value = bnp.asarray(value)
+        shape = np.broadcast_shapes(value.shape, logits.shape[:-1])
+        index = bnp.broadcast_to(bnp.clip(value, 0, self._classes - 1).astype(int), shape)
+        logits = bnp.broadcast_to(logits, (*shape, self._classes))
+        return bnp.take_along_axis(logits, index[..., None], axis=-1)[..., 0]
+
+    def _moment(self, power: int) -> Any:
+        return bnp.sum(self.probs * np.arange(self._classes, dtype=float) ** power, axis=-1)
+
+    @property
+    def mean(self) -> Any:
+        """The mean of the class indices."""
+        return self._moment(1)
+
+    @property
+    def variance(self) -> Any:
+        """The variance of the class indices."""
+        return self._moment(2) - self._moment(1) ** 2
+
+    def entropy(self) -> Any:
+        p = self.probs
+        return -bnp.sum(xlogy(p, p), axis=-1)
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        n = self._classes
+        values = bnp.reshape(bnp.arange(n), (n,) + (1,) * self.batch_dim)
+        return bnp.broadcast_to(values, (n, *self.batch_shape)) if expand else values
+
+
+class CategoricalProbs(_Categorical):
+    """Class indices, by probabilities."""
+
+    arg_constraints = {"probs": c.simplex}
+
+    def __init__(self, probs: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, probs=probs)
+
+    def _log_weights(self) -> Any:
+        return bnp.log(self.probs)
+
+    @property
+    def logits(self) -> Any:
+        return bnp.log(self.probs)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        # the number of classes whose cumulative probability lies below a uniform number
+        cumulative = bnp.cumsum(self.probs, axis=-1)
+        cuts = cumulative[..., :-1] / cumulative[..., -1:]
+        u = random.uniform(key, (*self.shape(sample_shape), 1))
+        return bnp.sum(cuts < u, axis=-1)
+
+
+class CategoricalLogits(_Categorical):
+    """Class indices, by unnormalised log probabilities."""
+
+    arg_constraints = {"logits": c.real_vector}
+
+    def __init__(self, logits: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, logits=logits)
+
+    def _log_weights(self) -> Any:
+        return self.logits - logsumexp(self.logits)[..., None]
+
+    @property
+    def probs(self) -> Any:
+        return bnp.exp(self._log_weights())
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        return random.categorical(key, self.logits, shape=self.shape(sample_shape))
+
+
+def Categorical(
+    probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
+) -> _Categorical:
+    """Class indices, by `probs` or by `logits`, with classes along the last axis."""
+    _one_of("Categorical", probs, logits)
+    if logits is None:
+        return CategoricalProbs(probs, validate_args=validate_args)
+    return CategoricalLogits(logits, validate_args=validate_args)
+
+
+class DiscreteUniform(Distribution):
+    """Whole numbers from `low` to `high`, both included."""
+
+    arg_constraints = {"low": c.dependent, "high": c.dependent}
+
+    def __init__(self, low: Any = 0, high: Any = 1, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, low=low, high=high)
+
+    @property
+    def support(self) -> Any:  # type: ignore[override]
+        return c.integer_interval(self.low, self.high)
+
+    def _log_prob(self, value: Any) -> Any:
+        shape = np.broadcast_shapes(np.shape(value), self.batch_shape)
+        return -bnp.broadcast_to(bnp.log(self.high + 1.0 - self.low), shape)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        return random.randint(key, self.shape(sample_shape), self.low, self.high + 1)
+
+    def cdf(self, value: Any) -> Any:
+        n = self.high + 1.0 - self.low
+        return bnp.clip((bnp.floor(floating(value)) + 1 - self.low) / n, 0.0, 1.0)
+
+    @property
+    def mean(self) -> Any:
+        return self._wide((self.low + self.high) / 2)
+
+    @property
+    def variance(self) -> Any:
+        return self._wide((bnp.square(self.high - self.low + 1.0) - 1) / 12)
+
+    def entropy(self) -> Any:
+        return self._wide(bnp.log(self.high + 1.0 - self.low))
+
+
+class Poisson(Distribution):
+    """Counts of mean `rate`."""
+
+    arg_constraints = {"rate": c.positive}
+    support = c.nonnegative_integer
+
+    def __init__(self, rate: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, rate=rate)
+
+    def _log_prob(self, value: Any) -> Any:
+        k = floating(value)
+        return xlogy(k, self.rate) - gammaln(k + 1) - self.rate
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        return random.poisson(key, self.rate, self.shape(sample_shape))
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        return bnp.where(k < 0, 0.0, gammaincc(bnp.maximum(k, 0.0) + 1, self.rate))
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self.rate)
+
+    @property
+    def variance(self) -> Any:
+        return self._wide(self.rate)
+
+
+class GeometricProbs(Distribution):
+    """Failures before the first success of probability `probs`."""
+
+    arg_constraints = {"probs": c.unit_interval}
+    support = c.nonnegative_integer
+
+    def __init__(self, probs: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, probs=probs)
+
+    def _log_prob(self, value: Any) -> Any:
+        return xlog1py(floating(value), -self.probs) + bnp.log(self.probs)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        u = random.uniform(key, self.shape(sample_shape))
+        return bnp.floor(bnp.log1p(-u) / bnp.log1p(-self.probs)).astype(int)
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        return bnp.where(k < 0, 0.0, -bnp.expm1((k + 1) * bnp.log1p(-self.probs)))
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(1 / bnp.asarray(self.probs) - 1)
+
+    @property
+    def variance(self) -> Any:
+        p = bnp.asarray(self.probs)
+        return self._wide((1 / p - 1) / p)
+
+
+def Geometric(
+    probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
+) -> GeometricProbs:
+    """Failures before the first success, by `probs` or by `logits`."""
+    _one_of("Geometric", probs, logits)
+    p = probs if logits is None else sigmoid(logits)
+    return GeometricProbs(p, validate_args=validate_args)
+
+
+class GammaPoisson(Distribution):
+    """Poisson counts whose rate is gamma: the negative binomial."""
+
+    arg_constraints = {"concentration": c.positive, "rate": c.positive}
+    support = c.nonnegative_integer
+
+    def __init__(
+        self, concentration: Any, rate: Any = 1.0, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(validate_args, concentration=concentration, rate=rate)
+
+    def _log_prob(self, value: Any) -> Any:
+        k, a, b = floating(value), self.concentration, self.rate
+        ways = gammaln(a + k) - gammaln(a) - gammaln(k + 1)
+        return ways + a * bnp.log(b) - (a + k) * bnp.log1p(b)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        k_gamma, k_poisson = random.split(key)
+        shape = self.shape(sample_shape)
+        rate = random.gamma(k_gamma, self.concentration, shape) / self.rate
+        return random.poisson(k_poisson, rate, shape)
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        p = betainc(self.concentration, bnp.maximum(k, 0.0) + 1, self.rate / (1.0 + self.rate))
+        return bnp.where(k < 0, 0.0, p)
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self.concentration / bnp.asarray(self.rate))
+
+    @property
+    def variance(self) -> Any:
+        return self._wide(self.concentration / bnp.square(self.rate) * (1 + self.rate))
+
+
+def NegativeBinomial2(
+    mean: Any, concentration: Any, *, validate_args: bool | None = None
+) -> GammaPoisson:
+    """Negative binomial by its mean; its variance is mean + mean**2 / concentration."""
+    rate = concentration / bnp.asarray(mean)
+    return GammaPoisson(concentration, rate, validate_args=validate_args)
+
+
+class BetaBinomial(Distribution):
+    """Binomial counts whose probability is beta."""
+
+    arg_constraints = {
+        "concentration1": c.positive,
+        "concentration0": c.positive,
+        "total_count": c.nonnegative_integer,
+    }
+
+    def __init__(
+        self,
+        concentration1: Any,
+        concentration0: Any,
+        total_count: Any = 1,
+        *,
+        validate_args: bool | None = None,
+    ) -> None:
+        self._setup(
+            validate_args,
+            concentration1=concentration1,
+            concentration0=concentration0,
+            total_count=total_count,
+        )
+
+    @property
+    def support(self) -> Any:  # type: ignore[override]
+        return c.integer_interval(0, self.total_count)
+
+    def _log_prob(self, value: Any) -> Any:
+        k, n = floating(value), self.total_count
+        a, b = self.concentration1, self.concentration0
+        ways = -bnp.log(n + 1.0) - betaln(n - k + 1, k + 1)
+        return ways + betaln(k + a, n - k + b) - betaln(a, b)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        k_beta, k_binomial = random.split(key)
+        shape = self.shape(sample_shape)
+        p = random.beta(k_beta, self.concentration1, self.concentration0, shape)
+        return random.binomial(k_binomial, self.total_count, p, shape).astype(int)
+
+    @property
+    def mean(self) -> Any:
+        a, b = self.concentration1, self.concentration0
+        return self._wide(self.total_count * a / bnp.asarray(a + b))
+
+    @property
+    def variance(self) -> Any:
+        a, b, n = self.concentration1, self.concentration0, self.total_count
+        s = bnp.asarray(a + b)
+        return self._wide(n * a * b * (s + n) / (bnp.square(s) * (s + 1)))

@@ -1,0 +1,56 @@
+"""Small helpers around models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bibun import numpy as bnp
+from bibun import random
+from bibun.config import config
+
+
+def is_prng_key(key: Any) -> bool:
+    """Whether `key` is one random key, typed or raw."""
+    if random.is_key(key):
+        return key.shape == ()
+    return getattr(key, "dtype", None) == "uint32" and getattr(key, "shape", None) == (2,)
+
+
+def site_log_prob(site: dict[str, Any]) -> Any:
+    """The summed log density a recorded sample site adds to its model, scale included.
+
+    Shapes: a scalar. Errors: ValueError, naming the site, where its density has no value.
+    """
+    lp = bnp.sum(site["fn"].log_prob(site["value"]))
+    return lp if site["scale"] is None else site["scale"] * lp
+
+
+def format_shapes(trace: dict[str, Any]) -> str:
+    """A table of the sites of a recorded trace: name, batch and event shape, value shape."""
+    rows = [("site", "type", "batch", "event", "value")]
+    for name, site in trace.items():
+        fn = site["fn"]
+        shapes = (str(fn.batch_shape), str(fn.event_shape)) if site["type"] == "sample" else ("", "")
+        rows.append((name, site["type"], *shapes, str(getattr(site["value"], "shape", ()))))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def enable_x64(use_x64: bool = True) -> None:
+    """Whether floats and integers are 64-bit by default (they are)."""
+    config.update("enable_x64", use_x64)
+
+
+def set_platform(platform: str | None = None) -> None:
+    """Accepts `"cpu"`, the only platform. Errors: ValueError for another."""
+    if platform not in (None, "cpu"):
+        raise ValueError(f"bibun compiles for the CPU; there is no platform {platform!r}")
+
+
+def set_host_device_count(n: int) -> None:
+    """Accepted for models that call it: chains run a thread each without it."""
+    if n < 1:
+        raise ValueError(f"expected a positive number of devices, got {n}")
