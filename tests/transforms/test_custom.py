@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from functions import VECTOR, add, close, cos, energy, exp, mul, num, sin, total
 
+from bibun.compiler import jit
 from bibun.dtypes import FLOAT0
 from bibun.errors import DifferentiationError
 from bibun.ops.control.call import call
@@ -128,6 +129,7 @@ def test_forward_mode_of_custom_vjp_names_the_function(mode):
         lambda: jvp(f, (0.3, 2.0), (1.0, 1.0)),
         lambda: jacfwd(f)(0.3, 2.0),
         lambda: linearize(f, 0.3, 2.0)[1](1.0, 1.0),
+        lambda: jit(linearize(f, 0.3, 2.0)[1])(1.0, 1.0),
     ):
         with pytest.raises(DifferentiationError, match="scaled_exp.*only a reverse rule"):
             broken()

@@ -129,6 +129,8 @@ class SubprogramContext:
 
     def __init__(self) -> None:
         self._execute: Callable[[Program, Sequence[Any]], list[Any]] = _interpret
+        # (op, args, params) -> outputs: set by the compiler, for loops and branches run eagerly
+        self.compiled_structured: Callable[..., list[Any]] | None = None
 
     def install_execute(self, execute: Callable[[Program, Sequence[Any]], list[Any]]) -> None:
         """Let the compiler run programs. `execute(program, args) -> outputs`, on Arrays."""

@@ -26,7 +26,7 @@ from bibun.ops.control.custom_jvp import (
 )
 from bibun.ops.control.rules import Rule, discover, is_plain, over_consts, unite
 from bibun.ops.families.tangents import has_tangent, zeros_of
-from bibun.ops.op import CALL, Op, Sample, is_linear
+from bibun.ops.op import CALL, LIBRARY, Op, Sample, is_linear
 from bibun.ops.registry import register
 from bibun.trace.core import type_of
 from bibun.trace.stage import stage
@@ -48,6 +48,10 @@ def _linear_type(*types: Any, out_types: Any, **params: Any) -> Any:
 
 
 def _linear_eval(ctx: Any, args: Any, name: str, **params: Any) -> Any:
+    raise no_forward_mode(name)
+
+
+def _linear_lower(b: Any, ins: Any, outs: Any, name: str, **params: Any) -> Any:
     raise no_forward_mode(name)
 
 
@@ -100,13 +104,13 @@ def _linear_samples() -> list[Sample]:
 custom_vjp_linear = register(
     Op(
         "custom_vjp_linear",
-        CALL,
+        LIBRARY,
         type_rule=_linear_type,
         eval=_linear_eval,
         jvp=_linear_jvp,
         transpose=_linear_transpose,
         batch=_linear_batch,
-        lower=None,
+        lower=_linear_lower,
         multiple_results=True,
         structured=True,
         samples=_linear_samples,
