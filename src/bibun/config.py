@@ -53,7 +53,7 @@ class Config:
     def __init__(self) -> None:
         self._values = {k: _from_environment(k, v) for k, v in _DEFAULTS.items()}
         self._local = threading.local()
-        self.epoch = 0  # counts changes, so that caches may compare one integer
+        self.watch_nans = bool(self._values["debug_nans"])  # whether any thread may want it
 
     def _resolve(self, name: str) -> str:
         name = _ALIASES.get(name, name)
@@ -77,12 +77,13 @@ class Config:
     def update(self, name: str, value: Any) -> None:
         """Change a setting for the whole process."""
         self._values[self._resolve(name)] = value
-        self.epoch += 1
+        self.watch_nans = self.watch_nans or self.read("debug_nans")
 
     @contextlib.contextmanager
     def using(self, **settings: Any) -> Iterator[None]:
         """Change settings inside a `with` block, in this thread only."""
         before = getattr(self._local, "overrides", None) or {}
+        self.watch_nans = self.watch_nans or bool(settings.get("debug_nans"))
         self._local.overrides = {**before, **{self._resolve(k): v for k, v in settings.items()}}
         try:
             yield

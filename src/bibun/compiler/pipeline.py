@@ -23,6 +23,7 @@ from bibun.ir.program import Equation, Program, Var
 from bibun.ir.serialize import canonical_text
 from bibun.ir.spec import verify
 from bibun.ir.types import ArrayType, RaggedType
+from bibun.ops.nan_checks import with_nan_checks
 from bibun.ops.op import EFFECT, LIBRARY
 from bibun.trace.core import as_value, concrete, type_of
 from bibun.trace.sites import current_site
@@ -87,6 +88,8 @@ def prepare(program: Program) -> Program:
     """The passes before emission."""
     from bibun.compiler.simplify import simplify
 
+    if config.debug_nans:
+        program = with_nan_checks(program)
     result = simplify(program)
     if config.verify:
         verify(result, "after simplify")
@@ -144,7 +147,7 @@ def compile_program(program: Program) -> Compiled:
     for n, eq in enumerate(walk(program)):
         if eq.op.kind == EFFECT:
             failures[n] = (eq.op, eq.params, eq.site)
-        loops = loops or eq.op.name.startswith("ragged")
+        loops = loops or has_ragged(v.type for v in eq.outputs)
     call = NativeCall(
         native,
         in_types,  # type: ignore[arg-type]

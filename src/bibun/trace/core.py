@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from bibun.array import Array, Value
+from bibun.config import config
 from bibun.dtypes import canonical, scalar_dtype
 from bibun.errors import ConcretizationError, LeakedTracerError
 from bibun.ir.types import ArrayType, Type
@@ -76,25 +77,24 @@ class EvalTrace(Trace):
             else:
                 values.append(a)
         out = op.eval(*values, **params)
+        if config.watch_nans and config.debug_nans:
+            nan_check(op, values, out if op.multiple_results else [out])
         if op.multiple_results:
             return [Array(o if type(o) is np.ndarray else np.asarray(o)) for o in out]
         if type(out) is not np.ndarray:
             out = np.asarray(out)
         if weak:
             weak = all(type_of(a).weak for a in args) and out.dtype.kind in "iufc"
-        if _debug_nans.active:
-            _debug_nans.check(op, values, out)
         return Array(out, weak)
 
 
-class _DebugNans:
-    """Set by `bibun.runtime`: the eager check of `debug_nans`."""
+def nan_check(op: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+    """The eager side of `debug_nans`; the room of checks knows what to say."""
+    from bibun.ops.nan_checks import check_eager
 
-    active = False
-    check: Callable[..., None] = staticmethod(lambda *a: None)
+    check_eager(op, inputs, outputs)
 
 
-_debug_nans = _DebugNans()
 EVAL = EvalTrace()
 
 
