@@ -82,11 +82,18 @@ def _reduction(
     transpose: Callable[..., Any] | None = None,
 ) -> Op:
     type_rule = _type_rule(name, kinds, wanted)
+
+    def evaluate(x: Any, axes: tuple[int, ...]) -> Any:
+        x = numpy_of(x)
+        if x.dtype.kind not in kinds:
+            raise TypeError("a dtype this op is not defined for")
+        return eval(x, axes)
+
     op = Op(
         name,
         REDUCTION,
         type_rule=type_rule,
-        eval=clear_errors(type_rule, quietly(lambda x, axes: eval(numpy_of(x), axes))),
+        eval=clear_errors(type_rule, quietly(evaluate)),
         jvp=jvp,
         transpose=transpose,
         batch=lambda size, args, dims, axes: _batch(size, args, dims, op, axes=axes),
@@ -347,7 +354,10 @@ def _arg_op(name: str, function: Callable[..., Any], reducer: Reducer, which: st
         return ArrayType(kept_shape(x.shape, axes), canonical(index_dtype))
 
     def eval(x: Any, axes: tuple[int, ...], index_dtype: Any) -> Any:
-        return np.asarray(function(numpy_of(x), axis=axes[0]), dtype=canonical(index_dtype))
+        x = numpy_of(x)
+        if x.dtype.kind not in "biuf":
+            raise TypeError("a dtype without an order")
+        return np.asarray(function(x, axis=axes[0]), dtype=canonical(index_dtype))
 
     op = Op(
         name,

@@ -43,8 +43,8 @@ def _eval(*xs: Any, axis: int, num_keys: int, stable: bool) -> list[np.ndarray]:
     arrays = [numpy_of(x) for x in xs]
     if any(x.shape != arrays[0].shape for x in arrays) or not 1 <= num_keys <= len(xs):
         raise ValueError("operands that do not fit")
-    if not 0 <= axis < arrays[0].ndim:
-        raise ValueError("axis out of range")
+    if not 0 <= axis < arrays[0].ndim or any(x.dtype.kind == "V" for x in arrays[:num_keys]):
+        raise ValueError("an axis or a key that cannot be sorted by")
     if len(arrays) == 1:
         return [np.sort(arrays[0], axis, kind="stable")]
     if num_keys == 1:

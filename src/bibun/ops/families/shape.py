@@ -37,6 +37,19 @@ def numpy_of(x: Any) -> np.ndarray:
     return np.asarray(x, dtype=type_of(x).dtype)  # type: ignore[union-attr]
 
 
+def numpy_like(x: Any, like: np.ndarray) -> np.ndarray:
+    """A second operand of `eval`: a Python scalar takes the dtype of the array beside it.
+
+    Errors: TypeError if an array has another dtype (`clear_errors` says it better).
+    """
+    if isinstance(x, bool | int | float | complex):
+        return np.asarray(x, like.dtype)
+    x = numpy_of(x)
+    if x.dtype != like.dtype:
+        raise TypeError("operands of different dtypes")
+    return x
+
+
 def shape_of(x: Any) -> tuple[int, ...]:
     return getattr(x, "shape", ())
 

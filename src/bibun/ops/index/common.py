@@ -66,18 +66,26 @@ def other_axes(ndim: int, axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(k for k in range(ndim) if k not in axes)
 
 
-def clipped(x: np.ndarray, indices: Sequence[Any], axes: Sequence[int]) -> tuple[Any, ...]:
+def index_arrays(indices: Sequence[Any]) -> list[np.ndarray]:
+    """NumPy: the indices as arrays. Errors: TypeError where the type rule has a better one."""
+    arrays = [numpy_of(i) for i in indices]
+    if any(i.dtype.kind not in "iu" or i.shape != arrays[0].shape for i in arrays):
+        raise TypeError("indices must be integers of one shape")
+    return arrays
+
+
+def clipped(x: np.ndarray, indices: Sequence[np.ndarray], axes: Sequence[int]) -> tuple[Any, ...]:
     """NumPy: indices moved to the nearest element."""
     return tuple(
         np.minimum(np.maximum(i, 0), x.shape[a] - 1).astype(np.intp)
-        for i, a in zip(map(numpy_of, indices), axes, strict=True)
+        for i, a in zip(indices, axes, strict=True)
     )
 
 
-def in_bounds(x: np.ndarray, indices: Sequence[Any], axes: Sequence[int]) -> np.ndarray:
+def in_bounds(x: np.ndarray, indices: Sequence[np.ndarray], axes: Sequence[int]) -> np.ndarray:
     """NumPy: which indices meet an element."""
     ok: Any = True
-    for i, a in zip(map(numpy_of, indices), axes, strict=True):
+    for i, a in zip(indices, axes, strict=True):
         ok = ok & (i >= 0) & (i < x.shape[a])
     return np.asarray(ok)
 

@@ -23,6 +23,7 @@ from bibun.ops.index.common import (
     batch_indices,
     clipped,
     in_bounds,
+    index_arrays,
     indexed_shape,
     other_axes,
     read_indices,
@@ -48,8 +49,8 @@ def _type_rule(x: ArrayType, *indices: ArrayType, axes: Any, mode: str) -> Array
     return result_type((*s, *(x.shape[k] for k in rest)), x.dtype, x, *indices)
 
 
-def _eval(x: Any, *indices: Any, axes: Any, mode: str) -> np.ndarray:
-    x = numpy_of(x)
+def _eval(x: Any, *places: Any, axes: Any, mode: str) -> np.ndarray:
+    x, indices = numpy_of(x), index_arrays(places)
     if mode not in ("fill", "zero"):
         return _take(x, clipped(x, indices, axes), axes)
     ok = in_bounds(x, indices, axes)

@@ -25,6 +25,7 @@ from bibun.ops.families.shape import (
     full,
     mapped_front,
     move_axis,
+    numpy_like,
     numpy_of,
     result_type,
     same_dtype,
@@ -37,6 +38,7 @@ from bibun.ops.index.common import (
     clamp_index,
     clipped,
     in_bounds,
+    index_arrays,
     indexed_shape,
     loops,
     other_axes,
@@ -80,20 +82,21 @@ def _family(
         return result_type(x.shape, x.dtype, x, u, *indices)
 
     def eval(x: Any, u: Any, *indices: Any, axes: Any, mode: str, unique: bool) -> np.ndarray:
-        x, u = numpy_of(x), numpy_of(u)
+        x = numpy_of(x)
+        u, arrays = numpy_like(u, x), index_arrays(indices)
         rest = other_axes(x.ndim, axes)
-        if u.shape != (*numpy_of(indices[0]).shape, *(x.shape[k] for k in rest)):
+        if x.dtype.kind not in kinds:
+            raise TypeError("a dtype this op is not defined for")
+        if u.shape != (*arrays[0].shape, *(x.shape[k] for k in rest)):
             raise ValueError("updates of the wrong shape")
         out = x.copy()
         view = out.transpose(*axes, *rest)
         if mode in ("fill", "zero"):
-            ok = in_bounds(x, indices, axes)
+            ok = in_bounds(x, arrays, axes)
             if not ok.all():
-                u = u[ok]
-                places = tuple(numpy_of(i)[ok].astype(np.intp) for i in indices)
-                write(view, places, u)
+                write(view, tuple(i[ok].astype(np.intp) for i in arrays), u[ok])
                 return out
-        write(view, clipped(x, indices, axes), u)
+        write(view, clipped(x, arrays, axes), u)
         return out
 
     def batch(size: int, args: Any, dims: Any, axes: Any, mode: str, unique: bool) -> Any:

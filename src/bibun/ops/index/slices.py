@@ -17,6 +17,7 @@ from bibun.ops.families.shape import (
     INT64,
     clear_errors,
     mapped_front,
+    numpy_like,
     numpy_of,
     result_type,
     same_dtype,
@@ -186,7 +187,8 @@ def _update_type(x: ArrayType, u: ArrayType, *starts: ArrayType) -> ArrayType:
 
 
 def _update_eval(x: Any, u: Any, *starts: Any) -> np.ndarray:
-    x, u = numpy_of(x), numpy_of(u)
+    x = numpy_of(x)
+    u = numpy_like(u, x)
     box = _box(x, starts, u.shape)
     out = x.copy()
     out[box] = u

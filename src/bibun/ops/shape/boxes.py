@@ -20,6 +20,7 @@ from bibun.ops.families.shape import (
     check_axes,
     clear_errors,
     mapped_front,
+    numpy_like,
     numpy_of,
     result_type,
     same_dtype,
@@ -241,7 +242,7 @@ def _pad_eval(x: Any, value: Any, config: Any) -> np.ndarray:
     x = numpy_of(x)
     shape = tuple(_padded(n, *c) for n, c in zip(x.shape, config, strict=True))
     out = np.empty(shape, x.dtype)
-    out[...] = value
+    out[...] = numpy_like(value, x)
     source, dest = [], []
     for n, m, (lo, _, interior) in zip(x.shape, shape, config, strict=True):
         step = interior + 1

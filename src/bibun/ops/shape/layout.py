@@ -336,6 +336,7 @@ def _rev_type(x: ArrayType, axes: tuple[int, ...]) -> ArrayType:
 
 def _rev_eval(x: Any, axes: tuple[int, ...]) -> np.ndarray:
     x = numpy_of(x)
+    check_axes("rev", axes, x.ndim)
     return x[tuple(np.s_[::-1] if k in axes else np.s_[:] for k in range(x.ndim))]
 
 
