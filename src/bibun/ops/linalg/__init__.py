@@ -1,0 +1,14 @@
+"""Linear algebra on stacks of matrices, one room per factorisation or solver."""
+
+from bibun.ops.linalg.cholesky import cholesky
+from bibun.ops.linalg.eig import eig
+from bibun.ops.linalg.eigh import eigh
+from bibun.ops.linalg.lu import lu, lu_pivots_to_permutation
+from bibun.ops.linalg.qr import qr
+from bibun.ops.linalg.svd import svd
+from bibun.ops.linalg.triangular_solve import triangular_solve
+
+__all__ = [
+    "cholesky", "eig", "eigh", "lu", "lu_pivots_to_permutation", "qr", "svd",
+    "triangular_solve",
+]  # fmt: skip
