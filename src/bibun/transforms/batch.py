@@ -36,8 +36,8 @@ class BatchTracer(Tracer):
 
 
 def _without_axis(type: Type, dim: int) -> Type:
-    if isinstance(type, RaggedType):
-        return RaggedType(_without_axis(type.element, dim))
+    if isinstance(type, RaggedType):  # the mapped axis is axis 0 of its elements, always
+        return RaggedType(_without_axis(type.element, 0))
     return type.with_shape(type.shape[:dim] + type.shape[dim + 1 :])
 
 
