@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from functions import VECTOR, close, cos, exp, mul, num, sin, sub, total
 
 from bibun.ir.types import ArrayType
 from bibun.ops.check import check_true
@@ -15,6 +14,7 @@ from bibun.trace.sites import lookup
 from bibun.trace.stage import stage, stage_program
 from bibun.transforms import grad, hessian, jvp, vjp, vmap
 from bibun.transforms.context import CONTEXT
+from tests.transforms.functions import VECTOR, close, cos, exp, mul, num, sin, sub, total
 
 F = ArrayType((), np.dtype(np.float64))
 V = ArrayType((3,), np.dtype(np.float64))

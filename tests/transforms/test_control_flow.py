@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from functions import close
 
 import bibun.numpy as bnp
 from bibun import lax
@@ -19,6 +18,7 @@ from bibun.transforms import (
     stop_gradient,
     vmap,
 )
+from tests.transforms.functions import close
 
 X = np.array([0.3, -1.2, 2.0])
 

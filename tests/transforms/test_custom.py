@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from functions import VECTOR, add, close, cos, energy, exp, mul, num, sin, total
 
 from bibun.compiler import jit
 from bibun.dtypes import FLOAT0
@@ -29,6 +28,7 @@ from bibun.transforms import (
     vjp,
     vmap,
 )
+from tests.transforms.functions import VECTOR, add, close, cos, energy, exp, mul, num, sin, total
 
 
 def staged(fun):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from functions import MATRIX, PARAMS, VECTOR, add, close, energy, exp, loss, mul, num, sin, total
 
 from bibun.dtypes import FLOAT0
 from bibun.errors import DifferentiationError
@@ -12,6 +11,20 @@ from bibun.ops.check import check_true
 from bibun.ops.elementwise import absorb_mul, convert, div, gt, imag, log, real, select
 from bibun.trace.core import concrete
 from bibun.transforms import grad, jvp, value_and_grad
+from tests.transforms.functions import (
+    MATRIX,
+    PARAMS,
+    VECTOR,
+    add,
+    close,
+    energy,
+    exp,
+    loss,
+    mul,
+    num,
+    sin,
+    total,
+)
 
 
 def finite_gradient(fun, x, eps=1e-6):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from functions import MATRIX, VECTOR, close, energy, layer, mul, num, sin, total
 
 from bibun.dtypes import FLOAT0
 from bibun.errors import DifferentiationError
 from bibun.ops.elementwise import gt
 from bibun.transforms import grad, hessian, hvp, jacfwd, jacobian, jacrev, vmap
+from tests.transforms.functions import MATRIX, VECTOR, close, energy, layer, mul, num, sin, total
 
 
 def finite(fun, x, eps=1e-6):

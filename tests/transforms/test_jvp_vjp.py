@@ -6,7 +6,12 @@ import threading
 
 import numpy as np
 import pytest
-from functions import (
+
+from bibun.dtypes import FLOAT0
+from bibun.errors import DifferentiationError, LeakedTracerError
+from bibun.ops.elementwise import convert, gt
+from bibun.transforms import grad, jvp, linear_transpose, linearize, vjp, vmap
+from tests.transforms.functions import (
     MATRIX,
     PARAMS,
     VECTOR,
@@ -21,11 +26,6 @@ from functions import (
     sin,
     total,
 )
-
-from bibun.dtypes import FLOAT0
-from bibun.errors import DifferentiationError, LeakedTracerError
-from bibun.ops.elementwise import convert, gt
-from bibun.transforms import grad, jvp, linear_transpose, linearize, vjp, vmap
 
 rng = np.random.default_rng(0)
 DIRECTION = {"w": rng.normal(size=(2, 3)), "b": rng.normal(size=2)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from functions import MATRIX, VECTOR, close, dot, energy, exp, layer, mul, num, sin, tanh, total
 
 from bibun.errors import ConcretizationError
 from bibun.trace.core import need_concrete, type_of
@@ -20,6 +19,20 @@ from bibun.transforms import (
     vmap,
 )
 from bibun.transforms.linearize import linearize_flat
+from tests.transforms.functions import (
+    MATRIX,
+    VECTOR,
+    close,
+    dot,
+    energy,
+    exp,
+    layer,
+    mul,
+    num,
+    sin,
+    tanh,
+    total,
+)
 
 
 def deep(x):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from functions import MATRIX, VECTOR, close, dot, mul, num, sin
 
 from bibun.errors import ShapeError
 from bibun.ops.elementwise import add, gt
@@ -19,6 +18,7 @@ from bibun.transforms import (
     stop_gradient,
     vmap,
 )
+from tests.transforms.functions import MATRIX, VECTOR, close, dot, mul, num, sin
 
 
 def test_eval_shape_computes_nothing():

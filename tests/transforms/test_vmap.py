@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from functions import MATRIX, add, close, dot, energy, mul, num, sin, total
 
 from bibun.errors import ShapeError
 from bibun.ops.check import check_true
 from bibun.ops.elementwise import gt
 from bibun.transforms import hessian, vmap
+from tests.transforms.functions import MATRIX, add, close, dot, energy, mul, num, sin, total
 
 rng = np.random.default_rng(1)
 A = rng.normal(size=(5, 3))
