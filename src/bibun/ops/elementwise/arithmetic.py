@@ -18,6 +18,7 @@ from bibun.ops.elementwise import complex_math
 from bibun.ops.elementwise.absorb import absorb_mul
 from bibun.ops.elementwise.comparison import eq, ge, gt
 from bibun.ops.elementwise.conversion import convert
+from bibun.ops.elementwise.rounding import trunc
 from bibun.ops.elementwise.selection import select
 from bibun.ops.families.elementwise import (
     ANY,
@@ -183,19 +184,12 @@ def _remainder(x: Any, y: Any) -> Any:
 rem = binary(
     "rem",
     _remainder,
-    partials=(1, lambda x, y, out: neg(get_trunc()(div(x, y)))),
+    partials=(1, lambda x, y, out: neg(trunc(div(x, y)))),
     lower=lambda b, x, y: b.rem(x, y),
     accepts=REAL,
     cost=20.0,
     doc="C's remainder, with the sign of x; x rem 0 is x for integers, nan for floats.",
 )
-
-
-def get_trunc() -> Any:
-    """`trunc`, whose room is above this one."""
-    from bibun.ops.elementwise.rounding import trunc
-
-    return trunc
 
 
 # Extrema --------------------------------------------------------------------------------

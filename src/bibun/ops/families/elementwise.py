@@ -436,20 +436,3 @@ def host(name: str, np_fun: Callable[..., Any], *, arity: int, **rest: Any) -> O
 def literal_value(atom: Any) -> Any:
     """The value of a literal operand, else None."""
     return atom.value if isinstance(atom, Literal) else None
-
-
-def simplify_identity(*rules: Callable[[Any, Any], int | None]) -> Callable[[Any], Any]:
-    """A `simplify` for binary ops: each rule maps literal values (or None) to an operand index.
-
-    The operand replaces the output only where it has the output's type.
-    """
-
-    def simplify(eq: Any) -> Any:
-        values = [literal_value(a) for a in eq.inputs]
-        for rule in rules:
-            k = rule(*values)
-            if k is not None and eq.inputs[k].type.matches(eq.outputs[0].type):
-                return eq.inputs[k]
-        return None
-
-    return simplify
