@@ -1,9 +1,9 @@
 """Sorting: `sort` of several arrays by the first of them, and what is made from it.
 
 Along one axis, ascending, nan last; equal elements keep their order. Compiled, it is a
-merge sort of a permutation (of the elements themselves where there is one operand): runs
-of doubling width are merged between two halves of one buffer, without branches inside a
-merge. The derivative moves the tangents along the same permutation.
+merge sort of the keys, and of the places that other operands come from: runs of doubling
+width are merged between two halves of one buffer, without branches inside a merge. The
+derivative moves the tangents along the same permutation.
 """
 
 from __future__ import annotations
@@ -108,30 +108,36 @@ def _parts(b: Any, x: Any, y: Any) -> list[tuple[Any, Any]]:
 
 
 def _lower(b: Any, ins: Any, outs: Any, axis: int, num_keys: int, stable: bool) -> None:
+    """Columns are sorted together: the keys, and the places where there is more to move."""
     from bibun.ops.index.common import loops
 
     shape = ins[0].shape
     n = shape[axis]
     if 0 in shape:
         return
-    others = [k for k in range(len(shape)) if k != axis]
-    alone = len(ins) == 1
-    dtype = ins[0].dtype if alone else INT64
-    buffer = b.scratch(2 * n, dtype)
+    dtypes = [x.dtype for x in ins[:num_keys]]
+    if len(ins) > num_keys:
+        dtypes.append(INT64)
+    columns = [(b.scratch(2 * n, dtype), dtype) for dtype in dtypes]
 
     def i64(value: int) -> Any:
         return b.const(value, INT64)
 
+    def load(i: Any) -> list[Any]:
+        return [b.load(ptr, i, dtype) for ptr, dtype in columns]
+
+    def store(i: Any, row: list[Any]) -> None:
+        for (ptr, _), value in zip(columns, row, strict=True):
+            b.store(ptr, i, value)
+
     def line(rest: list[Any]) -> None:
         def at(i: Any) -> list[Any]:
-            idx = list(rest)
-            idx.insert(axis, i)
-            return idx
+            return [*rest[:axis], i, *rest[axis:]]
 
-        def keys(element: Any) -> list[Any]:
-            return [element] if alone else [x.read(at(element)) for x in ins[:num_keys]]
+        def fetch(i: Any) -> None:
+            store(i, [*(x.read(at(i)) for x in ins[:num_keys]), i][: len(columns)])
 
-        b.loop(0, n, lambda i: b.store(buffer, i, ins[0].read(at(i)) if alone else i))
+        b.loop(0, n, fetch)
         width, source, dest = b.slot(i64(1)), b.slot(i64(0)), b.slot(i64(n))
 
         def merge_all() -> None:
@@ -146,16 +152,18 @@ def _lower(b: Any, ins: Any, outs: Any, axis: int, num_keys: int, stable: bool) 
 
                 def take(k: Any) -> None:
                     i, j = left.get(), right.get()
-                    x = b.load(buffer, b.add(src, b.min(i, i64(n - 1))), dtype)
-                    y = b.load(buffer, b.add(src, b.min(j, i64(n - 1))), dtype)
-                    first = b.compare("lt", i, mid)
-                    second = b.compare("lt", j, hi)
-                    better = b.bit_and(second, comes_before(b, keys(y), keys(x)))
-                    use_right = b.bit_or(b.bit_not(first), better)
-                    b.store(buffer, b.add(dst, k), b.select(use_right, y, x))
-                    one = i64(1)
-                    left.set(b.select(use_right, i, b.add(i, one)))
-                    right.set(b.select(use_right, b.add(j, one), j))
+                    x = load(b.add(src, b.min(i, i64(n - 1))))
+                    y = load(b.add(src, b.min(j, i64(n - 1))))
+                    used_up = b.compare("ge", i, mid)
+                    smaller = comes_before(b, y[:num_keys], x[:num_keys])
+                    use_right = b.bit_or(used_up, b.bit_and(b.compare("lt", j, hi), smaller))
+                    store(
+                        b.add(dst, k),
+                        [b.select(use_right, q, p) for p, q in zip(x, y, strict=True)],
+                    )
+                    step = b.convert(use_right, INT64)
+                    left.set(b.add(i, b.sub(i64(1), step)))
+                    right.set(b.add(j, step))
 
                 b.loop(lo, hi, take)
                 low.set(hi)
@@ -169,13 +177,15 @@ def _lower(b: Any, ins: Any, outs: Any, axis: int, num_keys: int, stable: bool) 
             b.while_(lambda: b.compare("lt", width.get(), i64(n)), merge_all)
 
         def write(k: Any) -> None:
-            element = b.load(buffer, b.add(source.get(), k), dtype)
-            for x, out in zip(ins, outs, strict=True):
-                out.store(at(k), element if alone else x.read(at(element)))
+            row = load(b.add(source.get(), k))
+            for out, value in zip(outs, row[:num_keys], strict=False):
+                out.store(at(k), value)
+            for x, out in zip(ins[num_keys:], outs[num_keys:], strict=True):
+                out.store(at(k), x.read(at(row[-1])))
 
         b.loop(0, n, write)
 
-    loops(b, [shape[k] for k in others], line)
+    loops(b, [m for k, m in enumerate(shape) if k != axis], line)
 
 
 def _samples() -> list[Sample]:
