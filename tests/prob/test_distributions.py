@@ -140,7 +140,7 @@ def test_moments_and_entropy(case):
     if case.twin is None or case.name == "VonMises":
         return
     d = case.make(*floats(case))
-    mean, variance = case.twin.stats("mv")
+    mean, variance = case.twin.stats(moments="mv")
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(np.asarray(d.mean), mean, rtol=1e-8)
         np.testing.assert_allclose(np.asarray(d.variance), variance, rtol=1e-6)
@@ -181,7 +181,7 @@ def test_draws(case):
             assert abs(x.mean() - float(d.mean)) < 5 * math.sqrt(float(d.variance) / N)
         return
     if case.discrete:
-        mean, variance = case.twin.stats("mv")
+        mean, variance = case.twin.stats(moments="mv")
         assert abs(x.mean() - mean) < 5 * math.sqrt(variance / N)
         assert abs(x.var() / variance - 1) < 0.15
     else:
@@ -242,3 +242,14 @@ def test_pytree_and_shapes(case):
     half = wide.mask(bnp.array([True, False]))
     lp = np.asarray(half.log_prob(x))
     assert (lp[:, 1] == 0).all() and np.allclose(lp[:, 0], np.asarray(d.log_prob(x))[:, 0])
+
+
+def test_ndtri_over_its_whole_range():
+    from scipy.special import ndtri as reference
+
+    from bibun.prob.distributions.special import ndtri
+
+    p = np.concatenate([np.logspace(-300, -1, 400), np.linspace(0.01, 0.99, 300), 1 - np.logspace(-16, -2, 50)])
+    np.testing.assert_allclose(np.asarray(ndtri(bnp.array(p))), reference(p), rtol=4e-15, atol=1e-15)
+    assert ndtri(bnp.array([0.0, 1.0, 0.5])).tolist() == [-np.inf, np.inf, 0.0]
+    assert float(bibun.grad(ndtri)(0.5)) == pytest.approx(math.sqrt(2 * math.pi))

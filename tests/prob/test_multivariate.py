@@ -144,6 +144,8 @@ CONSTRAINTS = {
 
 def free_elements(constraint, y):
     """The coordinates of the manifold: what the density is with respect to."""
+    if y.ndim == 0:
+        return y
     n = y.shape[-1]
     if constraint is constraints.simplex:
         return y[:-1]

@@ -86,7 +86,7 @@ def uniform(
 
     >>> from bibun import random
     >>> round(float(random.uniform(random.key(0))), 6)
-    0.418456
+    0.418457
     """
     dt = float_dtype("uniform", dtype)
     shape = sample_shape("uniform", shape, np.shape(minval), np.shape(maxval))
@@ -121,7 +121,7 @@ def truncated_normal(
     key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = None
 ) -> Any:
     """Standard normal numbers restricted to (lower, upper), by inversion."""
-    from bibun.lax import stop_gradient
+    from bibun.transforms import stop_gradient
 
     dt = float_dtype("truncated_normal", dtype)
     shape = sample_shape("truncated_normal", shape, np.shape(lower), np.shape(upper))

@@ -10,7 +10,7 @@ import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError
-from bibun.lax.linalg import triangular_solve
+from bibun.ops.linalg import triangular_solve
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape, parameter
 from bibun.prob.distributions.special import LOG_2PI, digamma, floating, gammaln, xlogy
@@ -18,7 +18,10 @@ from bibun.prob.distributions.special import LOG_2PI, digamma, floating, gammaln
 
 def _solve_lower(tril: Any, b: Any) -> Any:
     """x with L x = b, over batch axes."""
-    return triangular_solve(tril, b, left_side=True, lower=True)
+    return triangular_solve(
+        tril, b, left_side=True, lower=True, transpose_a=False, conjugate_a=False,
+        unit_diagonal=False,
+    )  # fmt: skip
 
 
 def _mahalanobis(tril: Any, diff: Any) -> Any:
