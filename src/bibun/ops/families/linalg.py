@@ -103,18 +103,20 @@ def eval_each(
                 for out, r in zip(outs, results if multiple else (results,), strict=True):
                     out[i] = r
         elif math.prod(batch):
-            fill_empty(outs, core, len(batch))
+            fill_empty(outs, len(batch))
         return outs if multiple else outs[0]
 
     return quietly(eval)
 
 
-def fill_empty(outs: Sequence[np.ndarray], core: Sequence[tuple[int, ...]], batch: int) -> None:
-    """Results for matrices without elements: orthogonal factors are identities."""
+def fill_empty(outs: Sequence[np.ndarray], batch: int) -> None:
+    """Results for matrices without elements: orthogonal factors and permutations are identities."""
     for out in outs:
         shape = out.shape[batch:]
         if len(shape) == 2 and shape[0] == shape[1]:
             out[...] = np.eye(shape[0], dtype=out.dtype)
+        elif out.dtype.kind == "i":
+            out[...] = np.arange(shape[0])
 
 
 # batching ----------------------------------------------------------------------------------------

@@ -161,7 +161,8 @@ def _samples() -> list[Sample]:
         x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
         if np.dtype(dtype).kind == "c":
             x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
-        return x.astype(dtype)
+        # Rows in the wrong order, with pivots far from a tie.
+        return (x + 4 * np.eye(*shape[-2:]))[..., ::-1, :].astype(dtype)
 
     shapes = [(1, 1), (3, 3), (5, 3), (3, 5), (2, 3, 3), (2, 2, 2, 3), (12, 12)]
     return [
