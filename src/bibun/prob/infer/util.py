@@ -264,9 +264,13 @@ class FlatModel:
         def with_key(site: Mapping[str, Any]) -> Any:
             if site["type"] != "sample" or site["is_observed"]:
                 return None
-            return strategy(site)
+            kwargs = site["kwargs"]
+            key_draw, key = random.split(kwargs["rng_key"])
+            value = site["fn"].sample(key_draw, kwargs.get("sample_shape", ()))
+            return strategy({**site, "value": value, "kwargs": {**kwargs, "rng_key": key}})
 
-        seeded = handlers.seed(handlers.substitute(self.model, substitute_fn=with_key), rng_seed=key)
+        # innermost first: the site has its key when the strategy looks at it
+        seeded = handlers.substitute(handlers.seed(self.model, rng_seed=key), substitute_fn=with_key)
         trace = handlers.trace(seeded).get_trace(*self.args, **self.kwargs)
         values = {k: self.transforms[k]._inverse(trace[k]["value"]) for k in self.sizes}
         return self.flatten(values)
