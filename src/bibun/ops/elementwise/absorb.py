@@ -77,9 +77,15 @@ def _simplify(eq: Any) -> Any:
     return None
 
 
+def _has_nan(x: Any) -> bool:
+    """Whether there may be a nan in x: the sum of squares has one then. Fast, not exact."""
+    total = np.vdot(x, x)
+    return bool(total != total)  # noqa: PLR0124
+
+
 def _eval(t: Any, g: Any) -> Any:
     out = np.multiply(t, g)
-    if np.isnan(out).any():  # perhaps 0 * inf
+    if _has_nan(out):  # perhaps 0 * inf
         out = np.where(np.equal(t, 0), out.dtype.type(0), out)
     return out
 
@@ -107,7 +113,7 @@ absorb_mul = binary(
 
 def _eval_both(x: Any, y: Any) -> Any:
     out = np.multiply(x, y)
-    if np.isnan(out).any():
+    if _has_nan(out):
         out = np.where(np.equal(x, 0) | np.equal(y, 0), out.dtype.type(0), out)
     return out
 

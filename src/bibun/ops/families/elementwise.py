@@ -141,6 +141,21 @@ def checked_eval(
             complain((x,), params)
         return _quiet.run(fun, x, **params)
 
+    def eval2(x: Any, y: Any, **params: Any) -> Any:
+        if type(x) is ndarray:
+            dtype = x.dtype
+            if dtype.kind not in accepts:
+                complain((x, y), params)
+            if type(y) is ndarray and y.dtype is not dtype and y.dtype != dtype:
+                complain((x, y), params)
+        elif type(y) is ndarray and y.dtype.kind not in accepts:
+            complain((x, y), params)
+        try:
+            return _quiet.run(fun, x, y, **params)
+        except ValueError:
+            complain((x, y), params)
+            raise
+
     def evaln(*args: Any, **params: Any) -> Any:
         dtype = None
         for a in args:
@@ -157,7 +172,7 @@ def checked_eval(
             complain(args, params)
             raise
 
-    return eval1 if arity == 1 else evaln
+    return {1: eval1, 2: eval2}.get(arity, evaln)
 
 
 # Batching ----------------------------------------------------------------------------
