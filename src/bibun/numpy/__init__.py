@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from bibun.array import Array
 from bibun.numpy import operators  # noqa: F401  (installs them)
+from bibun.numpy.calculus import *  # noqa: F403
 from bibun.numpy.contraction import *  # noqa: F403
 from bibun.numpy.creation import *  # noqa: F403
 from bibun.numpy.cumulative import *  # noqa: F403
+from bibun.numpy.data_types import *  # noqa: F403
 from bibun.numpy.elementwise import *  # noqa: F403
+from bibun.numpy.functional import *  # noqa: F403
 from bibun.numpy.indexing import *  # noqa: F403
 from bibun.numpy.joining import *  # noqa: F403
 from bibun.numpy.reductions import *  # noqa: F403
 from bibun.numpy.shape import *  # noqa: F403
-from bibun.numpy.data_types import *  # noqa: F403
+from bibun.numpy.sorting import *  # noqa: F403
+from bibun.numpy.statistics import *  # noqa: F403
 
 if TYPE_CHECKING:
     from bibun.numpy import fft, linalg

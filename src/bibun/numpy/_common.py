@@ -19,6 +19,7 @@ from bibun.dtypes import canonical, default_float, default_int, promote, scalar_
 from bibun.errors import DTypeError, ShapeError
 from bibun.ops import elementwise as el
 from bibun.trace.core import EVAL, Tracer, as_value, concrete, need_concrete, state, type_of
+from bibun.trace.stage import StageTrace
 
 SCALARS = (bool, int, float, complex)
 OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
@@ -58,7 +59,22 @@ def value(name: str, arg: str, x: Any) -> Value:
     """`x` as an Array or tracer; Python scalars become weak arrays."""
     if isinstance(x, Value):
         return x
-    return as_value(arraylike(name, arg, x))
+    x = arraylike(name, arg, x)
+    if type(x) is not np.ndarray and not isinstance(x, Value) and is_staged():
+        from bibun.ops.shape import broadcast_to
+
+        return broadcast_to(x, shape=())  # a literal of the program, not a captured array
+    return as_value(x)
+
+
+def is_staged() -> bool:
+    """Some transformation that is running writes a program."""
+    trace: Any = state.trace
+    while trace is not None:
+        if type(trace) is StageTrace:
+            return True
+        trace = trace.parent
+    return False
 
 
 def cast(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
@@ -72,8 +88,15 @@ def cast(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
     if x.dtype == dtype:
         return x
     if isinstance(x, Value):
-        return el.convert(x, new_dtype=dtype)
+        return converted(x, dtype, weak)
     return x.astype(dtype)
+
+
+def converted(x: Value, dtype: np.dtype, weak: bool = False) -> Value:
+    """`x` in `dtype`, strong unless `weak`."""
+    out = el.convert(x, new_dtype=dtype, weak=True) if weak else el.convert(x, new_dtype=dtype)
+    # Eager ops are weak where all their operands are; a conversion is what ends that.
+    return Array(out._value) if type(out) is Array and out.weak and not weak else out
 
 
 _PYTHON: dict[str, type] = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
@@ -215,7 +238,7 @@ def full_value(fill: Any, shape: tuple[int, ...], dtype: np.dtype) -> Value:
 
 __all__ = [
     "EVAL", "OPERANDS", "SCALARS", "Array", "Tracer", "Value", "arraylike", "as_int",
-    "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "concrete", "dtype_of",
-    "full_value", "index_dtype", "is_eager", "need_concrete", "no_out", "promote_args",
+    "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "concrete", "converted", "dtype_of",
+    "full_value", "index_dtype", "is_eager", "is_staged", "need_concrete", "no_out", "promote_args",
     "promote_inexact", "public", "scalar_dtype", "shape_of", "state", "type_of", "value",
 ]  # fmt: skip

@@ -16,8 +16,8 @@ import numpy as np
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import DTypeError, IndexOutOfBoundsError, ShapeError
-from bibun.ops import elementwise as el
 from bibun.numpy._common import EVAL, cast, dtype_of, state, value
+from bibun.numpy.creation import arange
 from bibun.numpy.elementwise import where
 from bibun.numpy.indexing import (
     GATHER_MODE,
@@ -31,6 +31,7 @@ from bibun.numpy.indexing import (
     read,
 )
 from bibun.numpy.shape import broadcast_to
+from bibun.ops import elementwise as el
 from bibun.ops import index as ix
 from bibun.ops import shape as sh
 
@@ -361,7 +362,7 @@ def _scatter(x: Value, plan: Plan, values: Value, how: str, mode: Any, unique: b
             at, inner = 0, np.asarray(entry, dtype=default_int())
         else:
             first, count, step = entry
-            at, inner = place[k], np.arange(count, dtype=default_int()) * step + first
+            at, inner = place[k], arange(first, first + count * step, step)
         target = [1] * len(shape)
         target[at : at + inner.ndim] = inner.shape
         if tuple(target) != inner.shape:

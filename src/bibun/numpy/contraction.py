@@ -14,12 +14,12 @@ import numpy as np
 from bibun.array import Value
 from bibun.dtypes import canonical, default_int
 from bibun.errors import ShapeError
-from bibun.ops import elementwise as el
 from bibun.numpy._common import as_int, axis_index, cast, no_out, promote_args, value
 from bibun.numpy.elementwise import astype, conjugate, multiply
 from bibun.numpy.indexing import diagonal
 from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import expand_dims, moveaxis, ravel, reshape, transpose
+from bibun.ops import elementwise as el
 from bibun.ops import reduce as red
 from bibun.ops import shape as sh
 from bibun.ops.dot import dot_general

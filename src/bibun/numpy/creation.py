@@ -6,6 +6,7 @@ so that they fuse into what uses them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,21 +18,18 @@ from bibun.dtypes import canonical, default_float, default_int
 from bibun.errors import DTypeError, ShapeError
 from bibun.numpy._common import (
     SCALARS,
-    Tracer,
     arraylike,
     as_int,
     as_shape,
     as_value,
     axis_index,
-    cast,
-    concrete,
     full_value,
     is_eager,
     need_concrete,
     promote_inexact,
     value,
 )
-from bibun.numpy.elementwise import astype, less_equal, subtract, where
+from bibun.numpy.elementwise import astype, less_equal, subtract
 from bibun.numpy.shape import broadcast_to, expand_dims, moveaxis, reshape
 from bibun.ops import elementwise as el
 from bibun.ops import shape as sh
@@ -183,7 +181,7 @@ def fromiter(iter: Any, dtype: Any = float, count: int = -1) -> Value:
     >>> print(bnp.fromiter((i * i for i in range(3)), int))
     [0 1 4]
     """
-    return array(list(iter) if count < 0 else [x for _, x in zip(range(count), iter)], dtype)
+    return array(list(iter if count < 0 else itertools.islice(iter, count)), dtype)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Value:
@@ -245,7 +243,8 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
     [3. 3.]
     """
     a = value("full_like", "a", a)
-    return full(a.shape if shape is None else shape, fill_value, a.dtype if dtype is None else dtype)
+    dims = a.shape if shape is None else shape
+    return full(dims, fill_value, a.dtype if dtype is None else dtype)
 
 
 def zeros_like(a: Any, dtype: Any = None, shape: Any = None) -> Value:
@@ -442,7 +441,9 @@ def tri(N: int, M: int | None = None, k: Any = 0, dtype: Any = float) -> Value:
     return el.convert(_band(n, m, k, less_equal), new_dtype=dt)
 
 
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> list[Value]:
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> list[Value]:
     """Coordinate arrays of a grid; indexing "xy" (the second axis first) or "ij".
 
     >>> import bibun.numpy as bnp

@@ -20,6 +20,7 @@ from bibun.numpy._common import (
     arraylike,
     as_int,
     cast,
+    converted,
     dtype_of,
     full_value,
     promote_args,
@@ -304,7 +305,7 @@ def power(x1: Any, x2: Any, /) -> Value:
     kind = dtype_of(x1).kind
     if type(x2) is float and x2.is_integer() and -8 <= x2 <= 8 and kind in "fc":
         x2 = int(x2)
-    if type(x2) is int and not (type(x1) in SCALARS):
+    if type(x2) is int and type(x1) not in SCALARS:
         if kind in "fc" or (kind in "iu" and x2 >= 0):
             return el.square(x1) if x2 == 2 else el.integer_pow(x1, y=x2)
         if kind in "iu":
@@ -370,6 +371,11 @@ def remainder(x1: Any, x2: Any, /) -> Value:
         raise DTypeError(f"remainder is not defined for dtype {dtype}")
     zero = dtype.type(0)
     rest = el.rem(a, b)
+    if isinstance(b, np.generic) and b != 0:  # a known divisor: its sign need not be asked
+        if dtype.kind == "u":
+            return rest
+        fix = el.lt(rest, zero) if b > 0 else el.gt(rest, zero)
+        return el.select(fix, rest, el.add(rest, b))
     if dtype.kind == "u":
         return el.select(el.eq(b, zero), rest, zero)
     fix = el.and_(el.ne(rest, zero), el.ne(el.lt(rest, zero), el.lt(b, zero)))
@@ -393,6 +399,12 @@ def floor_divide(x1: Any, x2: Any, /) -> Value:
         raise DTypeError(f"floor_divide is not defined for dtype {dtype}")
     zero = dtype.type(0)
     out = el.div(a, b)
+    if isinstance(b, np.generic) and b != 0:
+        if dtype.kind == "u":
+            return out
+        rest = el.rem(a, b)
+        below = el.lt(rest, zero) if b > 0 else el.gt(rest, zero)
+        return el.select(below, out, el.sub(out, dtype.type(1)))
     if dtype.kind == "i":
         rest = el.rem(a, b)
         below = el.and_(el.ne(rest, zero), el.ne(el.lt(rest, zero), el.lt(b, zero)))
@@ -942,12 +954,12 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: None = None) -> 
     x = value("astype", "x", x)
     new = canonical(dtype)
     if x.dtype == new:
-        return x if not x.weak else el.convert(x, new_dtype=new)
+        return x if not x.weak else converted(x, new)
     if x.dtype.kind == "c" and new.kind in "iuf":
         x = el.real(x)
     if new.kind == "b" and x.dtype.kind in "iufc":
         return el.ne(x, x.dtype.type(0))
-    return el.convert(x, new_dtype=new)
+    return converted(x, new)
 
 
 _ALIASES = {

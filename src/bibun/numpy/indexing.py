@@ -22,7 +22,6 @@ import numpy as np
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import ConcretizationError, DTypeError, IndexOutOfBoundsError, ShapeError
-from bibun.ops import elementwise as el
 from bibun.numpy._common import (
     EVAL,
     Tracer,
@@ -35,6 +34,7 @@ from bibun.numpy._common import (
     state,
     value,
 )
+from bibun.ops import elementwise as el
 from bibun.ops import shape as sh
 from bibun.trace.sites import current_site, describe
 
@@ -88,7 +88,7 @@ def checked(index: Any, axis: int, size: int, what: str) -> Any:
     index = wrapped(index, size)
     from bibun.ops.check import check_index
 
-    check_index(index, axis=axis, size=size, what=what)
+    check_index(index, axis=axis, size=size, what=f"{what}: index")
     return index
 
 

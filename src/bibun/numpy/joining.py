@@ -283,7 +283,8 @@ def tile(A: Any, reps: Any) -> Value:
     [1 2 1 2]
     """
     x = value("tile", "A", A)
-    counts = [as_int("tile", "reps", r) for r in (reps if isinstance(reps, tuple | list) else [reps])]
+    each = reps if isinstance(reps, tuple | list) else [reps]
+    counts = [as_int("tile", "reps", r) for r in each]
     n = max(x.ndim, len(counts))
     x = _pad_dims(x, n)
     counts = [1] * (n - len(counts)) + counts

@@ -16,7 +16,6 @@ import numpy as np
 
 from bibun.array import Array, Value
 from bibun.errors import ConcretizationError
-from bibun.ops import elementwise as el
 from bibun.numpy import elementwise as ew
 from bibun.numpy import reductions as rd
 from bibun.numpy import shape as shp
@@ -25,6 +24,7 @@ from bibun.numpy.at import At
 from bibun.numpy.cumulative import cumprod, cumsum
 from bibun.numpy.elementwise import BINARY_FAST
 from bibun.numpy.indexing import diagonal, getitem, setitem, take
+from bibun.ops import elementwise as el
 from bibun.trace.sites import current_site, describe
 
 __all__: list[str] = []

@@ -1,0 +1,25 @@
+"""`bibun.lax`: the ops with JAX's names, and structured control flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bibun.lax import arrays, control, elementwise
+from bibun.lax.arrays import *  # noqa: F403
+from bibun.lax.control import *  # noqa: F403
+from bibun.lax.elementwise import *  # noqa: F403
+
+if TYPE_CHECKING:
+    from bibun.lax import linalg
+
+__all__ = [  # noqa: PLE0604
+    *arrays.__all__, *control.__all__, *elementwise.__all__, "linalg",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "linalg":
+        import importlib
+
+        return importlib.import_module("bibun.lax.linalg")
+    raise AttributeError(f"module 'bibun.lax' has no attribute {name!r}")

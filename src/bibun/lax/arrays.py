@@ -1,0 +1,666 @@
+"""`bibun.lax`, whole arrays: shapes, slices, reductions, sorting, contractions.
+
+`gather` and the scatters have bibun's own, NumPy-like convention, not XLA's: `indices` are
+integer arrays of one shape S, one for each of the ascending `axes` of x; the indexed view of
+x has the shape S followed by the other axes of x, in order. Nothing wraps and nothing
+raises there: `mode` decides. `x[...]` and `x.at[...]` wrap and raise.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bibun import numpy as bnp
+from bibun.array import Value
+from bibun.dtypes import canonical, default_int
+from bibun.errors import ShapeError
+from bibun.numpy._common import as_int, as_shape, axis_index, full_value, promote_args, value
+from bibun.numpy.indexing import wrapped
+from bibun.ops import cumulative as cum
+from bibun.ops import index as ix
+from bibun.ops import reduce as red
+from bibun.ops import shape as sh
+from bibun.ops import sort as so
+from bibun.ops.dot import dot_general as _dot_general
+
+__all__ = [
+    "argmax", "argmin", "batch_matmul", "broadcast", "broadcast_in_dim", "broadcast_shapes",
+    "broadcasted_iota", "collapse", "concatenate", "cumlogsumexp", "cummax", "cummin", "cumprod",
+    "cumsum", "dot", "dot_general", "dynamic_index_in_dim", "dynamic_slice",
+    "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
+    "dynamic_update_slice_in_dim", "expand_dims", "full", "full_like", "gather", "index_in_dim",
+    "iota", "optimization_barrier", "pad", "reduce", "reduce_and", "reduce_max", "reduce_min",
+    "reduce_or", "reduce_prod", "reduce_sum", "reduce_xor", "reshape", "rev", "scatter",
+    "scatter_add", "scatter_max", "scatter_min", "scatter_mul", "slice", "slice_in_dim", "sort",
+    "sort_key_val", "split", "squeeze", "stop_gradient", "top_k", "transpose",
+]  # fmt: skip
+
+
+# ---- making -----------------------------------------------------------------------------------
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Value:
+    """An array of one value.
+
+    >>> from bibun import lax
+    >>> print(lax.full((2,), 1.5))
+    [1.5 1.5]
+    """
+    return bnp.full(shape, fill_value, dtype)
+
+
+def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Value:
+    """An array of one value, with shape and dtype of another.
+
+    >>> from bibun import lax
+    >>> print(lax.full_like(lax.full((2,), 1.5), 0))
+    [0. 0.]
+    """
+    return bnp.full_like(x, fill_value, dtype, shape)
+
+
+def iota(dtype: Any, size: int) -> Value:
+    """0, 1, …, size - 1.
+
+    >>> from bibun import lax
+    >>> print(lax.iota(int, 3))
+    [0 1 2]
+    """
+    return sh.iota(shape=(as_int("iota", "size", size),), dtype=canonical(dtype), axis=0)
+
+
+def broadcasted_iota(dtype: Any, shape: Any, dimension: int) -> Value:
+    """Each element is its index along one axis.
+
+    >>> from bibun import lax
+    >>> print(lax.broadcasted_iota(int, (2, 2), 0))
+    [[0 0]
+     [1 1]]
+    """
+    dims = as_shape("broadcasted_iota", shape)
+    k = axis_index("broadcasted_iota", dimension, len(dims))
+    return sh.iota(shape=dims, dtype=canonical(dtype), axis=k)
+
+
+# ---- shapes -----------------------------------------------------------------------------------
+
+
+def broadcast(operand: Any, sizes: Sequence[int]) -> Value:
+    """New axes of these sizes in front.
+
+    >>> from bibun import lax
+    >>> print(lax.broadcast(1.5, (2,)))
+    [1.5 1.5]
+    """
+    x = value("broadcast", "operand", operand)
+    return sh.broadcast_to(x, shape=(*as_shape("broadcast", sizes, "sizes"), *x.shape))
+
+
+def broadcast_in_dim(operand: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]
+                     ) -> Value:  # fmt: skip
+    """Axis k of the operand becomes axis broadcast_dimensions[k] of the shape.
+
+    >>> from bibun import lax
+    >>> print(lax.broadcast_in_dim(lax.iota(int, 2), (2, 3), (0,)))
+    [[0 0 0]
+     [1 1 1]]
+    """
+    x = value("broadcast_in_dim", "operand", operand)
+    dims = as_shape("broadcast_in_dim", shape)
+    places = tuple(as_int("broadcast_in_dim", "broadcast_dimensions", d)
+                   for d in broadcast_dimensions)  # fmt: skip
+    if len(places) != x.ndim or list(places) != sorted(set(places)):
+        raise ShapeError(
+            f"broadcast_in_dim: broadcast_dimensions {places} must ascend and be as many as the "
+            f"axes of {x.shape}"
+        )
+    new = tuple(k for k in range(len(dims)) if k not in places)
+    wide = sh.expand_dims(x, axes=new) if new else x
+    return sh.broadcast_to(wide, shape=dims)
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """The shape that all of these broadcast to.
+
+    >>> from bibun import lax
+    >>> lax.broadcast_shapes((2, 1), (3,))
+    (2, 3)
+    """
+    return bnp.broadcast_shapes(*shapes)
+
+
+def reshape(operand: Any, new_sizes: Any, dimensions: Sequence[int] | None = None) -> Value:
+    """The elements in another shape, `dimensions` being the order in which axes are read.
+
+    >>> from bibun import lax
+    >>> lax.reshape(lax.iota(int, 6), (2, 3)).shape
+    (2, 3)
+    """
+    x = value("reshape", "operand", operand)
+    if dimensions is not None:
+        x = bnp.transpose(x, dimensions)
+    return bnp.reshape(x, new_sizes)
+
+
+def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Value:
+    """Neighbouring axes made one.
+
+    >>> from bibun import lax
+    >>> lax.collapse(lax.full((2, 3, 4), 0.0), 1).shape
+    (2, 12)
+    """
+    x = value("collapse", "operand", operand)
+    lo, hi, _ = builtins.slice(start_dimension, stop_dimension).indices(x.ndim)
+    if hi <= lo:
+        raise ShapeError(f"collapse: no axes between {start_dimension} and {stop_dimension}")
+    return bnp.reshape(x, (*x.shape[:lo], math.prod(x.shape[lo:hi]), *x.shape[hi:]))
+
+
+def transpose(operand: Any, permutation: Sequence[int]) -> Value:
+    """The axes in another order.
+
+    >>> from bibun import lax
+    >>> lax.transpose(lax.full((2, 3), 0.0), (1, 0)).shape
+    (3, 2)
+    """
+    return bnp.transpose(operand, permutation)
+
+
+def expand_dims(array: Any, dimensions: Sequence[int]) -> Value:
+    """Axes of size 1 put in.
+
+    >>> from bibun import lax
+    >>> lax.expand_dims(lax.iota(int, 2), (0,)).shape
+    (1, 2)
+    """
+    return bnp.expand_dims(array, tuple(dimensions))
+
+
+def squeeze(array: Any, dimensions: Sequence[int]) -> Value:
+    """Axes of size 1 taken out.
+
+    >>> from bibun import lax
+    >>> lax.squeeze(lax.full((1, 2), 0.0), (0,)).shape
+    (2,)
+    """
+    return bnp.squeeze(array, tuple(dimensions))
+
+
+def rev(operand: Any, dimensions: Sequence[int]) -> Value:
+    """The order along some axes reversed.
+
+    >>> from bibun import lax
+    >>> print(lax.rev(lax.iota(int, 3), (0,)))
+    [2 1 0]
+    """
+    return bnp.flip(operand, tuple(dimensions))
+
+
+def concatenate(operands: Sequence[Any], dimension: int) -> Value:
+    """Arrays end to end.
+
+    >>> from bibun import lax
+    >>> print(lax.concatenate([lax.iota(int, 2), lax.iota(int, 1)], 0))
+    [0 1 0]
+    """
+    return bnp.concatenate(operands, dimension)
+
+
+def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Value]:
+    """Cut into parts of given sizes, which must add up.
+
+    >>> from bibun import lax
+    >>> print(*lax.split(lax.iota(int, 3), (1, 2)))
+    [0] [1 2]
+    """
+    x = value("split", "operand", operand)
+    k = axis_index("split", axis, x.ndim)
+    parts = as_shape("split", tuple(sizes), "sizes")
+    if builtins.sum(parts) != x.shape[k]:
+        raise ShapeError(f"split: sizes {parts} do not add up to {x.shape[k]}")
+    return bnp.split(x, np.cumsum(parts)[:-1].tolist(), axis=k)
+
+
+def pad(operand: Any, padding_value: Any, padding_config: Any) -> Value:
+    """Padding before, after and between elements: (low, high, interior) for each axis.
+
+    >>> from bibun import lax
+    >>> print(lax.pad(lax.iota(int, 2), 9, [(1, 0, 1)]))
+    [9 0 9 1]
+    """
+    x, fill = promote_args("pad", operand, padding_value)
+    config = tuple(tuple(as_int("pad", "padding_config", n) for n in c) for c in padding_config)
+    return sh.pad(x, fill, config=config)
+
+
+# ---- slices -----------------------------------------------------------------------------------
+
+
+def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[int],
+          strides: Sequence[int] | None = None) -> Value:  # fmt: skip
+    """A static box.
+
+    >>> from bibun import lax
+    >>> print(lax.slice(lax.iota(int, 5), (1,), (5,), (2,)))
+    [1 3]
+    """
+    return sh.slice(
+        value("slice", "operand", operand), starts=as_shape("slice", tuple(start_indices)),
+        limits=as_shape("slice", tuple(limit_indices)),
+        strides=None if strides is None else as_shape("slice", tuple(strides)),
+    )  # fmt: skip
+
+
+def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None, stride: int = 1,
+                 axis: int = 0) -> Value:  # fmt: skip
+    """A static range along one axis.
+
+    >>> from bibun import lax
+    >>> print(lax.slice_in_dim(lax.iota(int, 5), 1, 3))
+    [1 2]
+    """
+    x = value("slice_in_dim", "operand", operand)
+    k = axis_index("slice_in_dim", axis, x.ndim)
+    part = builtins.slice(start_index, limit_index, stride)
+    return x[(builtins.slice(None),) * k + (part,)]
+
+
+def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Value:
+    """One static index along an axis.
+
+    >>> from bibun import lax
+    >>> print(lax.index_in_dim(lax.iota(int, 5), 2, keepdims=False))
+    2
+    """
+    x = value("index_in_dim", "operand", operand)
+    k = axis_index("index_in_dim", axis, x.ndim)
+    i = as_int("index_in_dim", "index", index)
+    if not -x.shape[k] <= i < x.shape[k]:
+        raise IndexError(
+            f"index_in_dim: index {i} is out of bounds for axis {k} with size {x.shape[k]}"
+        )
+    i %= x.shape[k]
+    out = slice_in_dim(x, i, i + 1, 1, k)
+    return out if keepdims else sh.squeeze(out, axes=(k,))
+
+
+def _starts(name: str, x: Value, start_indices: Any) -> list[Any]:
+    if isinstance(start_indices, Value | np.ndarray):
+        if start_indices.ndim != 1:
+            raise ShapeError(f"{name}: start_indices must be a sequence or a 1-d array")
+        start_indices = [start_indices[k] for k in range(start_indices.shape[0])]
+    if len(start_indices) != x.ndim:
+        raise ShapeError(f"{name}: {len(start_indices)} starts for an array of shape {x.shape}")
+    out = []
+    for i, n in zip(start_indices, x.shape, strict=True):
+        if isinstance(i, int | np.integer):
+            out.append(default_int().type(i + n if i < 0 else i))
+        else:
+            out.append(wrapped(value(name, "start_indices", i), n))
+    return out
+
+
+def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) -> Value:
+    """A box of static size at traced starts, which are clamped so that it lies inside.
+
+    >>> from bibun import lax
+    >>> print(lax.dynamic_slice(lax.iota(int, 5), (2,), (2,)))
+    [2 3]
+    """
+    x = value("dynamic_slice", "operand", operand)
+    sizes = as_shape("dynamic_slice", tuple(slice_sizes), "slice_sizes")
+    return ix.dynamic_slice(x, *_starts("dynamic_slice", x, start_indices), sizes=sizes)
+
+
+def _in_dim(x: Value, index: Any, k: int) -> list[Any]:
+    return [index if j == k else 0 for j in range(x.ndim)]
+
+
+def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Value:
+    """A window of static size at a traced start along one axis.
+
+    >>> from bibun import lax
+    >>> print(lax.dynamic_slice_in_dim(lax.iota(int, 5), 2, 2))
+    [2 3]
+    """
+    x = value("dynamic_slice_in_dim", "operand", operand)
+    k = axis_index("dynamic_slice_in_dim", axis, x.ndim)
+    sizes = list(x.shape)
+    sizes[k] = as_int("dynamic_slice_in_dim", "slice_size", slice_size)
+    return dynamic_slice(x, _in_dim(x, start_index, k), sizes)
+
+
+def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Value:
+    """One traced index (clamped) along an axis.
+
+    >>> from bibun import lax
+    >>> print(lax.dynamic_index_in_dim(lax.iota(int, 5), 2, keepdims=False))
+    2
+    """
+    x = value("dynamic_index_in_dim", "operand", operand)
+    k = axis_index("dynamic_index_in_dim", axis, x.ndim)
+    out = dynamic_slice_in_dim(x, index, 1, k)
+    return out if keepdims else sh.squeeze(out, axes=(k,))
+
+
+def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Value:
+    """A copy with a box overwritten at traced starts, clamped so that it lies inside.
+
+    >>> from bibun import lax
+    >>> print(lax.dynamic_update_slice(lax.iota(int, 4), lax.full((2,), 9), (1,)))
+    [0 9 9 3]
+    """
+    x, new = promote_args("dynamic_update_slice", operand, update)
+    x, new = value("dynamic_update_slice", "operand", x), value("dynamic_update_slice", "u", new)
+    return ix.dynamic_update_slice(x, new, *_starts("dynamic_update_slice", x, start_indices))
+
+
+def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Value:
+    """A copy with a range along one axis overwritten at a traced start.
+
+    >>> from bibun import lax
+    >>> print(lax.dynamic_update_slice_in_dim(lax.iota(int, 4), lax.full((2,), 9), 1, 0))
+    [0 9 9 3]
+    """
+    x = value("dynamic_update_slice_in_dim", "operand", operand)
+    k = axis_index("dynamic_update_slice_in_dim", axis, x.ndim)
+    return dynamic_update_slice(x, update, _in_dim(x, start_index, k))
+
+
+def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int) -> Value:
+    """A copy with one traced index along an axis overwritten.
+
+    >>> from bibun import lax
+    >>> print(lax.dynamic_update_index_in_dim(lax.iota(int, 3), 9, 1, 0))
+    [0 9 2]
+    """
+    x = value("dynamic_update_index_in_dim", "operand", operand)
+    k = axis_index("dynamic_update_index_in_dim", axis, x.ndim)
+    new = value("dynamic_update_index_in_dim", "update", update)
+    if new.ndim != x.ndim:
+        new = sh.expand_dims(new, axes=(k,))
+    return dynamic_update_slice_in_dim(x, new, index, k)
+
+
+# ---- gather and scatter: see the head of this file --------------------------------------------
+
+
+def gather(x: Any, *indices: Any, axes: Sequence[int] = (0,), mode: str = "clip") -> Value:
+    """x at integer arrays of one shape S along ascending axes: shape S + the other axes.
+
+    mode: "clip", "fill" (nan or the least integer out of bounds), "promise_in_bounds".
+
+    >>> from bibun import lax
+    >>> print(lax.gather(lax.iota(int, 4), lax.full((2,), 3)))
+    [3 3]
+    """
+    x = value("gather", "x", x)
+    at = [value("gather", "indices", i) for i in indices]
+    return ix.gather(x, *at, axes=tuple(axes), mode=mode)
+
+
+def _scatter(name: str, op: Callable[..., Any], summary: str, result: str) -> Callable[..., Value]:
+    def function(x: Any, updates: Any, *indices: Any, axes: Sequence[int] = (0,),
+                 mode: str = "clip", unique: bool = False) -> Value:  # fmt: skip
+        x, new = promote_args(name, x, updates)
+        at = [value(name, "indices", i) for i in indices]
+        return op(value(name, "x", x), value(name, "updates", new), *at, axes=tuple(axes),
+                  mode=mode, unique=unique)  # fmt: skip
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{summary} at integer arrays of one shape S along ascending axes.
+
+    updates: of shape S + the other axes of x. mode: "clip", "fill" (dropped out of bounds),
+    "promise_in_bounds". unique: a promise that no element is named twice.
+
+    >>> from bibun import lax
+    >>> print(lax.{name}(lax.full((3,), 2), lax.full((1,), 5), lax.full((1,), 1)))
+    {result}
+    """
+    return function
+
+
+scatter = _scatter("scatter", ix.scatter, "x with updates put in", "[2 5 2]")
+scatter_add = _scatter("scatter_add", ix.scatter_add, "x with updates added", "[2 7 2]")
+scatter_mul = _scatter("scatter_mul", ix.scatter_mul, "x multiplied by updates", "[ 2 10  2]")
+scatter_min = _scatter("scatter_min", ix.scatter_min, "The smaller of x and updates", "[2 2 2]")
+scatter_max = _scatter("scatter_max", ix.scatter_max, "The larger of x and updates", "[2 5 2]")
+
+
+# ---- reductions -------------------------------------------------------------------------------
+
+
+def _reduction(
+    name: str, op: Callable[..., Any], summary: str, result: str
+) -> Callable[..., Value]:
+    def function(operand: Any, axes: Sequence[int]) -> Value:
+        x = value(name, "operand", operand)
+        places = tuple(sorted(axis_index(name, k, x.ndim) for k in axes))
+        return op(x, axes=places)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{summary} along axes.
+
+    >>> from bibun import lax
+    >>> print(lax.{name}(lax.full((3,), 2), (0,)))
+    {result}
+    """
+    return function
+
+
+reduce_sum = _reduction("reduce_sum", red.reduce_sum, "Sum", "6")
+reduce_prod = _reduction("reduce_prod", red.reduce_prod, "Product", "8")
+reduce_max = _reduction("reduce_max", red.reduce_max, "Largest element", "2")
+reduce_min = _reduction("reduce_min", red.reduce_min, "Smallest element", "2")
+reduce_and = _reduction("reduce_and", red.reduce_and, "Bits set in all", "2")
+reduce_or = _reduction("reduce_or", red.reduce_or, "Bits set in some", "2")
+reduce_xor = _reduction("reduce_xor", red.reduce_xor, "Exclusive or", "2")
+
+
+@functools.cache
+def _monoids() -> dict[Any, tuple[Callable[..., Any], Callable[..., Any]]]:
+    from bibun.lax import elementwise as le
+    from bibun.ops import elementwise as el
+
+    table: dict[Any, Any] = {}
+    for functions, op, join in (
+        ((le.add, bnp.add, operator.add), red.reduce_sum, el.add),
+        ((le.mul, bnp.multiply, operator.mul), red.reduce_prod, el.mul),
+        ((le.max, bnp.maximum), red.reduce_max, el.max),
+        ((le.min, bnp.minimum), red.reduce_min, el.min),
+        ((le.bitwise_and, bnp.bitwise_and, bnp.logical_and, operator.and_), red.reduce_and,
+         el.and_),
+        ((le.bitwise_or, bnp.bitwise_or, bnp.logical_or, operator.or_), red.reduce_or, el.or_),
+        ((le.bitwise_xor, bnp.bitwise_xor, bnp.logical_xor, operator.xor), red.reduce_xor,
+         el.xor),
+    ):  # fmt: skip
+        for f in functions:
+            table[f] = (op, join)
+    return table
+
+
+def reduce(operands: Any, init_values: Any, computation: Callable[..., Any],
+           dimensions: Sequence[int]) -> Value:  # fmt: skip
+    """Combination of elements along axes by an associative function with a neutral element.
+
+    Sums, products, extremes and logic are recognised; any other function must work
+    elementwise on arrays, and is applied to halves, so in log2(n) steps.
+
+    >>> from bibun import lax
+    >>> print(lax.reduce(lax.iota(int, 4), 0, lax.add, (0,)))
+    6
+    """
+    x, start = promote_args("reduce", operands, init_values)
+    x = value("reduce", "operands", x)
+    axes = tuple(sorted(axis_index("reduce", k, x.ndim) for k in dimensions))
+    known = _monoids().get(computation)
+    if known is not None:
+        op, join = known
+        return join(op(x, axes=axes), start)
+    rest = tuple(k for k in range(x.ndim) if k not in axes)
+    lines = bnp.reshape(bnp.transpose(x, (*axes, *rest)), (-1, *(x.shape[k] for k in rest)))
+    while lines.shape[0] > 1:
+        half = lines.shape[0] // 2
+        joined = computation(lines[:half], lines[half : 2 * half])
+        odd = lines[2 * half :]
+        lines = bnp.concatenate([joined, odd]) if odd.shape[0] else joined
+    first = full_value(start, lines.shape[1:], x.dtype) if not isinstance(start, Value) else start
+    return computation(first, lines[0]) if lines.shape[0] else bnp.broadcast_to(
+        first, lines.shape[1:])  # fmt: skip
+
+
+def argmax(operand: Any, axis: int, index_dtype: Any = int) -> Value:
+    """The index of the first largest element along an axis.
+
+    >>> from bibun import lax
+    >>> print(lax.argmax(lax.iota(int, 4), 0))
+    3
+    """
+    x = value("argmax", "operand", operand)
+    k = axis_index("argmax", axis, x.ndim)
+    return red.argmax(x, axes=(k,), index_dtype=canonical(index_dtype))
+
+
+def argmin(operand: Any, axis: int, index_dtype: Any = int) -> Value:
+    """The index of the first smallest element along an axis.
+
+    >>> from bibun import lax
+    >>> print(lax.argmin(lax.iota(int, 4), 0))
+    0
+    """
+    x = value("argmin", "operand", operand)
+    k = axis_index("argmin", axis, x.ndim)
+    return red.argmin(x, axes=(k,), index_dtype=canonical(index_dtype))
+
+
+def _running(name: str, op: Callable[..., Any], summary: str, result: str) -> Callable[..., Value]:
+    def function(operand: Any, axis: int = 0, reverse: bool = False) -> Value:
+        x = value(name, "operand", operand)
+        return op(x, axis=axis_index(name, axis, x.ndim), reverse=bool(reverse))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{summary} along an axis; from its end if `reverse`.
+
+    >>> from bibun import lax
+    >>> print(lax.{name}(lax.full((3,), 2.0)))
+    {result}
+    """
+    return function
+
+
+cumsum = _running("cumsum", cum.cumsum, "Running sum", "[2. 4. 6.]")
+cumprod = _running("cumprod", cum.cumprod, "Running product", "[2. 4. 8.]")
+cummax = _running("cummax", cum.cummax, "Running maximum", "[2. 2. 2.]")
+cummin = _running("cummin", cum.cummin, "Running minimum", "[2. 2. 2.]")
+cumlogsumexp = _running(
+    "cumlogsumexp", cum.cumlogsumexp, "Log of the running sum of exponentials",
+    "[2.         2.69314718 3.09861229]",
+)  # fmt: skip
+
+
+# ---- sorting ----------------------------------------------------------------------------------
+
+
+def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
+    """Ascending along an axis; of a tuple, all are sorted by the first `num_keys`.
+
+    >>> from bibun import lax
+    >>> print(lax.sort(lax.rev(lax.iota(int, 3), (0,))))
+    [0 1 2]
+    """
+    many = isinstance(operand, tuple | list)
+    xs = [value("sort", "operand", x) for x in (operand if many else [operand])]
+    k = axis_index("sort", dimension, xs[0].ndim)
+    out = so.sort(*xs, axis=k, num_keys=num_keys, stable=bool(is_stable))
+    return tuple(out) if many else out[0]
+
+
+def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = True) -> Any:
+    """(sorted keys, values in the same order).
+
+    >>> from bibun import lax
+    >>> print(*lax.sort_key_val(lax.rev(lax.iota(int, 2), (0,)), lax.iota(int, 2)))
+    [0 1] [1 0]
+    """
+    return sort((keys, values), dimension, is_stable)
+
+
+def top_k(operand: Any, k: int) -> tuple[Value, Value]:
+    """The k largest elements of each line along the last axis, and their indices.
+
+    >>> from bibun import lax
+    >>> print(*lax.top_k(lax.iota(int, 4), 2))
+    [3 2] [3 2]
+    """
+    return so.top_k(value("top_k", "operand", operand), k=as_int("top_k", "k", k))
+
+
+# ---- contractions -----------------------------------------------------------------------------
+
+
+def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Value:
+    """Product of vectors and matrices.
+
+    >>> from bibun import lax
+    >>> print(lax.dot(lax.iota(float, 3), lax.iota(float, 3)))
+    5.0
+    """
+    return bnp.dot(lhs, rhs, preferred_element_type=preferred_element_type)
+
+
+def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = None,
+                preferred_element_type: Any = None) -> Value:  # fmt: skip
+    """Contraction along named axes: ((lhs, rhs contracted), (lhs, rhs batch)).
+
+    The result has the batch axes, then what is left of lhs, then what is left of rhs.
+
+    >>> from bibun import lax
+    >>> print(lax.dot_general(lax.iota(float, 3), lax.iota(float, 3), (((0,), (0,)), ((), ()))))
+    5.0
+    """
+    x, y = promote_args("dot_general", lhs, rhs)
+    numbers = tuple(tuple(tuple(axes) for axes in pair) for pair in dimension_numbers)
+    out = _dot_general(x, y, dimension_numbers=numbers)
+    return out if preferred_element_type is None else bnp.astype(out, preferred_element_type)
+
+
+def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Value:
+    """Products of stacks of matrices of equal batch axes.
+
+    >>> from bibun import lax
+    >>> lax.batch_matmul(lax.full((5, 2, 3), 1.0), lax.full((5, 3, 4), 1.0)).shape
+    (5, 2, 4)
+    """
+    return bnp.matmul(lhs, rhs)
+
+
+# ---- the rest ---------------------------------------------------------------------------------
+
+
+def stop_gradient(x: Any) -> Any:
+    """x itself, with derivative 0.
+
+    >>> from bibun import grad, lax
+    >>> print(grad(lambda x: x * lax.stop_gradient(x))(3.0))
+    3.0
+    """
+    from bibun.transforms import stop_gradient as stop
+
+    return stop(x)
+
+
+def optimization_barrier(operand: Any) -> Any:
+    """The operand itself: nothing here reorders what a barrier would hold in place.
+
+    >>> from bibun import lax
+    >>> lax.optimization_barrier(3)
+    3
+    """
+    return operand

@@ -1,0 +1,152 @@
+"""`bibun.lax.linalg`: the factorisations as they are, on stacks of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bibun.array import Value
+from bibun.errors import ShapeError
+from bibun.numpy._common import as_int, promote_inexact, value
+from bibun.numpy.linalg import _adjoint, _symmetric
+from bibun.ops import linalg as la
+
+__all__ = [
+    "cholesky", "cholesky_update", "eig", "eigh", "lu", "lu_pivots_to_permutation", "qr", "svd",
+    "triangular_solve",
+]  # fmt: skip
+
+
+def _matrix(name: str, a: Any) -> Value:
+    x = value(name, "a", promote_inexact(name, a)[0])
+    if x.ndim < 2:
+        raise ShapeError(f"{name}: expected matrices, got shape {x.shape}")
+    return x
+
+
+def cholesky(x: Any, *, symmetrize_input: bool = True) -> Value:
+    """The lower triangular L with x = L Lᴴ; nan where x is not positive definite.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.cholesky(4 * bnp.eye(1)))
+    [[2.]]
+    """
+    x = _matrix("cholesky", x)
+    return la.cholesky(_symmetric(x) if symmetrize_input else x)
+
+
+def cholesky_update(r_matrix: Any, w_vector: Any) -> Value:
+    """The factor R' with R'ᵀ R' = Rᵀ R + w wᵀ, R' upper triangular.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.cholesky_update(bnp.eye(1), bnp.array([0.0])))
+    [[1.]]
+    """
+    r, w = promote_inexact("cholesky_update", r_matrix, w_vector)
+    r, w = value("cholesky_update", "r_matrix", r), value("cholesky_update", "w_vector", w)
+    return _adjoint(la.cholesky(_symmetric(r.mT @ r + w[:, None] * w[None, :])))
+
+
+def triangular_solve(a: Any, b: Any, *, left_side: bool = False, lower: bool = False,
+                     transpose_a: bool = False, conjugate_a: bool = False,
+                     unit_diagonal: bool = False) -> Value:  # fmt: skip
+    """x with op(a) x = b (`left_side`) or x op(a) = b, for triangular a.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.triangular_solve(2 * bnp.eye(2), bnp.ones((2, 1)), left_side=True))
+    [[0.5]
+     [0.5]]
+    """
+    x, y = promote_inexact("triangular_solve", a, b)
+    x, y = value("triangular_solve", "a", x), value("triangular_solve", "b", y)
+    vector = y.ndim == x.ndim - 1
+    if vector:
+        y = y[..., None] if left_side else y[..., None, :]
+    out = la.triangular_solve(
+        x, y, left_side=bool(left_side), lower=bool(lower), transpose_a=bool(transpose_a),
+        conjugate_a=bool(conjugate_a), unit_diagonal=bool(unit_diagonal),
+    )  # fmt: skip
+    if vector:
+        return out[..., 0] if left_side else out[..., 0, :]
+    return out
+
+
+def lu(x: Any) -> tuple[Value, Value, Value]:
+    """(L and U in one matrix, pivots, permutation): x[permutation] = L U.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.lu(bnp.eye(1))[0])
+    [[1.]]
+    """
+    return tuple(la.lu(_matrix("lu", x)))  # type: ignore[return-value]
+
+
+def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Value:
+    """The permutation that the row exchanges of `lu` amount to.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.lu_pivots_to_permutation(bnp.array([1, 1], dtype=bnp.int32), 2))
+    [1 0]
+    """
+    size = as_int("lu_pivots_to_permutation", "permutation_size", permutation_size)
+    x = value("lu_pivots_to_permutation", "pivots", pivots)
+    return la.lu_pivots_to_permutation(x, permutation_size=size)
+
+
+def qr(x: Any, *, full_matrices: bool = True) -> tuple[Value, Value]:
+    """(Q, R) with x = Q R.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(abs(lax.linalg.qr(bnp.eye(1))[1]))
+    [[1.]]
+    """
+    return tuple(la.qr(_matrix("qr", x), full_matrices=bool(full_matrices)))  # type: ignore[return-value]
+
+
+def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True) -> tuple[Value, Value]:
+    """(eigenvectors, ascending eigenvalues) of Hermitian matrices.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.eigh(2 * bnp.eye(1))[1])
+    [2.]
+    """
+    x = _matrix("eigh", x)
+    return tuple(la.eigh(_symmetric(x) if symmetrize_input else x, lower=bool(lower)))  # type: ignore[return-value]
+
+
+def eig(x: Any, *, compute_left_eigenvectors: bool = True,
+        compute_right_eigenvectors: bool = True) -> list[Value]:  # fmt: skip
+    """[eigenvalues, left vectors, right vectors] of square matrices, complex.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.eig(bnp.eye(1))[0])
+    [1.+0.j]
+    """
+    return la.eig(
+        _matrix("eig", x), compute_left=bool(compute_left_eigenvectors),
+        compute_right=bool(compute_right_eigenvectors),
+    )  # fmt: skip
+
+
+def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """(U, S, Vh) with x = U diag(S) Vh, or S alone.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.svd(2 * bnp.eye(1), compute_uv=False))
+    [2.]
+    """
+    out = la.svd(
+        _matrix("svd", x), full_matrices=bool(full_matrices) and bool(compute_uv),
+        compute_uv=bool(compute_uv),
+    )  # fmt: skip
+    return (out[1], out[0], out[2]) if compute_uv else out[0]
+
+

@@ -1,0 +1,727 @@
+"""`bibun.numpy.linalg`: factorisations, solutions, norms, on stacks of matrices.
+
+Solutions are differentiated as solutions, not through the factorisation: with x = A⁻¹ b,
+dx = A⁻¹ (db - dA x), with the factors of A used again; likewise log determinants
+(d log|A| = tr A⁻¹ dA, Jacobi) and pseudo-inverses (Golub & Pereyra 1973). So every order of
+derivative needs one factorisation.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bibun.array import Value
+from bibun.dtypes import default_int, real_of
+from bibun.errors import ShapeError
+from bibun.numpy._common import as_int, axes_tuple, cast, promote_inexact, value
+from bibun.numpy.contraction import cross as _cross
+from bibun.numpy.contraction import dot, matmul, outer, tensordot, vecdot
+from bibun.numpy.contraction import trace as _trace
+from bibun.numpy.creation import arange, eye, zeros
+from bibun.numpy.elementwise import abs as abs_
+from bibun.numpy.elementwise import conjugate, real
+from bibun.numpy.indexing import diagonal as _diagonal
+from bibun.numpy.indexing import take_along_axis
+from bibun.numpy.reductions import max as max_
+from bibun.numpy.reductions import min as min_
+from bibun.numpy.reductions import prod
+from bibun.numpy.reductions import sum as sum_
+from bibun.numpy.shape import (
+    broadcast_to,
+    expand_dims,
+    matrix_transpose,
+    moveaxis,
+    reshape,
+    transpose,
+)
+from bibun.ops import elementwise as el
+from bibun.ops import linalg as la
+from bibun.ops import shape as sh
+
+__all__ = [
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",
+    "eigvalsh", "inv", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank",
+    "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve", "svd",
+    "svdvals", "tensordot", "tensorinv", "tensorsolve", "trace", "vecdot", "vector_norm",
+]  # fmt: skip
+
+LinAlgError = np.linalg.LinAlgError
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues, ascending, and eigenvectors in columns."""
+
+    eigenvalues: Value
+    eigenvectors: Value
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues and right eigenvectors in columns."""
+
+    eigenvalues: Value
+    eigenvectors: Value
+
+
+class QRResult(NamedTuple):
+    """Orthonormal columns Q and upper triangular R."""
+
+    Q: Value
+    R: Value
+
+
+class SVDResult(NamedTuple):
+    """Left vectors in columns, singular values, right vectors in rows."""
+
+    U: Value
+    S: Value
+    Vh: Value
+
+
+class SlogdetResult(NamedTuple):
+    """Sign (of modulus 1 where complex) and logarithm of the absolute value."""
+
+    sign: Value
+    logabsdet: Value
+
+
+def _matrix(name: str, a: Any, square: bool = False) -> Value:
+    (x,) = promote_inexact(name, a)
+    x = value(name, "a", x)
+    if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
+        kind = "square matrices" if square else "matrices"
+        raise ShapeError(f"{name}: expected {kind} (in the last two axes), got shape {x.shape}")
+    return x
+
+
+def _adjoint(x: Value) -> Value:
+    return conjugate(matrix_transpose(x))
+
+
+def _times(v: Value, scale: Value) -> Value:
+    """Columns scaled."""
+    return el.mul(v, expand_dims(cast(scale, v.dtype), scale.ndim - 1))
+
+
+# ---- factorisations ---------------------------------------------------------------------------
+
+
+def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> Value:
+    """The lower triangular L with a = L Lᴴ (or upper U with a = Uᴴ U).
+
+    nan where a is not positive definite. `symmetrize_input`: (a + aᴴ) / 2 is factored, so
+    that the gradient is symmetric; otherwise the lower triangle is read.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.cholesky(bnp.array([[4.0, 2.0], [2.0, 5.0]])))
+    [[2. 0.]
+     [1. 2.]]
+    """
+    x = _matrix("cholesky", a, True)
+    if symmetrize_input:
+        x = _symmetric(x)
+    elif upper:
+        x = _adjoint(x)
+    lower = la.cholesky(x)
+    return _adjoint(lower) if upper else lower
+
+
+def _symmetric(x: Value) -> Value:
+    return el.mul(el.add(x, _adjoint(x)), x.dtype.type(0.5))
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Q with orthonormal columns and upper triangular R, a = Q R.
+
+    mode: "reduced", "complete" (Q square), "r" (R alone).
+
+    >>> import bibun.numpy as bnp
+    >>> q, r = bnp.linalg.qr(bnp.eye(2))
+    >>> print(abs(r))
+    [[1. 0.]
+     [0. 1.]]
+    """
+    if mode not in ("reduced", "complete", "full", "r"):
+        raise ValueError(f"qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}")
+    q, r = la.qr(_matrix("qr", a), full_matrices=mode in ("complete", "full"))
+    return r if mode == "r" else QRResult(q, r)
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False, *,
+        subset_by_index: None = None) -> Any:  # fmt: skip
+    """Singular values (descending) and vectors: a = U diag(S) Vh.
+
+    Derivatives of vectors need distinct singular values.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.svd(bnp.diag(bnp.array([1.0, 2.0])), compute_uv=False))
+    [2. 1.]
+    """
+    x = _matrix("svd", a)
+    if not compute_uv:
+        return la.svd(x, full_matrices=False, compute_uv=False)[0]
+    s, u, vh = la.svd(x, full_matrices=bool(full_matrices), compute_uv=True)
+    return SVDResult(u, s, vh)
+
+
+def svdvals(x: Any, /) -> Value:
+    """Singular values, descending.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.svdvals(2 * bnp.eye(2)))
+    [2. 2.]
+    """
+    return svd(x, compute_uv=False)
+
+
+def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> EighResult:
+    """Eigenvalues (ascending) and eigenvectors of symmetric or Hermitian matrices.
+
+    Derivatives of vectors need distinct eigenvalues.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.eigh(bnp.diag(bnp.array([3.0, 1.0]))).eigenvalues)
+    [1. 3.]
+    """
+    if UPLO not in (None, "L", "U"):
+        raise ValueError(f"eigh: UPLO must be 'L' or 'U', got {UPLO!r}")
+    x = _matrix("eigh", a, True)
+    if symmetrize_input:
+        x = _symmetric(x)
+    v, w = la.eigh(x, lower=UPLO != "U")
+    return EighResult(w, v)
+
+
+def eigvalsh(a: Any, UPLO: str | None = "L") -> Value:
+    """Eigenvalues of symmetric or Hermitian matrices, ascending.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.eigvalsh(bnp.diag(bnp.array([3.0, 1.0]))))
+    [1. 3.]
+    """
+    return eigh(a, UPLO).eigenvalues
+
+
+def eig(a: Any) -> EigResult:
+    """Eigenvalues and eigenvectors of square matrices, complex; computed on the host.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.eig(bnp.eye(2)).eigenvalues)
+    [1.+0.j 1.+0.j]
+    """
+    w, v = la.eig(_matrix("eig", a, True), compute_left=False, compute_right=True)
+    return EigResult(w, v)
+
+
+def eigvals(a: Any) -> Value:
+    """Eigenvalues of square matrices, complex.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.eigvals(bnp.eye(2)))
+    [1.+0.j 1.+0.j]
+    """
+    return la.eig(_matrix("eigvals", a, True), compute_left=False, compute_right=False)[0]
+
+
+# ---- solutions --------------------------------------------------------------------------------
+
+
+def _triangular(a: Value, b: Value, lower: bool, unit: bool) -> Value:
+    return la.triangular_solve(
+        a, b, left_side=True, lower=lower, transpose_a=False, conjugate_a=False,
+        unit_diagonal=unit,
+    )  # fmt: skip
+
+
+def _with_factors(lu: Value, permutation: Value, b: Value) -> Value:
+    rows = expand_dims(permutation, permutation.ndim)
+    b = take_along_axis(b, rows, -2, mode="promise_in_bounds")
+    return _triangular(lu, _triangular(lu, b, True, True), False, False)
+
+
+@functools.cache
+def _solver() -> Callable[..., Value]:
+    """x = A⁻¹ b from A and its LU factors; the factors take no part in derivatives."""
+    from bibun.transforms import custom_jvp
+
+    def factored_solve(a: Any, lu: Any, permutation: Any, b: Any) -> Any:
+        return _with_factors(lu, permutation, b)
+
+    f = custom_jvp(factored_solve)
+
+    @f.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        a, lu, permutation, b = primals
+        da, _, _, db = tangents
+        x = f(a, lu, permutation, b)
+        return x, f(a, lu, permutation, el.sub(db, matmul(da, x)))
+
+    return f
+
+
+def _stacked(name: str, a: Value, b: Value) -> tuple[Value, Value]:
+    """Batch axes broadcast against each other."""
+    if a.shape[-1] != b.shape[-2]:
+        raise ShapeError(f"{name}: a of shape {a.shape} and b of shape {b.shape} do not fit")
+    try:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ShapeError(
+            f"{name}: batch axes of shapes {a.shape} and {b.shape} do not broadcast"
+        ) from None
+    return broadcast_to(a, (*lead, *a.shape[-2:])), broadcast_to(b, (*lead, *b.shape[-2:]))
+
+
+def _stop(x: Any) -> Any:
+    from bibun.transforms import stop_gradient
+
+    return stop_gradient(x)
+
+
+def solve(a: Any, b: Any) -> Value:
+    """x with a x = b, by LU with partial pivoting; inf and nan where a is singular.
+
+    a: (..., n, n); b: (n,) a vector, or (..., n, m).
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.solve(bnp.array([[2.0, 0.0], [0.0, 4.0]]), bnp.array([2.0, 4.0])))
+    [1. 1.]
+    """
+    x, y = promote_inexact("solve", a, b)
+    x = _matrix("solve", x, True)
+    y = value("solve", "b", y)
+    if y.ndim == 0:
+        raise ShapeError("solve: b must have at least one axis")
+    vector = y.ndim == 1
+    x, y = _stacked("solve", x, expand_dims(y, 1) if vector else y)
+    lu, _, permutation = la.lu(_stop(x))
+    out = _solver()(x, lu, permutation, y)
+    return sh.squeeze(out, axes=(out.ndim - 1,)) if vector else out
+
+
+def inv(a: Any) -> Value:
+    """The inverse of square matrices. To apply one, `solve` is faster and more accurate.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.inv(bnp.array([[2.0, 0.0], [0.0, 4.0]])))
+    [[0.5  0.  ]
+     [0.   0.25]]
+    """
+    x = _matrix("inv", a, True)
+    return solve(x, broadcast_to(eye(x.shape[-1], dtype=x.dtype), x.shape))
+
+
+def _parity(pivots: Value, dtype: np.dtype) -> Value:
+    """The sign of the row exchanges."""
+    moved = el.ne(cast(pivots, default_int()), arange(pivots.shape[-1]))
+    count = sum_(moved, -1)
+    odd = el.eq(el.and_(count, default_int().type(1)), default_int().type(1))
+    return el.select(odd, dtype.type(1), dtype.type(-1))
+
+
+@functools.cache
+def _log_determinant() -> Callable[..., Any]:
+    from bibun.transforms import custom_jvp
+
+    def factored_slogdet(a: Any, lu: Any, pivots: Any, permutation: Any) -> Any:
+        d = _diagonal(lu, 0, -2, -1)
+        size = abs_(d)
+        if d.dtype.kind == "c":
+            sign = prod(el.div(d, cast(size, d.dtype)), -1)
+        else:
+            sign = prod(el.sign(d), -1)
+        return el.mul(sign, _parity(pivots, d.dtype)), sum_(el.log(size), -1)
+
+    f = custom_jvp(factored_slogdet)
+
+    @f.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        a, lu, pivots, permutation = primals
+        sign, log = f(a, lu, pivots, permutation)
+        change = _trace(_solver()(a, lu, permutation, tangents[0]), 0, -2, -1)
+        if a.dtype.kind == "c":
+            turn = el.sub(change, cast(real(change), change.dtype))
+            return (sign, log), (el.mul(sign, turn), real(change))
+        return (sign, log), (el.mul(sign, sign.dtype.type(0)), change)
+
+    return f
+
+
+def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
+    """Sign and logarithm of the absolute value of the determinant.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.slogdet(-bnp.eye(3)).sign)
+    -1.0
+    """
+    x = _matrix("slogdet", a, True)
+    lu, pivots, permutation = la.lu(_stop(x))
+    return SlogdetResult(*_log_determinant()(x, lu, pivots, permutation))
+
+
+@functools.cache
+def _determinant() -> Callable[..., Any]:
+    from bibun.transforms import custom_jvp
+
+    def factored_det(a: Any, lu: Any, pivots: Any, permutation: Any) -> Any:
+        return el.mul(prod(_diagonal(lu, 0, -2, -1), -1), _parity(pivots, lu.dtype))
+
+    f = custom_jvp(factored_det)
+
+    @f.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        a, lu, pivots, permutation = primals
+        out = f(a, lu, pivots, permutation)
+        change = _trace(_solver()(a, lu, permutation, tangents[0]), 0, -2, -1)
+        return out, el.mul(out, change)
+
+    return f
+
+
+def det(a: Any) -> Value:
+    """The determinant. Up to 3 by 3 by the formula, whose derivatives hold for singular
+    matrices too; larger singular matrices have the derivative nan.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.det(2 * bnp.eye(2)))
+    4.0
+    """
+    x = _matrix("det", a, True)
+    n = x.shape[-1]
+    if n == 0:
+        return broadcast_to(value("det", "a", x.dtype.type(1)), x.shape[:-2])
+    m = [[x[..., i, j] for j in range(n)] for i in range(n)] if n <= 3 else []
+    if n == 1:
+        return m[0][0]
+    if n == 2:
+        return m[0][0] * m[1][1] - m[0][1] * m[1][0]
+    if n == 3:
+        return (
+            m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
+            - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+            + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
+        )
+    lu, pivots, permutation = la.lu(_stop(x))
+    return _determinant()(x, lu, pivots, permutation)
+
+
+@functools.cache
+def _pseudo_inverse() -> Callable[..., Any]:
+    from bibun.transforms import custom_jvp
+
+    def pseudo_inverse(a: Any, cutoff: Any) -> Any:
+        s, u, vh = la.svd(a, full_matrices=False, compute_uv=True)
+        limit = el.mul(max_(s, -1, keepdims=True, initial=0.0), expand_dims(cutoff, cutoff.ndim))
+        keep = el.gt(s, limit)
+        zero, one = s.dtype.type(0), s.dtype.type(1)
+        inverse = el.select(keep, zero, el.div(one, el.select(keep, one, s)))
+        return matmul(_times(_adjoint(vh), inverse), _adjoint(u))
+
+    f = custom_jvp(pseudo_inverse)
+
+    @f.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        a, cutoff = primals
+        da = tangents[0]
+        p = f(a, cutoff)
+        # Golub & Pereyra, "The differentiation of pseudo-inverses", SIAM J. Num. Anal. 1973.
+        m, n = a.shape[-2:]
+        outside = el.sub(eye(m, dtype=a.dtype), matmul(a, p))
+        inside = el.sub(eye(n, dtype=a.dtype), matmul(p, a))
+        dh = _adjoint(da)
+        change = el.neg(matmul(matmul(p, da), p))
+        change = el.add(change, matmul(matmul(matmul(p, _adjoint(p)), dh), outside))
+        return p, el.add(change, matmul(matmul(inside, dh), matmul(_adjoint(p), p)))
+
+    return f
+
+
+def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Value:
+    """The Moore-Penrose inverse; singular values below rtol times the largest count as 0.
+
+    Its derivative takes the rank as constant.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.pinv(bnp.array([[2.0], [0.0]])))
+    [[0.5 0. ]]
+    """
+    x = _matrix("pinv", a)
+    tolerance = rcond if rtol is None else rtol
+    if tolerance is None:
+        tolerance = 10.0 * max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
+    cutoff = cast(value("pinv", "rtol", tolerance), real_of(x.dtype))
+    return _pseudo_inverse()(x, cutoff)
+
+
+def lstsq(a: Any, b: Any, rcond: Any = None, *, numpy_resid: bool = False) -> Any:
+    """(x, residuals, rank, singular values) of the least-squares problem min |a x - b|.
+
+    >>> import bibun.numpy as bnp
+    >>> x, *_ = bnp.linalg.lstsq(bnp.eye(2), bnp.array([1.0, 2.0]))
+    >>> print(x)
+    [1. 2.]
+    """
+    x, y = promote_inexact("lstsq", a, b)
+    x, y = value("lstsq", "a", x), value("lstsq", "b", y)
+    if x.ndim != 2 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
+        raise ShapeError(f"lstsq: a of shape {x.shape} and b of shape {y.shape} do not fit")
+    m, n = x.shape
+    if rcond is None:
+        rcond = max(m, n) * float(np.finfo(x.dtype).eps)
+    s = la.svd(_stop(x), full_matrices=False, compute_uv=False)[0]
+    rank = sum_(el.gt(s, rcond * max_(s, initial=0.0)))
+    solution = matmul(pinv(x, rcond), y)
+    left = el.sub(matmul(x, solution), y)
+    columns = left if left.ndim == 2 else expand_dims(left, 1)
+    residuals = sum_(abs_(columns) ** 2, 0)
+    if m <= n or (numpy_resid and int(rank) < n):
+        residuals = zeros(0, residuals.dtype)
+    return solution, residuals, rank, s
+
+
+def matrix_rank(M: Any, rtol: Any = None, *, tol: Any = None) -> Value:
+    """How many singular values are above rtol times the largest (or above tol).
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.matrix_rank(bnp.ones((2, 2))))
+    1
+    """
+    (x,) = promote_inexact("matrix_rank", M)
+    x = value("matrix_rank", "M", x)
+    if x.ndim < 2:
+        return cast(el.ne(max_(abs_(x)), real_of(x.dtype).type(0)), default_int())
+    s = svd(x, compute_uv=False)
+    if tol is None:
+        factor = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if rtol is None else rtol
+        tol = max_(s, -1, keepdims=True, initial=0.0) * factor
+    return sum_(el.gt(s, cast(value("matrix_rank", "tol", tol), s.dtype)), -1)
+
+
+def cond(x: Any, p: Any = None) -> Value:
+    """The condition number: by singular values, or norm(x) norm(x⁻¹) for another norm.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.cond(bnp.diag(bnp.array([1.0, 4.0]))))
+    4.0
+    """
+    x = _matrix("cond", x)
+    if p in (None, 2, -2):
+        s = svd(x, compute_uv=False)
+        return el.div(s[..., -1], s[..., 0]) if p == -2 else el.div(s[..., 0], s[..., -1])
+    return norm(x, p, axis=(-2, -1)) * norm(inv(x), p, axis=(-2, -1))
+
+
+# ---- norms ------------------------------------------------------------------------------------
+
+
+def _root(total: Value) -> Value:
+    """sqrt whose derivative at 0 is 0, the subgradient of least norm."""
+    zero, one = total.dtype.type(0), total.dtype.type(1)
+    null = el.eq(total, zero)
+    return el.select(null, el.sqrt(el.select(null, total, one)), zero)
+
+
+def _squares(x: Value) -> Value:
+    if x.dtype.kind == "c":
+        return el.add(el.square(el.real(x)), el.square(el.imag(x)))
+    return el.square(x)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
+    """A norm of vectors or matrices; the Euclidean (Frobenius) one by default.
+
+    ord: for vectors a number, inf, -inf or 0; for matrices "fro", "nuc", 1, -1, 2, -2, inf,
+    -inf. The gradient of the Euclidean norm at 0 is 0.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.norm(bnp.array([3.0, 4.0])))
+    5.0
+    """
+    (x,) = promote_inexact("norm", x)
+    x = value("norm", "x", x)
+    if axis is None and ord is None:
+        return _root(sum_(_squares(x), keepdims=keepdims))
+    if axis is None and x.ndim > 2:
+        raise ShapeError(f"norm: ord={ord!r} of an array of shape {x.shape} needs axis=")
+    if isinstance(axis, tuple | list):
+        axes = tuple(int(k) % x.ndim for k in axis)
+    else:
+        axes = axes_tuple("norm", axis, x.ndim)
+    if len(axes) == 1:
+        return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
+    if len(axes) != 2:
+        raise ShapeError(f"norm: one or two axes have a norm, got {axes}")
+    lines = moveaxis(x, axes, (-2, -1))
+    out = matrix_norm(lines, ord="fro" if ord is None else ord)
+    return expand_dims(out, tuple(sorted(axes))) if keepdims else out
+
+
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Value:
+    """A vector norm along axes, all of them by default.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.vector_norm(bnp.array([3.0, -4.0]), ord=1))
+    7.0
+    """
+    (x,) = promote_inexact("vector_norm", x)
+    x = value("vector_norm", "x", x)
+    axes = axes_tuple("vector_norm", axis, x.ndim)
+    if isinstance(ord, str):
+        raise ValueError(f"norm: {ord!r} is a norm of matrices, not of vectors")
+    if ord == 2:
+        return _root(sum_(_squares(x), axes, keepdims=keepdims))
+    if ord == math.inf:
+        return max_(abs_(x), axes, keepdims=keepdims)
+    if ord == -math.inf:
+        return min_(abs_(x), axes, keepdims=keepdims)
+    if ord == 0:
+        zero = x.dtype.type(0)
+        return cast(sum_(el.ne(x, zero), axes, keepdims=keepdims), real_of(x.dtype))
+    if ord == 1:
+        return sum_(abs_(x), axes, keepdims=keepdims)
+    return sum_(abs_(x) ** ord, axes, keepdims=keepdims) ** (1.0 / ord)
+
+
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Value:
+    """A matrix norm of the last two axes.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.matrix_norm(bnp.eye(4)))
+    2.0
+    """
+    x = _matrix("matrix_norm", x)
+    if ord in ("fro", "f"):
+        out = _root(sum_(_squares(x), (-2, -1)))
+    elif ord == "nuc":
+        out = sum_(svd(x, compute_uv=False), -1)
+    elif ord in (2, -2):
+        out = (max_ if ord > 0 else min_)(svd(x, compute_uv=False), -1)
+    elif ord in (1, -1):
+        out = (max_ if ord > 0 else min_)(sum_(abs_(x), -2), -1)
+    elif ord in (math.inf, -math.inf):
+        out = (max_ if ord > 0 else min_)(sum_(abs_(x), -1), -1)
+    else:
+        raise ValueError(f"norm: {ord!r} is not a norm of matrices")
+    return expand_dims(out, (out.ndim, out.ndim + 1)) if keepdims else out
+
+
+# ---- products ---------------------------------------------------------------------------------
+
+
+def matrix_power(a: Any, n: int) -> Value:
+    """The n-th power by repeated squaring; n may be negative.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.matrix_power(bnp.array([[1, 1], [0, 1]]), 3))
+    [[1 3]
+     [0 1]]
+    """
+    x = value("matrix_power", "a", a)
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"matrix_power: expected square matrices, got shape {x.shape}")
+    n = as_int("matrix_power", "n", n)
+    if n < 0:
+        x, n = inv(x), -n
+    out: Any = None
+    while n:
+        if n & 1:
+            out = x if out is None else matmul(out, x)
+        n >>= 1
+        x = matmul(x, x) if n else x
+    return broadcast_to(eye(x.shape[-1], dtype=x.dtype), x.shape) if out is None else out
+
+
+def multi_dot(arrays: Sequence[Any], *, precision: Any = None) -> Value:
+    """The product of several matrices in the cheapest order.
+
+    >>> import bibun.numpy as bnp
+    >>> bnp.linalg.multi_dot([bnp.ones((2, 3)), bnp.ones((3, 4)), bnp.ones(4)]).shape
+    (2,)
+    """
+    xs = [value("multi_dot", "arrays", a) for a in arrays]
+    if len(xs) < 2:
+        raise ShapeError("multi_dot: needs at least two arrays")
+    sizes = [1 if xs[0].ndim == 1 else xs[0].shape[0]]
+    sizes += [x.shape[0] if x.ndim == 1 and k < len(xs) - 1 else x.shape[0]
+              for k, x in enumerate(xs) if k]  # fmt: skip
+    sizes.append(1 if xs[-1].ndim == 1 else xs[-1].shape[-1])
+
+    @functools.cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        if i == j:
+            return 0, i
+        return min(
+            (best(i, k)[0] + best(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+            for k in range(i, j)
+        )
+
+    def product(i: int, j: int) -> Value:
+        if i == j:
+            return xs[i]
+        k = best(i, j)[1]
+        return dot(product(i, k), product(k + 1, j))
+
+    return product(0, len(xs) - 1)
+
+
+def tensorinv(a: Any, ind: int = 2) -> Value:
+    """The inverse of a tensor as a map from its last axes to its first `ind`.
+
+    >>> import bibun.numpy as bnp
+    >>> bnp.linalg.tensorinv(bnp.reshape(bnp.eye(4), (2, 2, 4)), 2).shape
+    (4, 2, 2)
+    """
+    x = value("tensorinv", "a", a)
+    n = math.prod(x.shape[:ind])
+    return reshape(inv(reshape(x, (n, -1))), (*x.shape[ind:], *x.shape[:ind]))
+
+
+def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Value:
+    """x with tensordot(a, x, x.ndim) = b.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.tensorsolve(bnp.eye(2), bnp.ones(2)))
+    [1. 1.]
+    """
+    x, y = value("tensorsolve", "a", a), value("tensorsolve", "b", b)
+    if axes is not None:
+        rest = [k for k in range(x.ndim) if k not in axes]
+        x = transpose(x, [*rest, *axes])
+    shape = x.shape[y.ndim :]
+    return reshape(solve(reshape(x, (-1, math.prod(shape))), reshape(y, (-1,))), shape)
+
+
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Value:
+    """Sum of the diagonal of the last two axes.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.trace(bnp.eye(3)))
+    3.0
+    """
+    return _trace(x, offset, -2, -1, dtype)
+
+
+def diagonal(x: Any, /, *, offset: int = 0) -> Value:
+    """The diagonal of the last two axes.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.diagonal(bnp.eye(2)))
+    [1. 1.]
+    """
+    return _diagonal(x, offset, -2, -1)
+
+
+def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Value:
+    """Cross product of vectors of three components.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.linalg.cross(bnp.array([1, 0, 0]), bnp.array([0, 1, 0])))
+    [0 0 1]
+    """
+    return _cross(x1, x2, axis=axis)
+
+
