@@ -36,13 +36,15 @@ def entries(folder):
 
 def test_second_time_is_served(folder):
     native, hit = compile_ir()
-    assert not hit and run(native) == 43.0
+    assert not hit
+    assert run(native) == 43.0
 
     def never():
         raise AssertionError("compiled again")
 
     native, hit = cache.load_or_compile("key", never, "f")
-    assert hit and run(native) == 43.0
+    assert hit
+    assert run(native) == 43.0
     assert (cache.stats.hits, cache.stats.misses, cache.stats.stored) == (1, 1, 1)
 
 
@@ -50,7 +52,8 @@ def test_keys_separate_what_differs(folder):
     compile_ir()
     other = IR.replace("42.0", "1.0")
     native, hit = cache.load_or_compile("other key", lambda: (other, None), "f")
-    assert not hit and run(native) == 2.0
+    assert not hit
+    assert run(native) == 2.0
     _, hit = cache.load_or_compile("key", lambda: (IR, None), "f", opt="O1")
     assert not hit
     assert cache.make_key("a", "bc") != cache.make_key("ab", "c")
@@ -64,7 +67,8 @@ def test_a_flipped_bit_is_seen_and_the_entry_rebuilt(folder, where):
     data[where] ^= 0x10
     path.write_bytes(data)
     native, hit = compile_ir()
-    assert not hit and run(native) == 43.0
+    assert not hit
+    assert run(native) == 43.0
     assert cache.stats.damaged == 1
     assert compile_ir()[1]
 
@@ -75,14 +79,17 @@ def test_a_truncated_entry(folder, length):
     (path,) = entries(folder)
     path.write_bytes(path.read_bytes()[:length])
     native, hit = compile_ir()
-    assert not hit and run(native) == 43.0 and cache.stats.damaged == 1
+    assert not hit
+    assert run(native) == 43.0
+    assert cache.stats.damaged == 1
 
 
 def test_an_entry_that_does_not_link_is_rebuilt(folder):
     key = cache.make_key("key", "f", "O2")
     cache.put(key, b"well stored, but no object")
     native, hit = compile_ir()
-    assert not hit and run(native) == 43.0
+    assert not hit
+    assert run(native) == 43.0
     assert compile_ir()[1]
 
 
@@ -108,8 +115,10 @@ def test_a_folder_others_may_write_is_not_used(folder):
     folder.mkdir()
     folder.chmod(0o777)
     native, hit = compile_ir()
-    assert not hit and run(native) == 43.0
-    assert entries(folder) == [] and "private" in cache.stats.last_error
+    assert not hit
+    assert run(native) == 43.0
+    assert entries(folder) == []
+    assert "private" in cache.stats.last_error
 
 
 def test_switched_off(tmp_path):
@@ -125,7 +134,8 @@ def test_unusable_place_is_counted_and_survived(tmp_path):
     with config.using(cache_dir=str(blocker / "below")):
         cache.stats.__init__()
         assert run(compile_ir()[0]) == 43.0
-        assert cache.stats.errors >= 1 and cache.stats.last_error
+        assert cache.stats.errors >= 1
+        assert cache.stats.last_error
 
 
 def test_full_disk(folder, monkeypatch):
@@ -148,7 +158,9 @@ def test_least_recently_used_go_first(tmp_path):
     for key in keys[8:]:
         c.put(key, bytes(1000))
     left = [k for k in keys if c.path(key=k).exists()]
-    assert keys[0] in left and keys[1] not in left and keys[-1] in left
+    assert keys[0] in left
+    assert keys[1] not in left
+    assert keys[-1] in left
     assert sum(c.path(k).stat().st_size for k in left) <= 10_000
     c.put(cache.make_key("huge"), bytes(20_000))
     assert not c.path(cache.make_key("huge")).exists()

@@ -5,9 +5,9 @@ import gc
 import struct
 import threading
 
-import numpy as np
 import pytest
 
+import numpy as np
 from bibun.compiler import engine, link
 from bibun.errors import CompileError
 
@@ -82,7 +82,8 @@ def test_loop_with_memset_that_llvm_introduces():
     assert native.symbols == {"memset"}
     x = np.ones(1000)
     ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(native.address)(x.ctypes.data, 999)
-    assert x[:999].sum() == 0 and x[999] == 1
+    assert x[:999].sum() == 0
+    assert x[999] == 1
 
 
 def test_far_calls_and_constants():
@@ -133,7 +134,8 @@ def test_unknown_symbol_is_named_before_linking():
 
 
 def test_process_symbols_do_not_leak_in():
-    text = "declare void @PyErr_Clear()\ndefine void @f() {\n call void @PyErr_Clear()\n ret void\n}"
+    text = "declare void @PyErr_Clear()\n"
+    text += "define void @f() {\n call void @PyErr_Clear()\n ret void\n}"
     with pytest.raises(CompileError, match="PyErr_Clear"):
         engine.compile_module(text, "f")
 

@@ -2,9 +2,9 @@
 
 import ctypes
 
-import numpy as np
 import pytest
 
+import numpy as np
 from bibun.compiler import libraries
 
 
@@ -21,7 +21,9 @@ def test_blas_is_called_through_its_pointer():
     assert dot(at(n), x.ctypes.data, at(one), y.ctypes.data, at(one)) == 210.0
 
 
-@pytest.mark.parametrize("name", ["dpotrf", "zgetrf", "sgesdd", "cheevd", "dtrtrs", "malloc", "memset"])
+@pytest.mark.parametrize(
+    "name", ["dpotrf", "zgetrf", "sgesdd", "cheevd", "dtrtrs", "malloc", "memset"]
+)
 def test_known(name):
     assert libraries.address(name)
 

@@ -25,7 +25,8 @@ ADD = HEAD + """
 }"""
 
 # fails with equation 5, payload (int 7, float 2.5, bool true, uint 2**64-1)
-FAIL = HEAD + field("equation", "%eq") + field("payload", "%pl") + field("payload_kind", "%pk") + f"""
+FAIL = HEAD + field("equation", "%eq") + field("payload", "%pl")
+FAIL += field("payload_kind", "%pk") + f"""
   store i32 5, ptr %eq
   store [4 x i64] [i64 7, i64 {0x4004000000000000}, i64 1, i64 -1], ptr %pl
   store [5 x i8] [i8 1, i8 2, i8 3, i8 4, i8 0], ptr %pk

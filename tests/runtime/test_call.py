@@ -2,7 +2,6 @@
 
 import functools
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -10,8 +9,9 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import modules
@@ -51,7 +51,8 @@ def test_fast_entry_is_there_on_cpython():
 def test_values(add):
     (out,) = add([X, Y])
     np.testing.assert_array_equal(out, [11, 22, 33])
-    assert out.flags.owndata and out.flags.writeable
+    assert out.flags.owndata
+    assert out.flags.writeable
     with pytest.raises(TypeError, match="expected 2 arrays, got 1"):
         add([X])
 
@@ -85,7 +86,7 @@ class FakeOp:
 
 
 @pytest.mark.parametrize(
-    "code, error, words",
+    ("code", "error", "words"),
     [
         ("OUT_OF_MEMORY", MemoryError, "make_tape"),
         ("RAGGED_LIMIT", MemoryError, "make_tape.*12345.*ragged_memory_limit"),
@@ -196,7 +197,7 @@ def test_callback_without_results_gets_its_own_copy():
 
 
 @pytest.mark.parametrize(
-    "function, error, words",
+    ("function", "error", "words"),
     [
         (lambda x: 1 / 0, ZeroDivisionError, None),
         (lambda x: [x[:2]], ValueError, r"must return f64\[3\]"),

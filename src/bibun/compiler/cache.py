@@ -78,10 +78,11 @@ def _source_stamp() -> str:
     stamp = hashlib.sha256(_bibun_version().encode())
     package = Path(__file__).resolve().parent.parent
     for folder in ("compiler", "ops", "runtime", "ir"):
-        for path in sorted((package / folder).rglob("*.py")):
-            with contextlib.suppress(OSError):
-                info = path.stat()
-                stamp.update(f"{path.name} {info.st_size} {info.st_mtime_ns}\n".encode())
+        for path, _, names in sorted(os.walk(package / folder)):
+            for name in sorted(names):
+                if name.endswith(".py"):
+                    info = os.stat(os.path.join(path, name))
+                    stamp.update(f"{name} {info.st_size} {info.st_mtime_ns}\n".encode())
     return stamp.hexdigest()
 
 

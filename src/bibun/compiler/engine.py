@@ -65,7 +65,9 @@ class NativeFunction:
     optimise, emit, link).
     """
 
-    __slots__ = ("entry", "address", "object_bytes", "symbols", "timings", "_tracker", "__weakref__")
+    __slots__ = (
+        "entry", "address", "object_bytes", "symbols", "timings", "_tracker", "__weakref__",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -173,7 +175,8 @@ def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
     try:
         module = llvm.parse_assembly(ir_text, context)
     except RuntimeError as e:
-        raise CompileError(f"LLVM cannot parse the module:\n{e}\n{_numbered(ir_text, str(e))}") from e
+        lines = _numbered(ir_text, str(e))
+        raise CompileError(f"LLVM cannot parse the module:\n{e}\n{lines}") from e
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     parsed = time.perf_counter()

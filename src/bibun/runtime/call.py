@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun.config import config
 from bibun.ir.types import ArrayType
 from bibun.runtime.context import Callback, acquire, release

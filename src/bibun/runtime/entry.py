@@ -19,7 +19,6 @@ import sys
 from typing import Any
 
 import numpy as np
-
 from bibun.runtime.context import FIELDS, LLVM_TYPE, OK, POLL_START
 
 _C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
@@ -62,7 +61,8 @@ def _measure() -> tuple[int, int, int] | None:
              == [id(a) for a in arrays]]  # fmt: skip
     size = np.ndarray.__basicsize__
     data = [o for o in words if o < size
-            and all(_word(id(a) + o) == a.__array_interface__["data"][0] for a in arrays)]  # fmt: skip
+            and all(_word(id(a) + o) == a.__array_interface__["data"][0] for a in arrays)
+            ]  # fmt: skip
     if len(items) != 1 or not data:
         return None
     readonly = np.zeros(3)
@@ -161,7 +161,7 @@ def fast_entry() -> Any | None:
     items, data, flags = offsets
     text = _IR.format(
         ctx=LLVM_TYPE, ok=OK, poll_start=POLL_START, wanted=_WANTED,
-        items=items, data=data, flags=flags, **{k: v for k, v in FIELDS.items()},
+        items=items, data=data, flags=flags, **FIELDS,
     )  # fmt: skip
     native = cached_module(text, "bibun_entry", opt="O1")
     entry = PROTOTYPE(native.address)

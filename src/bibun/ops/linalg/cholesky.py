@@ -18,7 +18,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
     LETTER,
@@ -69,7 +68,7 @@ def _jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _lower(b: Any, ins: Any, outs: Any) -> None:
-    a, out = ins[0], outs[0]
+    out = outs[0]
     n, dtype = out.shape[-1], out.dtype
     if 0 in out.shape:
         return

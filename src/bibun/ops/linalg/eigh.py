@@ -17,7 +17,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun.dtypes import real_of
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
@@ -110,7 +109,8 @@ def _samples() -> list[Sample]:
     return [
         Sample(array(1, 1), lower=True), Sample(array(3, 3), lower=True),
         Sample(array(2, 2, 3, 3), lower=True), Sample(array(2, 4, 4), lower=False),
-        Sample(array(30, 30), lower=True, smooth=False), Sample(array(3, 3, dtype=np.float32), lower=True),
+        Sample(array(30, 30), lower=True, smooth=False),
+        Sample(array(3, 3, dtype=np.float32), lower=True),
         Sample(array(4, 4, dtype=np.complex128), lower=True, smooth=False),
         Sample(array(2, 3, 3, dtype=np.complex64), lower=False, smooth=False),
         Sample(np.zeros((2, 0, 0)), lower=True, smooth=False),

@@ -17,7 +17,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
@@ -85,7 +84,8 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
 
 
 def _transpose(ct: Any, a: Any, b: Any, **params: Any) -> Any:
-    assert is_linear(b) and not is_linear(a)
+    assert is_linear(b)
+    assert not is_linear(a)
     return None, triangular_solve(a, ct, **{**params, "transpose_a": not params["transpose_a"]})
 
 
