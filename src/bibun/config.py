@@ -41,6 +41,9 @@ def _from_environment(name: str, default: Any) -> Any:
     return text
 
 
+_TRACED = ("enable_x64", "debug_nans", "disable_jit")
+
+
 class Config:
     """Process-wide settings with thread-local overrides.
 
@@ -53,6 +56,7 @@ class Config:
     def __init__(self) -> None:
         self._values = {k: _from_environment(k, v) for k, v in _DEFAULTS.items()}
         self._local = threading.local()
+        self._key = tuple(self._values[name] for name in _TRACED)
         self.watch_nans = bool(self._values["debug_nans"])  # whether any thread may want it
 
     def _resolve(self, name: str) -> str:
@@ -78,6 +82,7 @@ class Config:
         """Change a setting for the whole process."""
         self._values[self._resolve(name)] = value
         self.watch_nans = self.watch_nans or self.read("debug_nans")
+        self._key = tuple(self._values[name] for name in _TRACED)
 
     @contextlib.contextmanager
     def using(self, **settings: Any) -> Iterator[None]:
@@ -92,7 +97,10 @@ class Config:
 
     def trace_key(self) -> tuple[Any, ...]:
         """The settings that change what a function traces or compiles to."""
-        return (self.read("enable_x64"), self.read("debug_nans"), self.read("disable_jit"))
+        overrides = getattr(self._local, "overrides", None)
+        if not overrides:
+            return self._key
+        return tuple(overrides.get(name, self._values[name]) for name in _TRACED)
 
 
 config = Config()

@@ -31,13 +31,17 @@ from bibun.ir.types import ArrayType
 from bibun.trace.core import EVAL, Tracer, as_value, state, type_of
 from bibun.trace.stage import stage
 
+_SCALARS = (float, int, bool, complex)
 WARN_AFTER = 16  # compilations of one function before it is said that this may be a mistake
 
 
 class Trace:
     """One traced version of a jitted function."""
 
-    __slots__ = ("closed", "out_tree", "guards", "compiled", "consts", "out_weak", "seconds", "why")
+    __slots__ = (
+        "closed", "out_tree", "guards", "compiled", "consts", "seconds", "why",
+        "made_for", "rebuild",
+    )  # fmt: skip
 
     def __init__(self, closed: Closed, out_tree: Any, guards: Guards, seconds: float) -> None:
         self.closed = closed
@@ -45,16 +49,25 @@ class Trace:
         self.guards = guards
         self.compiled: Any = None
         self.consts: list[np.ndarray] = []
-        self.out_weak: list[bool] = []
+        self.rebuild: Any = None
         self.seconds = seconds
         self.why = ""
+        self.made_for: Any = None
 
     def compile(self) -> None:
+        """Get native code, and a way to make the result from its outputs."""
         from bibun.compiler.pipeline import compile_program
 
         self.compiled = compile_program(self.closed.program)
         self.consts = [as_value(c)._value for c in self.closed.consts]
-        self.out_weak = [t.weak for t in self.closed.program.out_types]
+        weak = [t.weak for t in self.closed.program.out_types]
+        out_tree = self.out_tree
+        if tree.treedef_is_leaf(out_tree):
+            self.rebuild = lambda outs: Array(outs[0], weak[0])
+        elif out_tree == tree.structure((0,) * len(weak)):
+            self.rebuild = lambda outs: tuple(map(Array, outs, weak))
+        else:
+            self.rebuild = lambda outs: out_tree.unflatten(map(Array, outs, weak))
 
 
 class Jitted:
@@ -71,6 +84,7 @@ class Jitted:
         self.fun = fun
         self.static_argnums = static_argnums
         self.static_argnames = frozenset(static_argnames)
+        self.statics = bool(static_argnums or static_argnames)
         self.traces: dict[Any, list[Trace]] = {}
         self.history: list[Trace] = []
 
@@ -78,40 +92,49 @@ class Jitted:
         return self if obj is None else types.MethodType(self, obj)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if config.disable_jit:
+        settings = config.trace_key()
+        if settings[2]:
             return self.fun(*args, **kwargs)
-        leaves, key, statics = self.split(args, kwargs)
-        if state.trace is not EVAL or any(isinstance(x, Tracer) for x in leaves):
+        plain = not kwargs and not self.statics
+        for x in args if plain else ():
+            if type(x) is not Array:
+                plain = False
+                break
+        if plain:  # positional arrays: they are the leaves, and their number the structure
+            leaves, key, statics = args, len(args), ()
+        else:
+            leaves, key, statics = self.split(args, kwargs)
+        if state.trace is not EVAL:
             return self.bind(leaves, key, statics, args, kwargs)
         arrays = []
-        signature = []
+        signature: list[Any] = [key, settings]
         for x in leaves:
             if type(x) is Array:
                 v = x._value
-                weak = x._weak
-            elif type(x) in (float, int, bool, complex):
-                v, weak = np.asarray(x, scalar_dtype(x)), type(x) is not bool
+                signature += (v.shape, v.dtype.num, x._weak)
+            elif type(x) in _SCALARS:
+                v = np.asarray(x, scalar_dtype(x))
+                signature.append(type(x))
+            elif isinstance(x, Tracer):
+                return self.bind(leaves, key, statics, args, kwargs)
             else:
                 v = as_value(x)._value
-                weak = False
+                signature += (v.shape, v.dtype.num, False)
             arrays.append(v)
-            signature.append((v.shape, v.dtype, weak))
-        trace = self.find((key, tuple(signature), config.trace_key()), args, kwargs, statics)
+        full = tuple(signature)
+        trace = self.find(full, statics)
         if trace is None:
-            in_types = [ArrayType(*s) for s in signature]
-            trace = self.trace_for(
-                (key, tuple(signature), config.trace_key()), in_types, args, kwargs, statics
-            )
+            trace = self.trace_for(full, [type_of(x) for x in leaves], args, kwargs, statics)
         if trace.compiled is None:
             trace.compile()
         outs = trace.compiled(trace.consts + arrays)
-        return tree.unflatten(trace.out_tree, map(Array, outs, trace.out_weak))
+        return trace.rebuild(outs)
 
     # tracing ----------------------------------------------------------------------------------
 
     def split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
         """Leaves of the dynamic arguments; a key of all else; the static arguments."""
-        if not self.static_argnums and not self.static_argnames:
+        if not self.statics:
             leaves, structure = tree.flatten((args, kwargs))
             return leaves, structure, ()
         n = len(args)
@@ -133,11 +156,10 @@ class Jitted:
         leaves, structure = tree.flatten((dynamic, named))
         return leaves, (structure, static), static
 
-    def find(
-        self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any
-    ) -> Trace | None:
+    def find(self, key: Any, statics: Any) -> Trace | None:
+        """The trace for a key whose guards hold."""
         for trace in self.traces.get(key, ()):
-            if trace.guards.hold(self.watched(statics)):
+            if not trace.guards.reads or trace.guards.hold(self.watched(statics)):
                 return trace
         return None
 
@@ -158,9 +180,7 @@ class Jitted:
         statics: Any,
     ) -> Trace:
         begin = time.perf_counter()
-        leaves, structure = (
-            tree.flatten((args, kwargs)) if not statics else self._dynamic(args, kwargs)
-        )
+        structure = self.structure(args, kwargs)
         out_tree: Any = None
 
         def flat(*tracers: Any) -> list[Any]:
@@ -175,7 +195,8 @@ class Jitted:
         with watching(self.watched(statics)) as guards:
             closed = stage(flat, in_types, self.__name__)
         trace = Trace(closed, out_tree, guards, time.perf_counter() - begin)
-        trace.why = self._why(key)
+        trace.made_for = (structure, statics)
+        trace.why = self._why(in_types, structure, statics)
         if not any(isinstance(c, Tracer) for c in closed.consts):
             self.traces.setdefault(key, []).append(trace)
             self.history.append(trace)
@@ -188,9 +209,10 @@ class Jitted:
                 )
         return trace
 
-    def _dynamic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
-        leaves, key, _ = self.split(args, kwargs)
-        return leaves, key[0]
+    def structure(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The structure of the dynamic arguments."""
+        _, key, _ = self.split(args, kwargs)
+        return key[0] if self.statics else key
 
     def _rebuild(
         self,
@@ -209,21 +231,19 @@ class Jitted:
                 new_kwargs[k] = v
         return new_args, new_kwargs
 
-    def _why(self, key: Any) -> str:
-        """What in the key is new, against the latest trace."""
-        if not self.traces:
+    def _why(self, in_types: Sequence[Any], structure: Any, statics: Any) -> str:
+        """What is new, against the latest trace."""
+        if not self.history:
             return "first call"
-        structure, signature, settings = key
-        for old_structure, old_signature, old_settings in reversed(self.traces):
-            if old_settings != settings:
-                return "settings changed"
-            if old_structure != structure:
-                return "structure of the arguments or a static value changed"
-            for k, (a, b) in enumerate(zip(old_signature, signature, strict=True)):
-                if a != b:
-                    return f"leaf {k}: {ArrayType(*a)} became {ArrayType(*b)}"
-            return "an attribute read during tracing changed"
-        return ""
+        last = self.history[-1]
+        if last.made_for[0] != structure:
+            return "the structure of the arguments changed"
+        if last.made_for[1] != statics:
+            return "a static argument changed"
+        for k, (a, b) in enumerate(zip(last.closed.in_types, in_types, strict=True)):
+            if a != b:
+                return f"leaf {k}: {a} became {b}"
+        return "a setting, or an attribute read during tracing, changed"
 
     def bind(
         self, leaves: list[Any], key: Any, statics: Any, args: tuple[Any, ...], kwargs: dict
@@ -231,12 +251,7 @@ class Jitted:
         """Under another transformation: the whole function as one equation."""
         from bibun.ops.control.call import call
 
-        in_types = [type_of(x) for x in leaves]
-        signature = tuple((t.shape, t.dtype, t.weak) for t in in_types)
-        full = (key, signature, config.trace_key())
-        trace = self.find(full, args, kwargs, statics)
-        if trace is None:
-            trace = self.trace_for(full, in_types, args, kwargs, statics)
+        trace = self.trace_of(leaves, key, statics, args, kwargs)
         outs = call(
             *trace.closed.consts, *leaves, program=trace.closed.program, name=self.__name__
         )
@@ -244,14 +259,18 @@ class Jitted:
 
     # looking inside ---------------------------------------------------------------------------------
 
+    def trace_of(
+        self, leaves: Sequence[Any], key: Any, statics: Any, args: Any, kwargs: Any
+    ) -> Trace:
+        """The trace for leaves of any kind, made if need be."""
+        in_types = [type_of(x) for x in leaves]
+        full = (key, config.trace_key(), *in_types)
+        return self.find(full, statics) or self.trace_for(full, in_types, args, kwargs, statics)
+
     def trace(self, *args: Any, **kwargs: Any) -> Trace:
         """Trace for these arguments (or find the trace made before)."""
         leaves, key, statics = self.split(args, kwargs)
-        in_types = [type_of(x) for x in leaves]
-        signature = tuple((t.shape, t.dtype, t.weak) for t in in_types)
-        full = (key, signature, config.trace_key())
-        found = self.find(full, args, kwargs, statics)
-        return found or self.trace_for(full, in_types, args, kwargs, statics)
+        return self.trace_of(leaves, key, statics, args, kwargs)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         """The stages of compilation for these arguments, to read: `.as_text()`, `.compile()`.
