@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytest
 import scipy.stats as ss
 
 import bibun
+import numpy as np
 from bibun import numpy as bnp
 from bibun import random, tree
 from bibun.prob import distributions as dist
@@ -249,7 +249,11 @@ def test_ndtri_over_its_whole_range():
 
     from bibun.prob.distributions.special import ndtri
 
-    p = np.concatenate([np.logspace(-300, -1, 400), np.linspace(0.01, 0.99, 300), 1 - np.logspace(-16, -2, 50)])
-    np.testing.assert_allclose(np.asarray(ndtri(bnp.array(p))), reference(p), rtol=4e-15, atol=1e-15)
+    p = np.concatenate(
+        [np.logspace(-300, -1, 400), np.linspace(0.01, 0.99, 300), 1 - np.logspace(-16, -2, 50)]
+    )
+    np.testing.assert_allclose(
+        np.asarray(ndtri(bnp.array(p))), reference(p), rtol=4e-15, atol=1e-15
+    )
     assert ndtri(bnp.array([0.0, 1.0, 0.5])).tolist() == [-np.inf, np.inf, 0.0]
     assert float(bibun.grad(ndtri)(0.5)) == pytest.approx(math.sqrt(2 * math.pi))

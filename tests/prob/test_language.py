@@ -5,10 +5,10 @@ from __future__ import annotations
 import doctest
 import threading
 
-import numpy as np
 import pytest
 
 import bibun
+import numpy as np
 from bibun import numpy as bnp
 from bibun import prob, random
 from bibun.prob import distributions as dist
@@ -69,9 +69,7 @@ def test_log_density_of_a_trace():
     total = sum(float(site_log_prob(s)) for s in t.values() if s["type"] == "sample")
     import scipy.stats as ss
 
-    expected = (
-        ss.norm.logpdf(0.7) + ss.halfnorm.logpdf(0.4) + ss.norm(0.7 * X, 0.4).logpdf(y).sum()
-    )
+    expected = ss.norm.logpdf(0.7) + ss.halfnorm.logpdf(0.4) + ss.norm(0.7 * X, 0.4).logpdf(y).sum()
     assert total == pytest.approx(expected)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.distribution import Distribution
@@ -184,9 +183,7 @@ class uncondition(Messenger):
 class replay(Messenger):
     """Give sites the values they have in a recorded trace."""
 
-    def __init__(
-        self, fn: Callable[..., Any] | None = None, trace: Trace | None = None
-    ) -> None:
+    def __init__(self, fn: Callable[..., Any] | None = None, trace: Trace | None = None) -> None:
         if trace is None:
             raise ValueError("replay: trace must be given")
         self.trace = trace

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError
+from bibun.lax import fori_loop
 from bibun.prob.distributions.distribution import Distribution, satisfied
 from bibun.prob.distributions.transformed import Unit
 from bibun.trace.core import concrete
@@ -96,10 +96,11 @@ class Messenger:
 def _apply(msg: Message) -> Message:
     """Send a message through the stack of this thread."""
     handlers = _stack.handlers
-    reached = 0
-    for reached, handler in enumerate(reversed(handlers), 1):
+    reached = len(handlers)
+    for i, handler in enumerate(reversed(handlers), 1):
         handler.process_message(msg)
         if msg.get("stop"):
+            reached = i
             break
     if msg["value"] is None:
         if msg["type"] == "sample":
@@ -324,6 +325,19 @@ def module(name: str, nn: Any, *args: Any, **kwargs: Any) -> Any:
     return param(f"{name}$params", nn, *args, **kwargs)
 
 
+def _without_replacement(key: Any, size: int, count: int) -> Any:
+    """`count` distinct indices below `size`, by that many steps of Fisher and Yates' shuffle."""
+    keys = random.split(key, count)
+
+    def swap(step: Any, order: Any) -> Any:
+        last = size - 1 - step
+        j = random.randint(keys[step], (), 0, last + 1)
+        pair = bnp.stack([last, j])
+        return order.at[pair].set(order[bnp.stack([j, last])])
+
+    return fori_loop(0, count, swap, bnp.arange(size))[size - count :]
+
+
 class plate(Messenger):
     """Conditionally independent elements along a batch axis.
 
@@ -350,7 +364,7 @@ class plate(Messenger):
             raise ValueError(f"plate({name!r}): dim must be negative, got {dim}")
         if subsample_size is not None and not 0 < subsample_size <= size:
             raise ValueError(
-                f"plate({name!r}): subsample_size must be between 1 and {size}, got {subsample_size}"
+                f"plate({name!r}): subsample_size must lie in 1..{size}, got {subsample_size}"
             )
         self.name = name
         self.size = int(size)
@@ -368,7 +382,7 @@ class plate(Messenger):
                     f"plate({self.name!r}): subsampling needs a key; run the model in "
                     "bibun.prob.handlers.seed"
                 )
-            return random.choice(rng_key, size, (subsample_size,), replace=False)
+            return _without_replacement(rng_key, size, subsample_size)
 
         if not _stack.handlers:
             return indices(self.size, self.subsample_size)
@@ -377,7 +391,7 @@ class plate(Messenger):
             kwargs={"rng_key": None},
         )  # fmt: skip
         _apply(msg)
-        stack = [f for f in msg["cond_indep_stack"]]
+        stack = list(msg["cond_indep_stack"])
         taken = {frame.dim for frame in stack}
         if self._given_dim is None:
             self.dim = next(d for d in range(-1, -len(taken) - 2, -1) if d not in taken)
@@ -424,7 +438,8 @@ class plate(Messenger):
         if joint is None or joint[frame.dim] != frame.size:
             raise ShapeError(
                 f"site {msg['name']!r} in plate {frame.name!r}: axis {frame.dim} of the batch "
-                f"shape {have} has length {have[frame.dim]}, but the plate has {frame.size} elements"
+                f"shape {have} has length {have[frame.dim]}, but the plate has {frame.size} "
+                "elements"
             )
         if joint != have:
             msg["fn"] = fn.expand(joint[len(outer) :] if joint[: len(outer)] == outer else joint)

@@ -30,7 +30,9 @@ def format_shapes(trace: dict[str, Any]) -> str:
     rows = [("site", "type", "batch", "event", "value")]
     for name, site in trace.items():
         fn = site["fn"]
-        shapes = (str(fn.batch_shape), str(fn.event_shape)) if site["type"] == "sample" else ("", "")
+        shapes = (
+            (str(fn.batch_shape), str(fn.event_shape)) if site["type"] == "sample" else ("", "")
+        )
         rows.append((name, site["type"], *shapes, str(getattr(site["value"], "shape", ()))))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return "\n".join(

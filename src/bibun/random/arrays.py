@@ -7,7 +7,6 @@ import operator
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, float32, float64, is_inexact
 from bibun.errors import ShapeError
@@ -89,9 +88,7 @@ def choice(
     if size <= 0:
         raise ValueError(f"random.choice: nothing to draw from, a has {size} elements")
     if not replace and draws > size:
-        raise ValueError(
-            f"random.choice: {draws} draws without replacement from {size} elements"
-        )
+        raise ValueError(f"random.choice: {draws} draws without replacement from {size} elements")
     if p is None and not replace:
         whole = permutation(key, size if scalar else a, 0 if scalar else axis)
         result = whole[(slice(None),) * (0 if scalar else axis) + (slice(draws),)]
@@ -161,9 +158,7 @@ def multivariate_normal(
     return mean + bnp.matmul(factor, z[..., None])[..., 0]
 
 
-def orthogonal(
-    key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | None = None
-) -> Any:
+def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | None = None) -> Any:
     """Orthogonal matrices of Haar measure, shape + (n, m); rectangular ones where m is given.
 
     Source: Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
@@ -177,4 +172,3 @@ def orthogonal(
     d = bnp.diagonal(r, axis1=-2, axis2=-1)
     x = q * bnp.sign(d)[..., None, :]
     return bnp.swapaxes(x, -1, -2) if n < m else x
-

@@ -11,7 +11,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, float32, is_integer
 from bibun.errors import DTypeError
@@ -56,9 +55,7 @@ def _poisson_rejection(key: Any, lam: Any, shape: tuple[int, ...], dtype: np.dty
         return bnp.where(accept, k, k_out), accepted | accept, key
 
     start = (bnp.full(shape, -1, lam.dtype), bnp.zeros(shape, bool), key)
-    return convert(
-        while_loop(lambda s: bnp.any(~s[1]), body, start)[0], new_dtype=dtype
-    )
+    return convert(while_loop(lambda s: bnp.any(~s[1]), body, start)[0], new_dtype=dtype)
 
 
 def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None) -> Any:

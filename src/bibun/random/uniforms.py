@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, is_complex, is_integer, real_of, uint8, uint16, uint32, uint64
 from bibun.errors import DTypeError
@@ -117,9 +116,7 @@ def normal(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     return normal_real(key, shape, float_dtype("normal", dt))
 
 
-def truncated_normal(
-    key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = None
-) -> Any:
+def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = None) -> Any:
     """Standard normal numbers restricted to (lower, upper), by inversion."""
     from bibun.transforms import stop_gradient
 
@@ -127,13 +124,9 @@ def truncated_normal(
     shape = sample_shape("truncated_normal", shape, np.shape(lower), np.shape(upper))
     root = dt.type(math.sqrt(2))
     lower, upper = bnp.asarray(lower, dtype=dt), bnp.asarray(upper, dtype=dt)
-    u = between(
-        as_key("truncated_normal", key), shape, dt, erf(lower / root), erf(upper / root)
-    )
+    u = between(as_key("truncated_normal", key), shape, dt, erf(lower / root), erf(upper / root))
     inside = nextafter(stop_gradient(lower), dt.type(np.inf))
-    return bnp.clip(
-        root * erf_inv(u), inside, nextafter(stop_gradient(upper), dt.type(-np.inf))
-    )
+    return bnp.clip(root * erf_inv(u), inside, nextafter(stop_gradient(upper), dt.type(-np.inf)))
 
 
 def exponential(key: Any, shape: Any = (), dtype: Any = None) -> Any:
@@ -176,9 +169,7 @@ def laplace(key: Any, shape: Any = (), dtype: Any = None) -> Any:
 def logistic(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     """Standard logistic numbers: log(u) - log(1 - u)."""
     dt = float_dtype("logistic", dtype)
-    u = between(
-        as_key("logistic", key), as_shape("logistic", shape), dt, np.finfo(dt).tiny, 1.0
-    )
+    u = between(as_key("logistic", key), as_shape("logistic", shape), dt, np.finfo(dt).tiny, 1.0)
     return bnp.log(u) - bnp.log1p(-u)
 
 
@@ -257,9 +248,7 @@ def maxwell(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     return bnp.sqrt(bnp.sum(z * z, axis=-1))
 
 
-def double_sided_maxwell(
-    key: Any, loc: Any, scale: Any, shape: Any = (), dtype: Any = None
-) -> Any:
+def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype: Any = None) -> Any:
     """Maxwell numbers with random signs, scaled and shifted."""
     dt = float_dtype("double_sided_maxwell", dtype)
     params = np.broadcast_shapes(np.shape(loc), np.shape(scale))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
@@ -330,5 +329,3 @@ class Pareto(Distribution):
     def entropy(self) -> Any:
         a = bnp.asarray(self.alpha)
         return self._wide(bnp.log(self.scale / a) + 1 + 1 / a)
-
-

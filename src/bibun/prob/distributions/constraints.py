@@ -11,7 +11,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import tree
 from bibun.trace.core import concrete
@@ -93,7 +92,7 @@ class Real(Constraint):
     """Any real number, infinities included, nan excluded."""
 
     def __call__(self, x: Any) -> Any:
-        return x == x  # noqa: PLR0124 (false for nan alone)
+        return x == x
 
     def feasible_like(self, prototype: Any) -> Any:
         return bnp.zeros_like(prototype)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import tree
 from bibun.errors import ShapeError
@@ -178,9 +177,7 @@ class Distribution:
     @property
     def has_rsample(self) -> bool:
         """Whether draws are differentiable in every parameter."""
-        return not self.is_discrete and set(self.reparametrized_params) == set(
-            self.arg_constraints
-        )
+        return not self.is_discrete and set(self.reparametrized_params) == set(self.arg_constraints)
 
     # density and draws --------------------------------------------------------------------
 
@@ -285,7 +282,9 @@ class Distribution:
         return self if mask is True else MaskedDistribution(self, mask)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(batch_shape={self.batch_shape}, event_shape={self.event_shape})"
+        return (
+            f"{type(self).__name__}(batch_shape={self.batch_shape}, event_shape={self.event_shape})"
+        )
 
 
 class _Wrapper(Distribution):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.discrete import _Categorical
@@ -102,6 +101,6 @@ class MixtureSameFamily(Distribution):
 
     def cdf(self, value: Any) -> Any:
         value = bnp.expand_dims(parameter("value", value), -1)
-        return bnp.sum(self.mixing_distribution.probs * self.component_distribution.cdf(value), axis=-1)
-
-
+        return bnp.sum(
+            self.mixing_distribution.probs * self.component_distribution.cdf(value), axis=-1
+        )

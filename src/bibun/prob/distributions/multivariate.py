@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError
 from bibun.ops.linalg import triangular_solve
 from bibun.prob.distributions import constraints as c
+from bibun.prob.distributions.bounded import Beta
 from bibun.prob.distributions.distribution import Distribution, Shape, parameter
 from bibun.prob.distributions.special import LOG_2PI, digamma, floating, gammaln, xlogy
+from bibun.prob.distributions.vector_transforms import vector_to_tril
 
 
 def _solve_lower(tril: Any, b: Any) -> Any:
@@ -89,9 +90,7 @@ class MultivariateNormal(Distribution):
         ((name, matrix),) = given.items()
         shape = np.shape(matrix)
         if len(shape) < 2 or shape[-1] != shape[-2]:
-            raise ShapeError(
-                f"MultivariateNormal: {name} must have shape (..., n, n), got {shape}"
-            )
+            raise ShapeError(f"MultivariateNormal: {name} must have shape (..., n, n), got {shape}")
         loc = bnp.asarray(loc)
         if loc.ndim == 0:
             loc = loc[None]
@@ -321,7 +320,9 @@ class LKJCholesky(Distribution):
         self, dimension: int, concentration: Any = 1.0, *, validate_args: bool | None = None
     ) -> None:
         if not isinstance(dimension, int) or dimension < 2:
-            raise ValueError(f"LKJCholesky: dimension must be an int of at least 2, got {dimension}")
+            raise ValueError(
+                f"LKJCholesky: dimension must be an int of at least 2, got {dimension}"
+            )
         self.dimension = dimension
         self._setup(validate_args, concentration=concentration)
 
@@ -347,12 +348,10 @@ class LKJCholesky(Distribution):
         batch = (*sample_shape, *self.batch_shape)
         offset = 0.5 * np.arange(n - 1)
         b = (bnp.asarray(self.concentration) + 0.5 * (n - 2))[..., None] - offset
-        radius2 = random.beta(k_beta, offset + 0.5, b, (*batch, n - 1))[..., None]
-        z = bnp.tril(random.normal(k_normal, (*batch, n - 1, n - 1)))
+        radius2 = Beta(offset + 0.5, b).sample(k_beta, tuple(sample_shape))[..., None]
+        z = vector_to_tril(random.normal(k_normal, (*batch, n * (n - 1) // 2)), n - 1)
         direction = z / bnp.sqrt(bnp.sum(z * z, axis=-1, keepdims=True))
         below = bnp.sqrt(radius2) * direction
-        diagonal = bnp.concatenate(
-            [bnp.ones((*batch, 1)), bnp.sqrt(1 - radius2[..., 0])], axis=-1
-        )
+        diagonal = bnp.concatenate([bnp.ones((*batch, 1)), bnp.sqrt(1 - radius2[..., 0])], axis=-1)
         tril = bnp.pad(below, [(0, 0)] * len(batch) + [(1, 0), (0, 1)])
         return tril + diagonal[..., None] * np.eye(n)

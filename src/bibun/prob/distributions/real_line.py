@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
@@ -321,9 +320,7 @@ class VonMises(Distribution):
     support = c.circular
     reparametrized_params = ("loc",)
 
-    def __init__(
-        self, loc: Any, concentration: Any, *, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, loc: Any, concentration: Any, *, validate_args: bool | None = None) -> None:
         self._setup(validate_args, loc=loc, concentration=concentration)
 
     def _log_prob(self, value: Any) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.constraints import Constraint

@@ -1,0 +1,86 @@
+"""Write reference.json: draws and densities of NumPyro 0.22, for bibun.prob to reproduce.
+
+Run with a Python that has NumPyro (never one of bibun's dependencies):
+    JAX_ENABLE_X64=1 python tests/prob/make_reference.py
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+CASES = [
+    ("Normal", [1.0, 2.0], {}),
+    ("HalfNormal", [1.5], {}),
+    ("LogNormal", [0.3, 0.7], {}),
+    ("Uniform", [-1.0, 3.0], {}),
+    ("Exponential", [0.7], {}),
+    ("Gamma", [2.5, 1.5], {}),
+    ("Gamma", [0.4], {}),
+    ("InverseGamma", [3.5, 2.0], {}),
+    ("Chi2", [3.0], {}),
+    ("Beta", [2.0, 3.5], {}),
+    ("Cauchy", [0.5, 1.5], {}),
+    ("HalfCauchy", [1.5], {}),
+    ("StudentT", [4.0, 0.5, 1.5], {}),
+    ("Laplace", [0.5, 1.5], {}),
+    ("Logistic", [0.5, 1.5], {}),
+    ("Gumbel", [0.5, 1.5], {}),
+    ("Weibull", [2.0, 1.5], {}),
+    ("Pareto", [1.5, 3.5], {}),
+    ("TruncatedNormal", [1.0, 2.0], {"low": 0.0, "high": 3.0}),
+    ("TruncatedNormal", [1.0, 2.0], {"low": 0.0}),
+    ("BernoulliProbs", [0.3], {}),
+    ("BernoulliLogits", [-0.7], {}),
+    ("Poisson", [3.5], {}),
+    ("BinomialProbs", [0.35, 10], {}),
+    ("CategoricalProbs", [[0.2, 0.3, 0.5]], {}),
+    ("CategoricalLogits", [[0.2, 0.3, 0.5]], {}),
+    ("Dirichlet", [[0.7, 2.0, 3.0]], {}),
+    ("MultivariateNormal", [[1.0, -1.0]], {"covariance_matrix": [[2.0, 0.5], [0.5, 1.0]]}),
+    ("MultivariateNormal", [[1.0, -1.0]], {"precision_matrix": [[2.0, 0.5], [0.5, 1.0]]}),
+    ("LKJCholesky", [3, 1.7], {}),
+]
+
+
+def main() -> None:
+    import jax
+    import jax.numpy as jnp
+    import numpyro
+    import numpyro.distributions as dist
+    from numpyro import handlers
+
+    import numpy as np
+
+    def given(x):
+        return jnp.array(x) if isinstance(x, list) else x
+
+    draws = []
+    for name, args, kwargs in CASES:
+        d = getattr(dist, name)(*map(given, args), **{k: given(v) for k, v in kwargs.items()})
+        x = d.sample(jax.random.PRNGKey(3), (4,))
+        draws.append({
+            "name": name, "args": args, "kwargs": kwargs, "draws": np.asarray(x).tolist(),
+            "log_prob": np.asarray(d.log_prob(x)).tolist(),
+        })  # fmt: skip
+
+    def model():
+        a = numpyro.sample("a", dist.Normal(0.0, 1.0))
+        with numpyro.plate("N", 4):
+            b = numpyro.sample("b", dist.Gamma(2.0, 1.0))
+            with numpyro.plate("M", 2):
+                numpyro.sample("c", dist.Normal(a, b))
+        with numpyro.plate("K", 10, subsample_size=3) as i:
+            numpyro.sample("d", dist.Exponential(1.0 + i))
+        numpyro.sample("e", dist.Normal(jnp.zeros((1, 3)), 1.0).expand([2, 3]).to_event(1))
+
+    trace = handlers.trace(handlers.seed(model, 5)).get_trace()
+    sites = {k: np.asarray(v["value"]).tolist() for k, v in trace.items()}
+    path = pathlib.Path(__file__).with_name("reference.json")
+    reference = {"numpyro": numpyro.__version__, "draws": draws, "model": sites}
+    path.write_text(json.dumps(reference, separators=(",", ":")) + "\n")
+    print(path.stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()
