@@ -26,13 +26,13 @@ from bibun.numpy.sorting import *  # noqa: F403
 from bibun.numpy.statistics import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from bibun.numpy import fft, linalg
+    from bibun.numpy import linalg
 
-__all__ = ["Array", "fft", "linalg"]
+__all__ = ["Array", "linalg"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("linalg", "fft"):
+    if name == "linalg":
         import importlib
 
         return importlib.import_module(f"bibun.numpy.{name}")

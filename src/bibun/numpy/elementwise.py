@@ -119,7 +119,6 @@ _UNARY = [
     ("square", el.square, "iufc", None, "x times x.", "3.0", "9.0"),
     ("conjugate", el.conj, "c", "biuf", "Complex conjugate.", "1 + 2j", "(1-2j)"),
     ("bitwise_not", el.not_, "biu", None, "Every bit inverted.", "0", "-1"),
-    ("bitwise_count", el.population_count, "iu", None, "How many bits are 1.", "7", "3"),
 ]
 
 
@@ -472,6 +471,20 @@ def fmin(x1: Any, x2: Any, /) -> Value:
 
 
 @_export
+def bitwise_count(x: Any, /) -> Value:
+    """How many bits of |x| are 1, as uint8.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.bitwise_count(-7))
+    3
+    """
+    x = value("bitwise_count", "x", x)
+    if x.dtype.kind not in "iu":
+        raise DTypeError(f"bitwise_count is not defined for dtype {x.dtype}")
+    return converted(el.population_count(el.abs(x)), np.dtype(np.uint8))
+
+
+@_export
 def log2(x: Any, /) -> Value:
     """Logarithm to base 2.
 
@@ -538,7 +551,9 @@ def hypot(x1: Any, x2: Any, /) -> Value:
     length = el.mul(
         safe, el.sqrt(el.add(el.square(el.div(a, safe)), el.square(el.div(b, safe))))
     )
-    return el.select(plain, scale, length)
+    infinite = dtype.type(np.inf)
+    endless = el.or_(el.eq(el.abs(a), infinite), el.eq(el.abs(b), infinite))
+    return el.select(endless, el.select(plain, scale, length), infinite)
 
 
 def _stopped(x: Any) -> Any:

@@ -628,13 +628,14 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: None = None, 
     >>> print(bnp.compress(bnp.array([True, False]), bnp.array([1, 2])))
     [1]
     """
+    from bibun.numpy.creation import asarray
     from bibun.numpy.sorting import nonzero
 
     no_out("compress", out)
     x = value("compress", "a", a)
     if axis is None:
         x, axis = sh.reshape(x, shape=(x.size,)), 0
-    c = value("compress", "condition", condition)
+    c = asarray(condition)
     if size is None:
         return take(x, np.flatnonzero(need_concrete(c, "compress (or give size=)")), axis=axis)
     (places,) = nonzero(c, size=size, fill_value=x.shape[axis])

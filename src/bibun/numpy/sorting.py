@@ -22,7 +22,7 @@ from bibun.numpy._common import (
     promote_args,
     value,
 )
-from bibun.numpy.creation import arange, full, zeros
+from bibun.numpy.creation import arange, asarray, full, zeros
 from bibun.numpy.cumulative import cumsum
 from bibun.numpy.elementwise import _truth, astype, equal, isnan, not_equal, where
 from bibun.numpy.indexing import take
@@ -369,7 +369,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
     >>> print(bnp.isin(bnp.array([1, 2, 3]), bnp.array([2])))
     [False  True False]
     """
-    x, t = promote_args("isin", element, test_elements)
+    x, t = promote_args("isin", asarray(element), asarray(test_elements))
     x, t = value("isin", "element", x), ravel(t)
     if t.size <= 16 or t.dtype.kind not in "iuf":
         wide = expand_dims(x, x.ndim)

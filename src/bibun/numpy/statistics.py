@@ -377,8 +377,8 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, weights: Any = N
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.histogramdd(bnp.array([[0.0, 0.0], [1.0, 1.0]]), 2)[0])
-    [[1 0]
-     [0 1]]
+    [[1. 0.]
+     [0. 1.]]
     """
     if isinstance(sample, list | tuple):
         columns = [ravel(value("histogramdd", "sample", c)) for c in sample]
@@ -393,6 +393,8 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, weights: Any = N
         raise ShapeError(f"histogramdd: {d} coordinates need as many bins and ranges")
     edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, each, ranges, strict=True)]
     counts = _counts(columns, edges, weights)
+    if counts.dtype.kind != "c":
+        counts = astype(counts, float)
     if density:
         total = sum_(counts)
         for k, e in enumerate(edges):
@@ -408,8 +410,8 @@ def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, weights: Any 
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.histogram2d(bnp.array([0.0, 1.0]), bnp.array([0.0, 1.0]), 2)[0])
-    [[1 0]
-     [0 1]]
+    [[1. 0.]
+     [0. 1.]]
     """
     counts, (ex, ey) = histogramdd([x, y], bins, range, weights, density)
     return counts, ex, ey
