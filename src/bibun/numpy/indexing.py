@@ -207,10 +207,10 @@ def plan_index(shape: tuple[int, ...], index: Any, what: str = "x[...]", mode: A
     full = [slice(None)] * (len(shape) - used)
     if dots:
         k = next(i for i, p in enumerate(parts) if p is Ellipsis)
-        parts[k : k + 1] = full
+        parts[k : k + 1] = full or [Ellipsis]  # even for no axis it keeps arrays apart
     else:
         parts += full
-    return _lay_out(shape, parts, what, mode, dots > 0)
+    return _lay_out(shape, parts, what, mode)
 
 
 def _check_mask(mask: Any, shape: tuple[int, ...], before: list[Any], what: str) -> None:
@@ -225,7 +225,7 @@ def _check_mask(mask: Any, shape: tuple[int, ...], before: list[Any], what: str)
         )
 
 
-def _lay_out(shape: tuple[int, ...], parts: list[Any], what: str, mode: Any, dots: bool) -> Plan:
+def _lay_out(shape: tuple[int, ...], parts: list[Any], what: str, mode: Any) -> Plan:
     arrays = any(isinstance(p, np.ndarray) or (isinstance(p, Value) and p.ndim) for p in parts)
     plan = Plan()
     plan.entries, plan.layout = [], []
@@ -233,8 +233,9 @@ def _lay_out(shape: tuple[int, ...], parts: list[Any], what: str, mode: Any, dot
     runs, inside = 0, False  # runs of neighbouring array parts decide where their axes go
     for p in parts:
         axis = len(plan.entries)
-        if p is None:
-            plan.layout.append(None)
+        if p is None or p is Ellipsis:
+            if p is None:
+                plan.layout.append(None)
             inside = False
             continue
         if type(p) is slice:
