@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from bibun.errors import DifferentiationError
 from bibun.ir.program import Program
+from bibun.ir.types import RaggedType
 from bibun.ops.control.common import (
     INT_TYPE,
     Flags,
@@ -46,6 +47,7 @@ from bibun.ops.control.masking import masked
 from bibun.ops.elementwise import add, lt, sub
 from bibun.ops.families.tangents import add_tangents, zeros_of
 from bibun.ops.op import is_linear
+from bibun.trace.core import type_of
 from bibun.trace.replay import replay
 
 
@@ -342,10 +344,10 @@ def batch(
             *lead, *consts, *init, *xs,
             program=body, num_consts=num_consts, num_carry=num_carry, **rest,
         )  # fmt: skip
-    y_dim = 0 if loop.lead else 1
+    y_dims = [0 if isinstance(type_of(y), RaggedType) else 1 for y in outs[num_carry:]]
     return outs, [
         *(0 if flag else None for flag in carry),
-        *(y_dim if flag else None for flag in mapped[num_carry:]),
+        *(d if flag else None for d, flag in zip(y_dims, mapped[num_carry:], strict=True)),
     ]
 
 

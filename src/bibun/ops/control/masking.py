@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bibun.ir.program import Equation, Program, subprograms
-from bibun.ops.control.common import BOOL_TYPE, build, memo, rewire
+from bibun.ops.check import masked as masked_check
+from bibun.ops.control.common import BOOL_TYPE, build, memo, rewire, split
 from bibun.ops.op import CALL
 from bibun.trace.replay import replay
 
@@ -67,14 +68,33 @@ def _call(active: Any, eq: Equation, ins: list[Any]) -> Any:
     if rule is not None:
         return rule(active, eq, ins)
     if eq.op.has_effects and not subprograms(eq.params):
-        return eq.op(*ins, active, **eq.params)  # effects take the mask as one more operand
-    if eq.op.kind == CALL and "program" in eq.params:
-        outs = replay(masked(eq.params["program"]), [active, *ins])
-        return outs if eq.op.multiple_results else outs[0]
+        args, params = masked_check(eq.op, ins, eq.params, active)
+        return eq.op(*args, **params)
+    if eq.op.kind == CALL:
+        return eq.op(active, *ins, **_masked_call(eq.params))
     raise NotImplementedError(
         f"operation {eq.op.name!r} contains checks or loops and has no rule for lanes that are "
         "switched off (bibun.ops.control.masking)"
     )
+
+
+def _masked_call(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a call, or of a function with its own derivative rule, under a mask.
+
+    The mask is one more leading argument of every program: a captured value of a custom rule,
+    and the first residual where programs hand residuals on.
+    """
+    changed = {name: masked(p) for name, p in subprograms(params)}
+    for count in ("num_consts", "num_residuals"):
+        if count in params:
+            changed[count] = params[count] + 1
+    fwd = changed.get("fwd")
+    if fwd is not None:
+        outs, residuals = split(fwd.outputs, params["outputs"][0])
+        changed["fwd"] = Program(
+            fwd.inputs, fwd.equations, [*outs, fwd.inputs[0], *residuals], fwd.name
+        )
+    return {**params, **changed}
 
 
 def masked_or_same(active: Any, program: Program) -> tuple[list[Any], Program]:
