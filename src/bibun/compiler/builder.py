@@ -1,6 +1,6 @@
 """Loops, memory and calls: the part of the Builder protocol above single values.
 
-A nest runs its last axis in blocks of `LANES` elements and one narrower block for what is
+A nest runs its last axis in blocks of `LANES` elements and one other block for what is
 left, all as straight vector code, so no loop vectoriser has to guess, and reductions have
 the same lanes and order on every CPU.
 """
@@ -18,6 +18,14 @@ from bibun.compiler.values import Val, ValueBuilder
 from bibun.dtypes import KEY, bool_, int8, int64
 
 LANES = 8  # the fixed logical width of vector code, in elements
+
+
+def lane_blocks(n: int) -> tuple[int, int]:
+    """How an axis is cut: the number of blocks of LANES, and the width of the last block.
+
+    What fits in less than two blocks is one block of its own width: one body, no loop.
+    """
+    return divmod(n, LANES) if n >= 2 * LANES else (0, n)
 
 
 def memory_type(dtype: np.dtype) -> str:
@@ -154,15 +162,12 @@ class LoopBuilder(ValueBuilder):
         level(0, [])
 
     def blocks(self, n: int, body: Callable[[Val], None]) -> None:
-        """`body` over 0..n in blocks of LANES and one narrower block; sets `width`."""
-        full, rest = divmod(n, LANES)
+        """`body` over 0..n in vector blocks; sets `width`."""
+        full, rest = lane_blocks(n)
         before = self.width
         if full:
             self.width = LANES
-            if full == 1:
-                body(self.lanes(self.const(0, int64)))
-            else:
-                self.loop(0, full * LANES, lambda i: body(self.lanes(i)), step=LANES)
+            self.loop(0, full * LANES, lambda i: body(self.lanes(i)), step=LANES)
         if rest:
             self.width = rest
             body(self.lanes(self.const(full * LANES, int64)))

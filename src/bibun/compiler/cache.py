@@ -275,7 +275,7 @@ def load_or_compile(
     """The native function under `key`, and whether the cache served it.
 
     `make()` -> (IR text, symbols the emitter knows of) is called only if it must be
-    compiled. An entry that no longer links is rebuilt.
+    compiled; `opt="auto"` fits the level to the size of the text. An entry that no longer links is rebuilt.
     """
     cache = current()
     key = make_key(key, entry, opt)
@@ -288,6 +288,8 @@ def load_or_compile(
                 stats.damaged += 1
                 cache.discard(key)
     text, symbols = make()
+    if opt == "auto":
+        opt = engine.level_for(text)
     native = engine.compile_module(text, entry, symbols, opt)
     if cache:
         cache.put(key, native.object_bytes, {"entry": entry, **(metadata or {})})

@@ -133,6 +133,14 @@ def _jit() -> llvm.LLJIT:
     return llvm.create_lljit_compiler(_machine(2), use_jit_link=True, suppress_errors=True)
 
 
+LARGE = 1500  # lines of IR; above, compile time counts for more than the last tenth of speed
+
+
+def level_for(ir_text: str) -> str:
+    """The optimisation level that fits a module: O2 for small ones, O1 for large ones."""
+    return "O1" if ir_text.count("\n") > LARGE else "O2"
+
+
 def _pipeline(opt: str) -> Callable[[Any], None]:
     """The function that optimises a module at a level."""
     if opt == "O0":

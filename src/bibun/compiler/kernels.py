@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bibun.compiler.builder import LANES, LoopBuilder, Slot
+from bibun.compiler.builder import LANES, LoopBuilder, Slot, lane_blocks
 from bibun.compiler.text import llvm_type
 from bibun.compiler.memory import Inlined, Memory, Scalar
 from bibun.compiler.values import Val
@@ -124,15 +124,12 @@ class KernelEmitter(LoopBuilder):
         if k == ndim:
             body(idx, False)
         elif k == ndim - 1:
-            full, rest = divmod(space[k], LANES)
+            full, rest = lane_blocks(space[k])
             if full:
                 self.width = LANES
-                if full == 1:
-                    body([*idx, self.lanes(self.const(0, int64))], False)
-                else:
-                    self.loop(
-                        0, full * LANES, lambda i: body([*idx, self.lanes(i)], False), step=LANES
-                    )
+                self.loop(
+                    0, full * LANES, lambda i: body([*idx, self.lanes(i)], False), step=LANES
+                )
             if rest:
                 self.width = rest
                 body([*idx, self.lanes(self.const(full * LANES, int64))], True)
@@ -152,7 +149,7 @@ class KernelEmitter(LoopBuilder):
     def start(self, r: Reduction, last: int) -> None:
         """Fresh register accumulators for the trailing reduced axes."""
         dtype = r.equation.inputs[0].type.dtype  # type: ignore[union-attr]
-        full, rest = divmod(last, LANES)
+        full, rest = lane_blocks(last)
         init = r.reducer.init(self, dtype, **r.params)
         r.wide = [self.slot(a, LANES) for a in init] if full else []
         r.tail = [self.slot(a, rest) for a in init] if rest else []

@@ -46,6 +46,9 @@ def literal(value: Any, dtype: np.dtype) -> str:
     return f"0x{int(wide.view(np.uint64)):016X}"
 
 
+INLINE_USES = 2  # a math kernel called from more places than this stays a function
+
+
 class Function:
     """One function: its header, the allocas of its entry block, and its body."""
 
@@ -55,6 +58,7 @@ class Function:
         self.entry: list[str] = []
         self.lines: list[str] = []
         self.count = 0
+        self.uses = 0  # call sites, of a math kernel
 
     def fresh(self, prefix: str = "t") -> str:
         self.count += 1
@@ -89,7 +93,8 @@ class Function:
         self.emit(f"br i1 {cond}, label %{then}, label %{otherwise}")
 
     def text(self) -> str:
-        return "\n".join([self.header + " {", "entry:", *self.entry, *self.lines, "}"])
+        inlining = " noinline" if self.uses > INLINE_USES else ""
+        return "\n".join([self.header + inlining + " {", "entry:", *self.entry, *self.lines, "}"])
 
 
 class Module:
@@ -100,7 +105,7 @@ class Module:
         self.globals: dict[Any, str] = {}
         self._global_text: list[str] = []
         self.declarations: dict[str, str] = {}
-        self.math: dict[tuple[Any, ...], str] = {}
+        self.math: dict[tuple[Any, ...], Function | None] = {}
         self.symbols: set[str] = set()  # external C symbols
         self.support: list[str] = []  # whole functions as text
 

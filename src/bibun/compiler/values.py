@@ -600,16 +600,18 @@ class ValueBuilder:
         ys, w = self.unify(*xs)
         dtype = ys[0].dtype
         key = (name, dtype.str, w)
-        symbol = self.module.math.get(key)
+        symbol = f"@bm.{name}.{dtype.str[1:]}.v{w}"
         t = llvm_type(dtype, w)
-        if symbol is None:
-            symbol = f"@bm.{name}.{dtype.str[1:]}.v{w}"
-            self.module.math[key] = symbol
-            self._define_math(name, symbol, dtype, w, len(ys))
+        if key not in self.module.math:
+            self.module.math[key] = None  # a kernel may call others, not itself
+            self.module.math[key] = self._define_math(name, symbol, dtype, w, len(ys))
+        made = self.module.math[key]
+        if made is not None:
+            made.uses += 1
         args = ", ".join(f"{t} {y.name}" for y in ys)
         return self._new(f"call {t} {symbol}({args})", dtype, w)
 
-    def _define_math(self, name: str, symbol: str, dtype: np.dtype, w: int, arity: int) -> None:
+    def _define_math(self, name: str, symbol: str, dtype: np.dtype, w: int, arity: int) -> Function:
         from bibun.compiler.vecmath import KERNELS
 
         t = llvm_type(dtype, w)
@@ -620,6 +622,7 @@ class ValueBuilder:
         b = ValueBuilder(self.module, fn, w)
         out = b.wide(KERNELS[name](b, *(Val(f"%x{k}", dtype, w) for k in range(arity))), w)
         fn.emit(f"ret {t} {out.name}")
+        return fn
 
 
 def map_function(name: str, kernel: str, dtype: np.dtype, width: int, arity: int = 1) -> str:
