@@ -15,6 +15,7 @@ MODULES = [
     f"{package.__name__}.{m.name}"
     for package in (bibun.numpy, bibun.lax)
     for m in pkgutil.iter_modules(package.__path__)
+    if not m.name.startswith("_")
 ] + ["bibun.array"]
 
 

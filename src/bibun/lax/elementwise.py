@@ -139,7 +139,12 @@ def integer_pow(x: Any, y: int) -> Value:
 
 
 class RoundingMethod(enum.Enum):
-    """Where halves go when rounding."""
+    """Where halves go when rounding.
+
+    >>> from bibun import lax
+    >>> print(lax.round(0.5, lax.RoundingMethod.TO_NEAREST_EVEN))
+    0.0
+    """
 
     AWAY_FROM_ZERO = 0
     TO_NEAREST_EVEN = 1

@@ -49,7 +49,12 @@ _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3, "V": 4}
 
 
 class At:
-    """`x.at`: waits for an index."""
+    """`x.at`: waits for an index.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.zeros(2).at[0].add(1.0))
+    [1. 0.]
+    """
 
     __slots__ = ("_array",)
 
@@ -162,8 +167,8 @@ class AtIndex:
         >>> print(bnp.array([2.0, 3.0]).at[1].power(2.0))
         [2. 9.]
         """
+        from bibun.numpy.arithmetic import power
         from bibun.numpy.creation import ones_like
-        from bibun.numpy.elementwise import power
 
         exponent = update(ones_like(self._array), self._index, values, "multiply", mode,
                           unique_indices)  # fmt: skip

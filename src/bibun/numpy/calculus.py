@@ -20,9 +20,10 @@ from bibun.numpy._common import (
     promote_inexact,
     value,
 )
+from bibun.numpy.arithmetic import clip, remainder
 from bibun.numpy.creation import arange, asarray, full, ones, vander, zeros
 from bibun.numpy.cumulative import cumsum, diff
-from bibun.numpy.elementwise import clip, conjugate, remainder, where
+from bibun.numpy.elementwise import conjugate, where
 from bibun.numpy.indexing import take
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import sum as sum_

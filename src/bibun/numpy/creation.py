@@ -362,7 +362,7 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
     >>> print(bnp.logspace(0, 2, 3))
     [  1.  10. 100.]
     """
-    from bibun.numpy.elementwise import float_power
+    from bibun.numpy.arithmetic import float_power
 
     out = float_power(base, linspace(start, stop, num, endpoint, axis=axis))
     return out if dtype is None else astype(out, dtype)
@@ -558,7 +558,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Value:
     if x.ndim != 1:
         raise ShapeError(f"vander: x must be 1-d, got shape {x.shape}")
     n = x.shape[0] if N is None else as_int("vander", "N", N)
-    from bibun.numpy.elementwise import power
+    from bibun.numpy.arithmetic import power
     from bibun.numpy.joining import stack
 
     if n == 0:

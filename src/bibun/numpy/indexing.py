@@ -288,7 +288,7 @@ def bounded(plan: Plan, shape: tuple[int, ...], mode: Any, what: str) -> list[An
         if mode in (None, "raise"):
             i = checked(i, k, shape[k], what)
         elif mode == "wrap":
-            from bibun.numpy.elementwise import remainder
+            from bibun.numpy.arithmetic import remainder
 
             i = remainder(i, shape[k])
         else:
@@ -502,7 +502,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = N
     [[1 3]
      [2 4]]
     """
-    from bibun.numpy.elementwise import remainder
+    from bibun.numpy.arithmetic import remainder
     from bibun.ops.index import gather
 
     mode = _mode("take_along_axis", mode)

@@ -24,7 +24,8 @@ from bibun.numpy.contraction import dot, matmul, outer, tensordot, vecdot
 from bibun.numpy.contraction import trace as _trace
 from bibun.numpy.creation import arange, eye, zeros
 from bibun.numpy.elementwise import abs as abs_
-from bibun.numpy.elementwise import conjugate, real
+from bibun.numpy.elementwise import conjugate
+from bibun.numpy.formulas import real
 from bibun.numpy.indexing import diagonal as _diagonal
 from bibun.numpy.indexing import take_along_axis
 from bibun.numpy.reductions import max as max_

@@ -16,7 +16,9 @@ import numpy as np
 
 from bibun.array import Array, Value
 from bibun.errors import ConcretizationError
+from bibun.numpy import arithmetic as ar
 from bibun.numpy import elementwise as ew
+from bibun.numpy import formulas as fm
 from bibun.numpy import reductions as rd
 from bibun.numpy import shape as shp
 from bibun.numpy._common import OPERANDS, Tracer, need_concrete
@@ -98,7 +100,7 @@ for _short, _name in _ARITHMETIC.items():
     _install(f"__r{_short}__", _backward)
 
 _PLAIN = {
-    "floordiv": ew.floor_divide, "mod": ew.remainder, "pow": ew.power, "divmod": ew.divmod,
+    "floordiv": ar.floor_divide, "mod": ar.remainder, "pow": ar.power, "divmod": ar.divmod,
     "rshift": ew.right_shift,
 }  # fmt: skip
 for _short, _function in _PLAIN.items():
@@ -135,16 +137,16 @@ def _rmatmul(self: Value, other: Any) -> Any:
 def _neg(self: Value) -> Any:
     if type(self) is Array and self._value.dtype.kind in "iufc":
         return el.neg(self)
-    return ew.negative(self)  # type: ignore[attr-defined]
+    return ew.negative(self)
 
 
 _install("__matmul__", _matmul)
 _install("__rmatmul__", _rmatmul)
 _install("__neg__", _neg)
 _install("__pos__", lambda self: self)
-_install("__abs__", lambda self: ew.abs(self))  # type: ignore[attr-defined]
-_install("__invert__", lambda self: ew.bitwise_not(self))  # type: ignore[attr-defined]
-_install("__round__", lambda self, ndigits=0: ew.round(self, ndigits or 0))
+_install("__abs__", lambda self: ew.abs(self))
+_install("__invert__", lambda self: ew.bitwise_not(self))
+_install("__round__", lambda self, ndigits=0: ar.round(self, ndigits or 0))
 
 
 # ---- Python numbers ---------------------------------------------------------------------------
@@ -249,7 +251,7 @@ def _array(self: Value, dtype: Any = None, copy: bool | None = None) -> np.ndarr
             "Use bibun.numpy.array([...]), .stack or .asarray instead of numpy's, and "
             "x.at[i].set(v) instead of writing into a NumPy array."
         )
-    known = self._value  # type: ignore[attr-defined]
+    known = self._value
     if (dtype is not None and np.dtype(dtype) != known.dtype) or copy:
         if copy is False:
             raise ValueError(f"a copy is needed to make {known.dtype} into {np.dtype(dtype)}")
@@ -323,10 +325,10 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _METHODS = {
     "all": rd.all, "any": rd.any, "argmax": rd.argmax, "argmin": rd.argmin, "astype": ew.astype,
-    "clip": ew.clip, "conj": ew.conjugate, "conjugate": ew.conjugate, "cumprod": cumprod,  # type: ignore[attr-defined]
+    "clip": ar.clip, "conj": ew.conjugate, "conjugate": ew.conjugate, "cumprod": cumprod,
     "cumsum": cumsum, "diagonal": diagonal, "flatten": shp.ravel, "max": rd.max,
     "mean": rd.mean, "min": rd.min, "prod": rd.prod, "ptp": rd.ptp, "ravel": shp.ravel,
-    "round": ew.round, "squeeze": shp.squeeze, "std": rd.std, "sum": rd.sum,
+    "round": ar.round, "squeeze": shp.squeeze, "std": rd.std, "sum": rd.sum,
     "swapaxes": shp.swapaxes, "take": take, "var": rd.var,
 }  # fmt: skip
 for _name, _function in _METHODS.items():
@@ -356,8 +358,8 @@ _install("block_until_ready", lambda self: self)  # values are there when a call
 _install("to_device", lambda self, device, stream=None: self)
 _install("T", property(lambda self: shp.transpose(self)))
 _install("mT", property(lambda self: shp.matrix_transpose(self)))
-_install("real", property(lambda self: ew.real(self)))
-_install("imag", property(lambda self: ew.imag(self)))
+_install("real", property(lambda self: fm.real(self)))
+_install("imag", property(lambda self: fm.imag(self)))
 _install("at", property(At, doc="`x.at[index]`: copies with elements changed."))
 _install("itemsize", property(lambda self: self.dtype.itemsize))
 _install("nbytes", property(lambda self: self.size * self.dtype.itemsize))

@@ -21,7 +21,8 @@ from bibun.numpy._common import (
     promote_inexact,
     value,
 )
-from bibun.numpy.elementwise import _truth, astype, equal, isnan, maximum, minimum, where
+from bibun.numpy.elementwise import _truth, astype, equal, maximum, minimum, where
+from bibun.numpy.formulas import isnan
 from bibun.numpy.shape import broadcast_to, expand_dims, ravel
 from bibun.ops import elementwise as el
 from bibun.ops import reduce as red
@@ -507,7 +508,7 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bo
     >>> print(bnp.allclose(bnp.zeros(2), 1e-12))
     True
     """
-    from bibun.numpy.elementwise import isclose
+    from bibun.numpy.formulas import isclose
 
     return all(isclose(a, b, rtol, atol, equal_nan))
 

@@ -350,8 +350,8 @@ def _roll_one(x: Value, shift: Any, k: int) -> Value:
         return x
     known = concrete(shift)
     if known is None:
+        from bibun.numpy.arithmetic import remainder
         from bibun.numpy.creation import arange
-        from bibun.numpy.elementwise import remainder
         from bibun.numpy.indexing import take
 
         return take(x, remainder(arange(n) - shift, n), axis=k, mode="promise_in_bounds")
@@ -434,7 +434,7 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Value, ...]:
     >>> print(*bnp.unravel_index(5, (2, 3)))
     1 2
     """
-    from bibun.numpy.elementwise import floor_divide, remainder
+    from bibun.numpy.arithmetic import floor_divide, remainder
 
     left = value("unravel_index", "indices", indices)
     out = []
@@ -452,7 +452,8 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise"
     >>> print(bnp.ravel_multi_index((1, 2), (2, 3)))
     5
     """
-    from bibun.numpy.elementwise import add, clip, multiply, remainder
+    from bibun.numpy.arithmetic import clip, remainder
+    from bibun.numpy.elementwise import add, multiply
     from bibun.numpy.indexing import checked
 
     sizes = as_shape("ravel_multi_index", dims, "dims")

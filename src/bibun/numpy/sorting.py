@@ -24,7 +24,8 @@ from bibun.numpy._common import (
 )
 from bibun.numpy.creation import arange, asarray, full, zeros
 from bibun.numpy.cumulative import cumsum
-from bibun.numpy.elementwise import _truth, astype, equal, isnan, not_equal, where
+from bibun.numpy.elementwise import _truth, astype, equal, not_equal, where
+from bibun.numpy.formulas import isnan
 from bibun.numpy.indexing import take
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import any as any_

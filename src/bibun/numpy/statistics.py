@@ -19,10 +19,12 @@ from bibun.numpy._common import (
     promote_inexact,
     value,
 )
+from bibun.numpy.arithmetic import clip
 from bibun.numpy.contraction import matmul
 from bibun.numpy.creation import asarray, linspace, zeros
 from bibun.numpy.cumulative import diff
-from bibun.numpy.elementwise import astype, clip, conjugate, isnan, where
+from bibun.numpy.elementwise import astype, conjugate, where
+from bibun.numpy.formulas import isnan
 from bibun.numpy.indexing import take_along_axis
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import any as any_
