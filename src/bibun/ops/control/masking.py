@@ -81,20 +81,28 @@ def _call(active: Any, eq: Equation, ins: list[Any]) -> Any:
 def _masked_call(params: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a call, or of a function with its own derivative rule, under a mask.
 
-    The mask is one more leading argument of every program: a captured value of a custom rule,
-    and the first residual where programs hand residuals on.
+    The mask is one more leading argument of every program: a captured value of a custom
+    function, and the first residual where one program hands residuals to another.
     """
-    changed = {name: masked(p) for name, p in subprograms(params)}
+    changed: dict[str, Any] = {name: masked(p) for name, p in subprograms(params)}
     for count in ("num_consts", "num_residuals"):
         if count in params:
             changed[count] = params[count] + 1
-    fwd = changed.get("fwd")
-    if fwd is not None:
-        outs, residuals = split(fwd.outputs, params["outputs"][0])
-        changed["fwd"] = Program(
-            fwd.inputs, fwd.equations, [*outs, fwd.inputs[0], *residuals], fwd.name
-        )
+    if params.get("rule") is not None:
+        changed["rule"] = params["rule"].derive("masked", _masked_rule)
     return {**params, **changed}
+
+
+def _masked_rule(rule: Any) -> Any:
+    """A derivative rule under a mask: a program, or a forward and a backward pass."""
+    if isinstance(rule, Program):
+        return masked(rule)
+    fwd = masked(rule.fwd)
+    outs, residuals = split(fwd.outputs, rule.outputs[0])
+    handed_on = Program(
+        fwd.inputs, fwd.equations, [*outs, fwd.inputs[0], *residuals], fwd.name
+    )
+    return type(rule)(handed_on, masked(rule.bwd), rule.outputs)
 
 
 def masked_or_same(active: Any, program: Program) -> tuple[list[Any], Program]:
