@@ -56,7 +56,7 @@ class Slot:
         if self.dtype.kind == "c":
             return self.b.complex(self.ptr[0].get(), self.ptr[1].get())
         t = llvm_type(self.dtype, self.width)
-        return Val(self.b.fn.assign(f"load {t}, ptr {self.ptr}"), self.dtype, self.width)
+        return self.b._new(f"load {t}, ptr {self.ptr}", self.dtype, self.width)
 
     def set(self, value: Val) -> None:
         if self.dtype.kind == "c":
@@ -90,6 +90,7 @@ class LoopBuilder(ValueBuilder):
             fn.label(p) for p in ("pre", "head", "body", "latch", "done")
         )
         i, following, go = fn.fresh("i"), fn.fresh("n"), fn.fresh("c")
+        fn.types[i] = "i64"
         fn.jump(pre)
         fn.block(pre)
         fn.jump(head)
@@ -317,6 +318,7 @@ class LoopBuilder(ValueBuilder):
         if returns == "ptr":
             return name
         dtype = {"double": np.float64, "float": np.float32, "i64": np.int64, "i32": np.int32}
+        self.fn.types[name] = returns
         return Val(name, np.dtype(dtype[returns]))
 
     def ref(self, value: Any, ctype: str = "i32") -> str:

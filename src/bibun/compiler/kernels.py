@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bibun.compiler.builder import LANES, LoopBuilder, Slot, lane_blocks
+from bibun.compiler.builder import LANES, Slot, lane_blocks
 from bibun.compiler.text import llvm_type
 from bibun.compiler.memory import Inlined, Memory, Scalar
+from bibun.compiler.parallel import ParallelEmitter, cut
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
 from bibun.ir.program import Equation, Var
@@ -56,7 +57,7 @@ class Reduction:
         self.target: Memory | None = None
 
 
-class KernelEmitter(LoopBuilder):
+class KernelEmitter(ParallelEmitter):
     """Emits kernels; `Emitter` adds reading and everything else."""
 
     read: Any
@@ -96,7 +97,11 @@ class KernelEmitter(LoopBuilder):
                 self.store_at(memory.ptr, where, idx, done[id(eq)])
             frame.flat = False
 
-        self.levels(frame, space, 0, [], reductions, body)
+        cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
+        if self.worth_threads(_prod(space), cost) and all(map(_splits, reductions)):
+            self.split_levels(frame, space, reductions, body)
+        else:
+            self.levels(frame, space, 0, [], reductions, body)
         self.width = 1
         frame.memo = {}
         for r in reductions:
@@ -145,6 +150,82 @@ class KernelEmitter(LoopBuilder):
         for r in reductions:
             if r.depth == k and k < ndim:
                 self.finish(r, idx)
+
+    def split_levels(
+        self, frame: Frame, space: Sequence[int], reductions: list[Reduction], body: Any
+    ) -> None:
+        """The outermost loop in chunks, each with accumulators of its own."""
+        whole = [r for r in reductions if r.depth == 0]
+        full, rest = lane_blocks(space[0]) if len(space) == 1 else (space[0], 0)
+        step = LANES if len(space) == 1 else 1
+        chunks, size = cut(full)
+        partial: dict[int, list[tuple[str, Slot]]] = {}
+        for r in whole:
+            self.start(r, space[-1])
+            partial[id(r)] = [
+                (self.allocate(chunks * s.width * s.dtype.itemsize)[0], s)
+                for s in (*r.wide, *r.tail)
+            ]
+
+        def chunk(k: Val) -> None:
+            lo = self.mul(k, self.const(size * step, int64))
+            hi = self.min(
+                self.add(lo, self.const(size * step, int64)), self.const(full * step, int64)
+            )
+            for r in whole:
+                self.start(r, space[-1])
+
+            def rows(i: Val) -> None:
+                if step == LANES:
+                    self.width = LANES
+                    body([self.lanes(i)], False)
+                    self.width = 1
+                else:
+                    self.levels(frame, space, 1, [i], reductions, body)
+
+            self.loop(lo, hi, rows, step=step)
+            for r in whole:
+                for (ptr, _), s in zip(partial[id(r)], (*r.wide, *r.tail), strict=True):
+                    self.save_lanes(ptr, k, s)
+
+        self.fork(chunks, chunk)
+        for r in whole:
+            self.start(r, space[-1])
+            self.loop(0, chunks, lambda k, r=r: self.merge_chunk(r, partial[id(r)], k))
+        if rest:
+            self.width = rest
+            body([self.lanes(self.const(full * LANES, int64))], True)
+            self.width = 1
+        for r in whole:
+            self.finish(r, [])
+
+    def save_lanes(self, ptr: str, k: Val, s: Slot) -> None:
+        """Row k of a chunk's saved accumulators."""
+        at = self.offset(ptr, self.mul(k, self.const(s.width, int64)), s.dtype)
+        if s.width == 1:
+            self.store(at, 0, s.get())
+        else:
+            self._store_wide(at, s.get())
+
+    def merge_chunk(self, r: Reduction, saved: list[tuple[str, Slot]], k: Val) -> None:
+        """Merge the saved accumulators of chunk k into the present ones."""
+        at = 0
+        for slots in (r.wide, r.tail):
+            loaded = []
+            for s in slots:
+                p = self.offset(saved[at][0], self.mul(k, self.const(s.width, int64)), s.dtype)
+                loaded.append(
+                    self.load(p, 0, s.dtype)
+                    if s.width == 1
+                    else self._load_wide(p, s.dtype, s.width)
+                )
+                at += 1
+            if slots:
+                merged = r.reducer.merge(
+                    self, tuple(s.get() for s in slots), tuple(loaded), **r.params
+                )
+                for s, a in zip(slots, merged, strict=True):
+                    s.set(a)
 
     def start(self, r: Reduction, last: int) -> None:
         """Fresh register accumulators for the trailing reduced axes."""
@@ -306,6 +387,11 @@ class KernelEmitter(LoopBuilder):
             frame.env[out] = Scalar(self.load(r.target.ptr, 0, out.type.dtype))  # type: ignore[union-attr]
         else:
             frame.env[out] = r.target
+
+
+def _splits(r: Reduction) -> bool:
+    """Whether the rows of a reduction's space may be computed apart."""
+    return r.depth == 0 or 0 in r.kept
 
 
 def _prod(shape: Sequence[int]) -> int:

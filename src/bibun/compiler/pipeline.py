@@ -143,18 +143,18 @@ def compile_program(program: Program) -> Compiled:
         constants = np.array(list(pool), np.float64)
         in_types.append(ArrayType(constants.shape, constants.dtype))
     failures = {}
-    loops = False
+    limits = False  # whether the code may start threads or grow tapes
     for n, eq in enumerate(walk(program)):
         if eq.op.kind == EFFECT:
             failures[n] = (eq.op, eq.params, eq.site)
-        loops = loops or has_ragged(v.type for v in eq.outputs)
+        limits = limits or any(is_large(a.type) for a in (*eq.inputs, *eq.outputs))
     call = NativeCall(
         native,
         in_types,  # type: ignore[arg-type]
         program.out_types,  # type: ignore[arg-type]
         failures,
         _Callbacks(program),  # type: ignore[arg-type]
-        limits=loops,
+        limits=limits,
     )
     compiled = Compiled(program, call, constants, key)
     compiled.from_cache = from_cache
@@ -192,6 +192,11 @@ class _Memo:
 
 _by_identity = _Memo()
 _single: OrderedDict[Any, Program] = OrderedDict()  # structured ops as programs of their own
+
+
+def is_large(type: Any) -> bool:
+    """Whether a value may be worth a thread, or is a tape."""
+    return isinstance(type, RaggedType) or type.size >= 1024
 
 
 def has_ragged(types: Sequence[Any]) -> bool:

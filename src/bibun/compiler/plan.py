@@ -53,7 +53,7 @@ class Plan:
     unit that reads a variable (len(units) for outputs).
     """
 
-    __slots__ = ("program", "units", "producer", "lazy", "stored", "last", "home")
+    __slots__ = ("program", "units", "producer", "lazy", "stored", "last", "home", "cost")
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -63,6 +63,7 @@ class Plan:
         self.stored: set[Var] = set()
         self.last: dict[Var, int] = {}
         self.home: dict[Var, Var] = {}  # a view -> the variable whose memory it shares
+        self.cost: dict[Var, float] = {}  # of one element, what is inlined included
 
 
 def is_small(type: Any) -> bool:
@@ -89,7 +90,7 @@ class _Planner:
                 self.uses.setdefault(a, []).append(eq)
             for v in eq.outputs:
                 self.plan.producer[v] = eq
-        self.cost: dict[Var, float] = {}
+        self.cost = self.plan.cost
         self.leaves: dict[Var, dict[Var, bool]] = {}  # of lazy values: leaf -> same index only
         self.unit_of: dict[Var, Unit] = {}
         self.units: list[Unit] = []
@@ -210,14 +211,15 @@ class _Planner:
     def place(self, eq: Equation) -> None:
         op = eq.op
         pull = op.kind in (ELEMENTWISE, INDEX_MAP)
-        if pull:
-            (out,) = eq.outputs
+        if pull or op.kind == REDUCTION:
             below = sum(
                 self.cost[a]
                 for a in eq.inputs
                 if type(a) is Var and a in self.plan.lazy
             )
-            self.cost[out] = op.cost + below
+            self.cost[eq.outputs[0]] = op.cost + below
+        if pull:
+            (out,) = eq.outputs
             if is_small(out.type):
                 self.new_unit(SCALAR, eq, self.reads_of(eq))
                 return

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bibun.compiler.builder import LoopBuilder
 from bibun.compiler.memory import Dest, Memory, Scalar, Source, Storage
+from bibun.compiler.parallel import ParallelEmitter
 from bibun.compiler.plan import is_small
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
@@ -144,7 +144,7 @@ def element_bytes(type: RaggedType) -> int:
     return max(type.element.size * type.element.dtype.itemsize, 1)
 
 
-class TapeEmitter(LoopBuilder):
+class TapeEmitter(ParallelEmitter):
     """What loops need of the emitter: homes, slices, places, tapes, switch."""
 
     root_list: str | None = None
@@ -270,7 +270,7 @@ class TapeEmitter(LoopBuilder):
         self.fn.emit(f"store i64 {more}, ptr {p}")
 
     def tape_length(self, handle: str) -> Val:
-        return Val(self.fn.assign(f"load i64, ptr {self._word(handle, 1)}"), int64)
+        return self._new(f"load i64, ptr {self._word(handle, 1)}", int64, 1)
 
     def borrow(self, source: str, dest: str) -> None:
         """Copy a handle whose blocks stay somebody else's."""
@@ -279,7 +279,7 @@ class TapeEmitter(LoopBuilder):
 
     def tape_free(self, handle: str, type: RaggedType) -> None:
         """Give back a list that nothing reads any more."""
-        capacity = Val(self.fn.assign(f"load i64, ptr {self._word(handle, 2)}"), int64)
+        capacity = self._new(f"load i64, ptr {self._word(handle, 2)}", int64, 1)
 
         def drop() -> None:
             data = self.fn.assign(f"load ptr, ptr {handle}")

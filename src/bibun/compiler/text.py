@@ -59,6 +59,7 @@ class Function:
         self.lines: list[str] = []
         self.count = 0
         self.uses = 0  # call sites, of a math kernel
+        self.types: dict[str, str] = {}  # of scalar names; a name not here is a pointer
 
     def fresh(self, prefix: str = "t") -> str:
         self.count += 1

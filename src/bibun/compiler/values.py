@@ -85,7 +85,10 @@ class ValueBuilder:
         return Val(literal(value, dtype), dtype, 1, known)
 
     def _new(self, expression: str, dtype: np.dtype, width: int) -> Val:
-        return Val(self.fn.assign(expression), dtype, width)
+        name = self.fn.assign(expression)
+        if width == 1:
+            self.fn.types[name] = llvm_type(dtype)
+        return Val(name, dtype, width)
 
     def wide(self, x: Val, width: int | None = None) -> Val:
         """`x` with one element per lane."""
