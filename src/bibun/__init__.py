@@ -25,7 +25,7 @@ _TRANSFORMS = (
 )  # fmt: skip
 _COMPILER = ("jit",)
 _SUBMODULES = (
-    "cli", "compiler", "gp", "lax", "nn", "optim", "optimizers", "prob", "random", "runtime",
+    "cli", "compiler", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random", "runtime",
     "scipy", "solvers", "store", "testing", "transforms", "tree", "tree_util", "variable",
 )  # fmt: skip
 _HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
