@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bibun.lax import arrays, control, elementwise
+from bibun.lax import arrays, control, elementwise, solve
 from bibun.lax.arrays import *  # noqa: F403
 from bibun.lax.control import *  # noqa: F403
 from bibun.lax.elementwise import *  # noqa: F403
+from bibun.lax.solve import *  # noqa: F403
 
 if TYPE_CHECKING:
     from bibun.lax import linalg
 
 __all__ = [  # noqa: PLE0604
-    *arrays.__all__, *control.__all__, *elementwise.__all__, "linalg",
+    *arrays.__all__, *control.__all__, *elementwise.__all__, *solve.__all__, "linalg",
 ]  # fmt: skip
 
 

@@ -1,0 +1,88 @@
+"""`custom_linear_solve` and `custom_root`: derivatives of solutions, in every composition."""
+
+from __future__ import annotations
+
+import pytest
+
+import bibun
+import bibun.numpy as bnp
+import numpy as np
+from bibun import lax
+from bibun.errors import DifferentiationError
+
+A = np.array([[4.0, 1.0, 0.5], [0.5, 3.0, 0.25], [0.1, 0.2, 2.0]])
+B = np.array([1.0, -2.0, 0.5])
+
+
+def jacobi(matvec, b):
+    """Forty sweeps; the diagonal is found by asking matvec."""
+    d = bnp.stack([matvec(e)[i] for i, e in enumerate(bnp.eye(3))])
+    return lax.fori_loop(0, 40, lambda i, x: x + (b - matvec(x)) / d, bnp.zeros(3))
+
+
+def by_jacobi(a, b):
+    return lax.custom_linear_solve(lambda x: a @ x, b, jacobi, jacobi)
+
+
+def test_value_and_both_modes():
+    a, b = bnp.array(A), bnp.array(B)
+    w = bnp.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(np.asarray(by_jacobi(a, b)), np.linalg.solve(A, B), rtol=1e-10)
+    f = lambda solve: lambda a, b: bnp.sum(w * bnp.sin(solve(a, b)))
+    got = bibun.grad(f(by_jacobi), argnums=(0, 1))(a, b)
+    want = bibun.grad(f(bnp.linalg.solve), argnums=(0, 1))(a, b)
+    for g, e in zip(got, want, strict=True):
+        np.testing.assert_allclose(np.asarray(g), np.asarray(e), rtol=1e-9)
+    forward = bibun.jacfwd(by_jacobi, argnums=(0, 1))(a, b)
+    reverse = bibun.jacrev(by_jacobi, argnums=(0, 1))(a, b)
+    for g, e in zip(forward, reverse, strict=True):
+        np.testing.assert_allclose(np.asarray(g), np.asarray(e), rtol=1e-9, atol=1e-12)
+
+
+def test_second_order_vmap_and_jit():
+    b = bnp.array(B)
+    f = lambda s: bnp.sum(by_jacobi(bnp.array(A) * s, b) ** 2)
+    want = float(np.sum(np.linalg.solve(A, B) ** 2))  # f(s) = want / s²
+    np.testing.assert_allclose(float(bibun.grad(bibun.grad(f))(1.5)), 6 * want / 1.5**4, rtol=1e-9)
+    got = bibun.vmap(bibun.grad(f))(bnp.array([1.0, 2.0]))
+    np.testing.assert_allclose(np.asarray(got), [-2 * want, -2 * want / 8], rtol=1e-9)
+    got = bibun.jit(bibun.grad(f))(2.0)
+    np.testing.assert_allclose(float(got), -2 * want / 8, rtol=1e-9)
+
+
+def test_reverse_mode_needs_a_transposed_solver():
+    f = lambda b: bnp.sum(lax.custom_linear_solve(lambda x: 2.0 * x, b, lambda m, v: v / 2.0))
+    np.testing.assert_allclose(np.asarray(bibun.jvp(f, (bnp.array(B),), (bnp.ones(3),))[1]), 1.5)
+    with pytest.raises(DifferentiationError, match="transpose_solve"):
+        bibun.grad(f)(bnp.array(B))
+
+
+def test_symmetric():
+    s = A @ A.T
+    cg = lambda m, v: bnp.linalg.solve(bnp.array(s), v)
+    f = lambda k: bnp.sum(
+        lax.custom_linear_solve(lambda x: k * (bnp.array(s) @ x), bnp.array(B),
+                                lambda m, v: cg(m, v) / k, symmetric=True)
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        float(bibun.grad(f)(2.0)), -np.linalg.solve(s, B).sum() / 4, rtol=1e-9
+    )
+
+
+def newton(f, x):
+    slope = lambda x: bibun.jvp(f, (x,), (bnp.ones_like(x),))[1]
+    return lax.fori_loop(0, 30, lambda i, x: x - f(x) / slope(x), x)
+
+
+def cube_root(a):
+    return lax.custom_root(lambda x: x**3 - a, 1.5, newton, lambda g, y: y / g(1.0))
+
+
+def test_root():
+    np.testing.assert_allclose(float(cube_root(8.0)), 2.0)
+    np.testing.assert_allclose(float(bibun.grad(cube_root)(8.0)), 1 / 12)
+    np.testing.assert_allclose(float(bibun.grad(bibun.grad(cube_root))(8.0)), -1 / 144)
+    np.testing.assert_allclose(float(bibun.jvp(cube_root, (8.0,), (3.0,))[1]), 0.25)
+    got = bibun.vmap(bibun.grad(cube_root))(bnp.array([1.0, 8.0]))
+    np.testing.assert_allclose(np.asarray(got), [1 / 3, 1 / 12])
+    np.testing.assert_allclose(float(bibun.jit(bibun.grad(cube_root))(8.0)), 1 / 12)
