@@ -3,9 +3,6 @@
 These functions take Python functions of pytrees, trace them once and hand programs to the
 ops of `bibun.ops.control`. All of them differentiate in forward and reverse mode, batch and
 nest. Under `config.disable_jit` they are plain Python loops and branches.
-
-A carry must keep its type. A Python scalar is flexible: a carry that starts as `0.0` takes
-the dtype that the body gives it.
 """
 
 from __future__ import annotations
@@ -14,133 +11,28 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun import tree
 from bibun.config import config
 from bibun.dtypes import default_int, promote
-from bibun.errors import DTypeError, ShapeError
-from bibun.ir.program import Closed, Program, Var
+from bibun.ir.program import Closed
 from bibun.ir.types import ArrayType, Type
+from bibun.lax._bodies import cast, fit, here, leaves_of, name_of, settle, values
+from bibun.lax.branches import cond, switch
 from bibun.ops import shape as shape_ops
 from bibun.ops.control import associative_scan as _associative
-from bibun.ops.control.cond import switch as switch_op
 from bibun.ops.control.scan import counted_loop as counted_op
 from bibun.ops.control.scan import scan as scan_op
 from bibun.ops.control.while_loop import while_ as while_op
-from bibun.ops.elementwise import add, convert, ne, sub
+from bibun.ops.elementwise import add, sub
 from bibun.ops.elementwise import max as maximum
 from bibun.ops.families.shape import move_axis
 from bibun.trace.core import as_value, concrete, type_of
-from bibun.trace.sites import current_site, describe
 from bibun.trace.stage import stage
 from bibun.transforms.batch import batched_to_front
 
 __all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "while_loop"]
 
 _INT64 = np.dtype(np.int64)
-
-
-# tracing bodies -----------------------------------------------------------------------------
-
-
-def _leaves(value: Any, what: str) -> tuple[list[Any], Any]:
-    """The leaves of a pytree as values. Errors: TypeError naming a leaf that is no array."""
-    leaves, structure = tree.flatten(value)
-    try:
-        return [as_value(x) for x in leaves], structure
-    except TypeError:
-        for path, leaf in tree.leaves_with_path(value):
-            try:
-                as_value(leaf)
-            except TypeError as error:
-                raise TypeError(f"{what}{tree.keystr(path)}: {error}") from None
-        raise
-
-
-def _name(fun: Callable[..., Any]) -> str:
-    return getattr(fun, "__name__", None) or type(fun).__name__
-
-
-def _here() -> str:
-    return f"\nAt {describe(current_site(2))}"
-
-
-def _meet(have: Type, got: Type) -> ArrayType | None:
-    """The type a carry of type `have` must take for a body that returns `got`, if there is one."""
-    if not isinstance(have, ArrayType) or not isinstance(got, ArrayType):
-        return None
-    if have.shape != got.shape:
-        return None
-    if have.dtype == got.dtype:
-        return have.strong() if have.weak and not got.weak else have
-    if not (have.weak or got.weak):
-        return None
-    dtype, weak = promote([(have.dtype, have.weak), (got.dtype, got.weak)])
-    if dtype == have.dtype and got.weak:
-        return ArrayType(have.shape, dtype, have.weak and weak)
-    if dtype == got.dtype and have.weak:
-        return ArrayType(have.shape, dtype, weak)
-    return None
-
-
-def _cast(x: Any, dtype: np.dtype) -> Any:
-    return x if type_of(x).dtype == dtype else convert(x, new_dtype=dtype)  # type: ignore[union-attr]
-
-
-def _mismatch(what: str, where: str, have: Type, got: Type, first: str, second: str) -> Exception:
-    """The error for a leaf whose types differ: `have` in the `first` place, `got` in the other."""
-    same = getattr(have, "shape", None) == getattr(got, "shape", None)
-    return (DTypeError if same else ShapeError)(
-        f"{what}{where} is {have} {first}, but {got} {second}. They must have the same shape "
-        f"and dtype.{_here()}"
-    )
-
-
-def _settle(
-    what: str,
-    carry: Any,
-    types: Sequence[Type],
-    trace: Callable[[Sequence[Type]], tuple[Closed, list[Type], Any]],
-    structure: Any,
-) -> tuple[Closed, list[Type]]:
-    """Trace a body until it returns carries of the types that it takes.
-
-    `trace(types)` gives the closed program, and the types and structure of the carry that
-    came out. Errors: TypeError for another structure, ShapeError or DTypeError for a leaf.
-    """
-    types = list(types)
-    while True:
-        closed, after, after_structure = trace(types)
-        if after_structure != structure:
-            raise TypeError(
-                f"{what} must return a carry of the structure it takes: it takes {structure}, "
-                f"and returned {after_structure}.{_here()}"
-            )
-        settled: list[Type] = []
-        for k, (have, got) in enumerate(zip(types, after, strict=True)):
-            met = _meet(have, got)
-            if met is None:
-                path = tree.keystr(tree.leaves_with_path(carry)[k][0])
-                raise _mismatch(
-                    f"{what}: carry", path, have, got, "going in", "coming out of the body"
-                )
-            settled.append(met)
-        if settled == types:
-            return closed, settled
-        types = settled
-
-
-def _fit(leaves: Sequence[Any], types: Sequence[Type]) -> list[Any]:
-    """Cast weak results to the dtypes of the carries that they become."""
-    if len(leaves) != len(types):
-        return list(leaves)
-    fitted = []
-    for x, want in zip(leaves, types, strict=True):
-        got = type_of(x)
-        met = _meet(want, got)
-        same = met is not None and met.dtype == want.dtype  # type: ignore[union-attr]
-        fitted.append(_cast(x, want.dtype) if same else x)  # type: ignore[union-attr]
-    return fitted
 
 
 # scan -----------------------------------------------------------------------------------------
@@ -169,8 +61,8 @@ def scan(
     >>> float(total), np.asarray(partial).tolist()
     (7.0, [1.0, 3.0, 7.0])
     """
-    carry, carry_tree = _leaves(init, "scan: init")
-    rows, xs_tree = _leaves(xs, "scan: xs")
+    carry, carry_tree = leaves_of(init, "scan: init")
+    rows, xs_tree = leaves_of(xs, "scan: xs")
     length = _length(xs, rows, length)
     if config.disable_jit:
         return _python_scan(f, init, rows, xs_tree, length, reverse)
@@ -185,17 +77,17 @@ def scan(
             nonlocal after, after_tree, y_tree
             c = tree.unflatten(carry_tree, args[: len(carry)])
             out, y = _pair(f, f(c, tree.unflatten(xs_tree, args[len(carry) :])))
-            outs, after_tree = _leaves(out, "scan: carry")
-            ys, y_tree = _leaves(y, "scan: y")
-            outs = _fit(outs, types)
+            outs, after_tree = leaves_of(out, "scan: carry")
+            ys, y_tree = leaves_of(y, "scan: y")
+            outs = fit(outs, types)
             after = [type_of(o) for o in outs]
             return outs + ys
 
-        closed = stage(flat, [*types, *x_types], _name(f))
+        closed = stage(flat, [*types, *x_types], name_of(f))
         return closed, after, after_tree
 
-    closed, types = _settle("scan", init, [type_of(c) for c in carry], trace, carry_tree)
-    carry = [_cast(c, t.dtype) for c, t in zip(carry, types, strict=True)]  # type: ignore[union-attr]
+    closed, types = settle("scan", init, [type_of(c) for c in carry], trace, carry_tree)
+    carry = [cast(c, t.dtype) for c, t in zip(carry, types, strict=True)]  # type: ignore[union-attr]
     outs = scan_op(
         *closed.consts, *carry, *rows,
         program=closed.program, num_consts=len(closed.consts), num_carry=len(carry),
@@ -217,7 +109,7 @@ def _length(xs: Any, rows: Sequence[Any], length: Any) -> int:
     if length is not None:
         length = int(length)
     elif not rows:
-        raise ValueError(f"scan: give xs with at least one array, or length.{_here()}")
+        raise ValueError(f"scan: give xs with at least one array, or length.{here()}")
     wanted = sizes[0] if length is None else length
     if any(n != wanted for n in sizes):
         paths = [tree.keystr(p) for p, _ in tree.leaves_with_path(xs)]
@@ -225,7 +117,7 @@ def _length(xs: Any, rows: Sequence[Any], length: Any) -> int:
         given = "" if length is None else f" = length = {length}"
         raise ValueError(
             f"scan: every array of xs must have the same leading axis{given}; got {listed}."
-            f"{_here()}"
+            f"{here()}"
         )
     return wanted  # type: ignore[return-value]
 
@@ -233,8 +125,8 @@ def _length(xs: Any, rows: Sequence[Any], length: Any) -> int:
 def _pair(f: Callable[..., Any], out: Any) -> tuple[Any, Any]:
     if not isinstance(out, tuple | list) or len(out) != 2:
         raise TypeError(
-            f"scan: {_name(f)} must return a pair (carry, y), got {type(out).__name__}"
-            f"{_here()}"
+            f"scan: {name_of(f)} must return a pair (carry, y), got {type(out).__name__}"
+            f"{here()}"
         )
     return out[0], out[1]
 
@@ -253,8 +145,9 @@ def _python_scan(
             return scan(f, carry, tree.unflatten(xs_tree, rows), length, reverse)
     ys: list[Any] = [None] * length
     for i in range(length - 1, -1, -1) if reverse else range(length):
-        carry, ys[i] = _pair(f, f(carry, tree.unflatten(xs_tree, [_take(x, i) for x in rows])))
-    return carry, tree.map(lambda *leaves: _stack(leaves), *ys)
+        x = tree.unflatten(xs_tree, [_take(row, i) for row in rows])
+        carry, ys[i] = _pair(f, f(values(carry), x))
+    return values(carry), tree.map(lambda *leaves: _stack(leaves), *ys)
 
 
 def _stack(leaves: Sequence[Any]) -> Any:
@@ -278,7 +171,7 @@ def while_loop(
     >>> float(while_loop(lambda x: x < 100.0, lambda x: x * 3.0, 2.0))
     162.0
     """
-    init, structure = _leaves(init_val, "while_loop: init_val")
+    init, structure = leaves_of(init_val, "while_loop: init_val")
     if config.disable_jit:
         return _python_while(cond_fun, body_fun, init_val)
     count = len(init)
@@ -289,24 +182,24 @@ def while_loop(
 
         def flat(*args: Any) -> list[Any]:
             nonlocal after, after_tree
-            outs, after_tree = _leaves(
+            outs, after_tree = leaves_of(
                 body_fun(tree.unflatten(structure, args)), "while_loop: carry"
             )
-            outs = _fit(outs, types)
+            outs = fit(outs, types)
             after = [type_of(o) for o in outs]
             return outs
 
-        return stage(flat, types, _name(body_fun)), after, after_tree
+        return stage(flat, types, name_of(body_fun)), after, after_tree
 
-    body, types = _settle(
+    body, types = settle(
         "while_loop", init_val, [type_of(x) for x in init], trace, structure
     )
 
     def flat_cond(*args: Any) -> list[Any]:
         return [_predicate(cond_fun, cond_fun(tree.unflatten(structure, args)))]
 
-    cond_closed = stage(flat_cond, types, _name(cond_fun))
-    init = [_cast(x, t.dtype) for x, t in zip(init, types, strict=True)]  # type: ignore[union-attr]
+    cond_closed = stage(flat_cond, types, name_of(cond_fun))
+    init = [cast(x, t.dtype) for x, t in zip(init, types, strict=True)]  # type: ignore[union-attr]
     outs = while_op(
         *cond_closed.consts, *body.consts, *init,
         cond=cond_closed.program, body=body.program,
@@ -320,18 +213,19 @@ def _predicate(fun: Callable[..., Any], out: Any) -> Any:
     leaves, structure = tree.flatten(out)
     if len(leaves) != 1 or structure != tree.structure(0):
         raise TypeError(
-            f"while_loop: {_name(fun)} must return one bool scalar, got {structure}.{_here()}"
+            f"while_loop: {name_of(fun)} must return one bool scalar, got {structure}.{here()}"
         )
     x = as_value(leaves[0])
     t = type_of(x)
     if t.shape != () or t.dtype.kind != "b":  # type: ignore[union-attr]
-        raise TypeError(f"while_loop: {_name(fun)} must return a bool scalar, got {t}.{_here()}")
+        raise TypeError(f"while_loop: {name_of(fun)} must return a bool scalar, got {t}.{here()}")
     return x
 
 
 def _python_while(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], val: Any) -> Any:
     """`while_loop` as a Python loop; traced where the condition is not known."""
     while True:
+        val = values(val)
         known = concrete(cond_fun(val))
         if known is None:
             with config.using(disable_jit=False):
@@ -342,7 +236,12 @@ def _python_while(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], va
 
 
 def fori_loop(
-    lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = None
+    lower: Any,
+    upper: Any,
+    body_fun: Callable[[Any, Any], Any],
+    init_val: Any,
+    *,
+    unroll: int | bool | None = None,
 ) -> Any:
     """`val = body_fun(i, val)` for i = lower, …, upper - 1; the last `val`.
 
@@ -358,15 +257,15 @@ def fori_loop(
     for what, x in (("lower", lower), ("upper", upper)):
         t = type_of(x)
         if t.shape != () or t.dtype.kind not in "iu":  # type: ignore[union-attr]
-            raise TypeError(f"fori_loop: {what} must be an integer scalar, got {t}.{_here()}")
+            raise TypeError(f"fori_loop: {what} must be an integer scalar, got {t}.{here()}")
     known = [concrete(x) for x in (lower, upper)]
     if config.disable_jit and all(k is not None for k in known):
-        val = init_val
+        val = values(init_val)
         for i in range(int(known[0]), int(known[1])):
-            val = body_fun(i, val)
+            val = values(body_fun(i, val))
         return val
     static = isinstance(lower, int | np.integer) and isinstance(upper, int | np.integer)
-    first, structure = _leaves(init_val, "fori_loop: init_val")
+    first, structure = leaves_of(init_val, "fori_loop: init_val")
     dtype, weak = promote([(type_of(x).dtype, type_of(x).weak) for x in (lower, upper)])  # type: ignore[union-attr]
     if dtype.kind not in "iu":
         dtype = default_int()
@@ -379,20 +278,20 @@ def fori_loop(
 
         def flat(i: Any, *args: Any) -> list[Any]:
             nonlocal after, after_tree
-            outs, after_tree = _leaves(
+            outs, after_tree = leaves_of(
                 body_fun(i, tree.unflatten(structure, args)), "fori_loop: carry"
             )
-            outs = _fit(outs, types)
+            outs = fit(outs, types)
             after = [type_of(o) for o in outs]
             return [add(i, one), *outs]
 
-        return stage(flat, [i_type, *types], _name(body_fun)), after, after_tree
+        return stage(flat, [i_type, *types], name_of(body_fun)), after, after_tree
 
-    closed, types = _settle(
+    closed, types = settle(
         "fori_loop", init_val, [type_of(x) for x in first], trace, structure
     )
-    first = [_cast(x, t.dtype) for x, t in zip(first, types, strict=True)]  # type: ignore[union-attr]
-    start = dtype.type(lower) if static else _cast(as_value(lower), dtype)
+    first = [cast(x, t.dtype) for x, t in zip(first, types, strict=True)]  # type: ignore[union-attr]
+    start = dtype.type(lower) if static else cast(as_value(lower), dtype)
     common = {
         "program": closed.program, "num_consts": len(closed.consts),
         "num_carry": 1 + len(first), "reverse": False,
@@ -402,144 +301,13 @@ def fori_loop(
         hint = 1 if unroll in (None, False) else length if unroll is True else int(unroll)
         outs = scan_op(*closed.consts, start, *first, length=length, unroll=hint, **common)
     else:
-        span = sub(_cast(as_value(upper), _INT64), _cast(as_value(lower), _INT64))
+        span = sub(cast(as_value(upper), _INT64), cast(as_value(lower), _INT64))
         count = maximum(span, np.int64(0))
         outs = counted_op(count, *closed.consts, start, *first, **common)
     return tree.unflatten(structure, outs[1:])
 
 
-# branches ----------------------------------------------------------------------------------------
-
-
-def cond(
-    pred: Any,
-    true_fun: Callable[..., Any],
-    false_fun: Callable[..., Any],
-    *operands: Any,
-    operand: Any = None,
-) -> Any:
-    """`true_fun(*operands)` where `pred` holds, else `false_fun(*operands)`.
-
-    `pred` is a bool (or a number: nonzero is true) without dimensions. Both functions return
-    the same structure, shapes and dtypes. Only the branch taken runs, unless `vmap` makes the
-    predicate differ from lane to lane.
-
-    Errors: TypeError, ShapeError or DTypeError, with the leaf's path, where the branches differ.
-
-    >>> float(cond(True, lambda x: x + 1.0, lambda x: x * 2.0, 5.0))
-    6.0
-    """
-    if operand is not None:
-        operands = (*operands, operand)
-    p = as_value(pred)
-    t = type_of(p)
-    if t.shape != () or t.dtype.kind == "V":  # type: ignore[union-attr]
-        raise TypeError(f"cond: pred must be a scalar, got {t}.{_here()}")
-    if t.dtype.kind != "b":  # type: ignore[union-attr]
-        p = ne(p, t.dtype.type(0))  # type: ignore[union-attr]
-    return _branch("cond", convert(p, new_dtype=_INT64), (false_fun, true_fun), operands)
-
-
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    """`branches[index](*operands)`, with the index clamped to the branches there are.
-
-    Errors: ValueError without branches; TypeError for an index that is not an integer scalar;
-    those of `cond` where the branches differ.
-
-    >>> float(switch(7, [lambda x: x, lambda x: -x], 3.0))
-    -3.0
-    """
-    if not branches:
-        raise ValueError("switch: there must be at least one branch")
-    t = type_of(index)
-    if t.shape != () or t.dtype.kind not in "iu":  # type: ignore[union-attr]
-        raise TypeError(f"switch: the index must be an integer scalar, got {t}.{_here()}")
-    return _branch("switch", _cast(as_value(index), _INT64), tuple(branches), operands)
-
-
-def _branch(
-    what: str, index: Any, funs: tuple[Callable[..., Any], ...], operands: tuple[Any, ...]
-) -> Any:
-    known = concrete(index) if config.disable_jit else None
-    if len(funs) == 1 or known is not None:
-        return funs[min(max(int(known or 0), 0), len(funs) - 1)](*operands)
-    leaves, structure = _leaves(operands, f"{what}: operands")
-    types = [type_of(x) for x in leaves]
-    wanted: list[Any] | None = None
-    while True:
-        traced = [_trace_branch(f, types, structure, wanted, what) for f in funs]
-        met = _agree(what, funs, traced)
-        if met == wanted or all(t.dtype == w.dtype for _, ts, *_ in traced for t, w in zip(ts, met)):
-            break
-        wanted = met
-    programs, consts = _common_consts([closed for closed, *_ in traced])
-    outs = switch_op(index, *consts, *leaves, branches=programs)
-    return tree.unflatten(traced[0][2], outs)
-
-
-_Traced = tuple[Closed, list[Type], Any, Any]
-
-
-def _trace_branch(
-    fun: Callable[..., Any], types: Sequence[Type], structure: Any, wanted: Any, what: str
-) -> _Traced:
-    """A closed program, its result types, structure, and the paths of its leaves."""
-    found: list[Any] = []
-
-    def flat(*args: Any) -> list[Any]:
-        result = fun(*tree.unflatten(structure, args))
-        outs, out_tree = _leaves(result, f"{what}: result of {_name(fun)}")
-        if wanted is not None:
-            outs = [_cast(x, t.dtype) for x, t in zip(outs, wanted, strict=True)]
-        paths = [tree.keystr(p) for p, _ in tree.leaves_with_path(result)]
-        found[:] = [[type_of(o) for o in outs], out_tree, paths]
-        return outs
-
-    closed = stage(flat, types, _name(fun))
-    return closed, *found  # type: ignore[return-value]
-
-
-def _agree(what: str, funs: Sequence[Callable[..., Any]], traced: Sequence[_Traced]) -> list[Any]:
-    """The types that the results of all branches can take."""
-    _, met, structure, paths = traced[0]
-    for f, (_, types, other, _) in zip(funs[1:], traced[1:], strict=True):
-        if other != structure:
-            raise TypeError(
-                f"{what}: the branches must return the same structure: {_name(funs[0])} returns "
-                f"{structure}, {_name(f)} returns {other}.{_here()}"
-            )
-        both = [_meet(a, b) for a, b in zip(met, types, strict=True)]
-        for k, m in enumerate(both):
-            if m is None:
-                raise _mismatch(
-                    f"{what}: result", paths[k], met[k], types[k],
-                    f"in {_name(funs[0])}", f"in {_name(f)}",
-                )  # fmt: skip
-        met = both  # type: ignore[assignment]
-    return met
-
-
-def _common_consts(branches: Sequence[Closed]) -> tuple[tuple[Program, ...], list[Any]]:
-    """The programs of the branches with the captured values of all of them as inputs."""
-    position: dict[int, int] = {}
-    consts: list[Any] = []
-    for b in branches:
-        for c in b.consts:
-            if id(c) not in position:
-                position[id(c)] = len(consts)
-                consts.append(c)
-    programs = []
-    for b in branches:
-        own = dict(zip((position[id(c)] for c in b.consts), b.program.inputs, strict=False))
-        shared = [own.get(k) or Var(type_of(c)) for k, c in enumerate(consts)]
-        rest = b.program.inputs[len(b.consts) :]
-        programs.append(
-            Program([*shared, *rest], b.program.equations, b.program.outputs, b.program.name)
-        )
-    return tuple(programs), consts
-
-
-# map and associative_scan -----------------------------------------------------------------------------
+# map and associative_scan ---------------------------------------------------------------
 
 
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
@@ -556,7 +324,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
         return scan(lambda _, x: ((), f(x)), (), xs)[1]
     if batch_size < 1:
         raise ValueError(f"map: batch_size must be at least 1, got {batch_size}")
-    rows, structure = _leaves(xs, "map: xs")
+    rows, structure = leaves_of(xs, "map: xs")
     length = _length(xs, rows, None)
     full, rest = divmod(length, batch_size)
     results = []
@@ -584,12 +352,12 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
 
 def _lanes(f: Callable[[Any], Any], xs: Any) -> Any:
     """`f` of all slices at once."""
-    rows, structure = _leaves(xs, "map: xs")
+    rows, structure = leaves_of(xs, "map: xs")
     out_tree: Any = None
 
     def flat(*args: Any) -> list[Any]:
         nonlocal out_tree
-        outs, out_tree = _leaves(f(tree.unflatten(structure, args)), "map: result")
+        outs, out_tree = leaves_of(f(tree.unflatten(structure, args)), "map: result")
         return outs
 
     outs, _ = batched_to_front(flat, rows[0].shape[0], rows, [True] * len(rows), True)
@@ -611,7 +379,7 @@ def associative_scan(
     >>> np.asarray(associative_scan(lambda a, b: a + b, np.arange(5))).tolist()
     [0, 1, 3, 6, 10]
     """
-    leaves, structure = _leaves(elems, "associative_scan: elems")
+    leaves, structure = leaves_of(elems, "associative_scan: elems")
     if not leaves:
         return elems
     axes = [_axis(x, axis) for x in leaves]
@@ -625,16 +393,15 @@ def associative_scan(
         # fn sees the axis where the user has it
         a, b = ([move_axis(x, 0, k) for x, k in zip(v, axes, strict=True)] for v in (a, b))
         out = fn(tree.unflatten(structure, a), tree.unflatten(structure, b))
-        outs, out_tree = _leaves(out, "associative_scan: result")
+        outs, out_tree = leaves_of(out, "associative_scan: result")
         if out_tree != structure:
             raise TypeError(
-                f"associative_scan: fn takes {structure} and returned {out_tree}.{_here()}"
+                f"associative_scan: fn takes {structure} and returned {out_tree}.{here()}"
             )
-        outs = [
-            _cast(move_axis(o, k, 0), type_of(x).dtype)  # type: ignore[union-attr]
+        return [
+            cast(move_axis(o, k, 0), type_of(x).dtype)  # type: ignore[union-attr]
             for o, x, k in zip(outs, leaves, axes, strict=True)
         ]
-        return outs
 
     if reverse:
         leaves = [shape_ops.rev(x, axes=(0,)) for x in leaves]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
+import numpy as np
 from bibun.config import config
 from bibun.lax.control import (
     associative_scan,
@@ -178,7 +178,10 @@ def cond_with_while_in_scan(x):
 
 @function
 def mapped(x):
-    return bnp.sum(lax_map(lambda v: while_loop(lambda a: a < 3.0, lambda a: a * 2.0 + v * v, v * v), x))
+    def run(v):
+        return while_loop(lambda a: a < 3.0, lambda a: a * 2.0 + v * v, v * v)
+
+    return bnp.sum(lax_map(run, x))
 
 
 @function

@@ -43,7 +43,9 @@ def _interleave(even: Any, odd: Any, axis: int) -> Any:
     return concatenate(mixed, slice_axis(even, axis, n, n + 1), axis=axis)
 
 
-def associative_scan(fun: Callable[[Values, Values], Values], xs: Sequence[Any], axis: int) -> Values:
+def associative_scan(
+    fun: Callable[[Values, Values], Values], xs: Sequence[Any], axis: int
+) -> Values:
     """Prefixes along `axis` of a flat function `(lists of arrays, lists of arrays) -> arrays`."""
     n = xs[0].shape[axis]
     if n < 2:

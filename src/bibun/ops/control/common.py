@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun.config import config
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.program import Atom, Equation, Program, Var
@@ -214,7 +213,7 @@ def build(fun: Callable[..., Any], types: Sequence[Type], name: str) -> Program:
         return stage_program(fun, list(types), name)
 
 
-# eager -------------------------------------------------------------------------------------------
+# eager ------------------------------------------------------------------------------------------
 
 
 def run_structured(
@@ -233,7 +232,7 @@ def place(what: str) -> str:
     return f"the {what} at {describe(current_site(2))}"
 
 
-# type rules ----------------------------------------------------------------------------------------
+# type rules -------------------------------------------------------------------------------------
 
 
 def check_operands(op: str, program: Program, types: Sequence[Type], what: str) -> None:

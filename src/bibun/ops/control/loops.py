@@ -17,7 +17,6 @@ Which carries have a tangent, a cotangent or a lane axis is found by fixpoint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bibun.errors import DifferentiationError
@@ -83,8 +82,9 @@ class Taped(NamedTuple):
 
 
 def taped(
-    ctx: Any, program: Program, num_consts: int, num_carry: int, const: Flags, carry: Flags, x: Flags
-) -> Taped:
+    ctx: Any, program: Program, num_consts: int, num_carry: int,
+    const: Flags, carry: Flags, x: Flags,
+) -> Taped:  # fmt: skip
     """Linearize a loop body, with the carries that get a tangent found by fixpoint."""
     key = (taped, num_consts, const, carry, x)
     found = program.memo.get(key)
@@ -212,7 +212,6 @@ def transpose(
     if any(map(is_linear, lead)):
         raise DifferentiationError(f"{loop.op.name}: the number of iterations is not linear")
     const, x = tuple(map(is_linear, consts)), tuple(map(is_linear, xs))
-    num_ys = len(program.outputs) - num_carry
 
     def reach(flags: Flags) -> tuple[Flags, Flags]:
         out = dependence(program, (*const, *flags, *x))
