@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bibun.compiler.kernels import KernelEmitter
+from bibun.compiler.libraries import is_blas
 from bibun.compiler.memory import Dest, Inlined, Memory, Scalar, Source, Storage
 from bibun.compiler.plan import KERNEL, SCALAR, VIEW, Plan, Unit, is_small, make_plan
 from bibun.compiler.tapes import HANDLE_BYTES, TapeEmitter
@@ -27,6 +28,9 @@ from bibun.ir.serialize import pooled
 from bibun.ir.types import ArrayType, RaggedType
 from bibun.ops.op import ELEMENTWISE, LIBRARY
 from bibun.runtime import context as abi
+
+
+THREADED_BLAS = 1e8  # multiplications in one call from which on BLAS may use its threads
 
 
 class Frame:
@@ -489,6 +493,33 @@ class Emitter(KernelEmitter, TapeEmitter):
         x = self.wide(x, x.width)
         t = llvm_type(x.dtype, x.width)
         return self._new(f"extractelement {t} {x.name}, i64 {lane.name}", x.dtype, 1)
+
+    def call(self, symbol: str, args: Sequence[Any], returns: str = "void") -> Any:
+        """Call an external function; BLAS on small operands without its threads.
+
+        OpenBLAS wakes its threads for a fraction of a millisecond's work and lets them spin,
+        which costs more than it gains, and everything if the cores are busy.
+        """
+        if not is_blas(symbol) or self.blas_work() > THREADED_BLAS:
+            return super().call(symbol, args, returns)
+        before = super().call("blas_get_num_threads", [], "i32")
+        threaded = self.compare("ne", before, self.const(1, before.dtype))
+        one = self.const(1, before.dtype)
+        self.if_(threaded, lambda: self.set_blas_threads(one))
+        result = super().call(symbol, args, returns)
+        self.if_(threaded, lambda: self.set_blas_threads(before))
+        return result
+
+    def set_blas_threads(self, n: Val) -> None:
+        super().call("blas_set_num_threads", [n])
+
+    def blas_work(self) -> float:
+        """About how many multiplications the present equation takes."""
+        eq = self.equation
+        assert eq is not None
+        types = [a.type for a in (*eq.inputs, *eq.outputs) if isinstance(a.type, ArrayType)]
+        shape = max((t.shape[-2:] for t in types if t.ndim > 1), key=np.prod, default=(1, 1))
+        return float(np.prod(shape)) * max(shape)
 
     def callback(self, op: Any, ins: Sequence[Any], outs: Sequence[Any], params: dict) -> None:
         """Run the op's `eval` in Python on arrays in native memory."""

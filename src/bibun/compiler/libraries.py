@@ -73,6 +73,11 @@ def _c_libraries() -> tuple[ctypes.CDLL, ...]:
     return tuple(found)
 
 
+def is_blas(symbol: str) -> bool:
+    """Whether a symbol is neither C's nor bibun's, so one of BLAS or LAPACK."""
+    return symbol not in C_SYMBOLS and symbol not in _registered
+
+
 def register(symbol: str, address: int) -> None:
     """Make a function of bibun's own callable from compiled code under `symbol`.
 
@@ -84,7 +89,37 @@ def register(symbol: str, address: int) -> None:
 
 
 @functools.cache
+def _blas_threads(symbol: str) -> int | None:
+    """`blas_get_num_threads`, `blas_set_num_threads` of the OpenBLAS that SciPy brings.
+
+    Where SciPy is built on another BLAS, a C function that does nothing with an int.
+    """
+    import glob
+
+    scipy = importlib.import_module("scipy")
+    base = os.path.dirname(os.path.abspath(scipy.__file__))
+    folders = (base + ".libs", os.path.join(base, ".libs"), os.path.join(base, ".dylibs"))
+    for path in (p for f in folders for p in sorted(glob.glob(os.path.join(f, "*openblas*")))):
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        for prefix in ("scipy_openblas", "openblas"):
+            for suffix in ("", "64_"):
+                name = prefix + symbol.removeprefix("blas") + suffix
+                if hasattr(library, name):
+                    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    for library in _c_libraries():
+        if hasattr(library, "abs"):
+            return ctypes.cast(library.abs, ctypes.c_void_p).value
+    return None
+
+
+@functools.cache
 def _find(symbol: str) -> int | None:
+    if symbol in ("blas_get_num_threads", "blas_set_num_threads"):
+        _capsules("scipy.linalg.cython_blas")  # loads the library
+        return _blas_threads(symbol)
     if symbol in C_SYMBOLS:
         for library in _c_libraries():
             try:
