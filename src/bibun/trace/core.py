@@ -66,16 +66,7 @@ class EvalTrace(Trace):
             if not op.multiple_results:
                 return out
             return list(out)
-        values = []
-        weak = False
-        for a in args:
-            if type(a) is Array:
-                values.append(a._value)
-                weak |= a._weak
-            elif isinstance(a, Tracer):
-                raise leaked(a)
-            else:
-                values.append(a)
+        values = [a._value if type(a) is Array else _raw(a) for a in args]
         out = op.eval(*values, **params)
         if config.watch_nans and config.debug_nans:
             nan_check(op, values, out if op.multiple_results else [out])
@@ -83,9 +74,17 @@ class EvalTrace(Trace):
             return [Array(o if type(o) is np.ndarray else np.asarray(o)) for o in out]
         if type(out) is not np.ndarray:
             out = np.asarray(out)
-        if weak:
-            weak = all(type_of(a).weak for a in args) and out.dtype.kind in "iufc"
-        return Array(out, weak)
+        # Weak if all operands are; looking at the first settles it nearly always.
+        if args and (type(args[0]) is not Array or args[0]._weak):
+            return Array(out, all(type_of(a).weak for a in args) and out.dtype.kind in "iufc")
+        return Array(out)
+
+
+def _raw(a: Any) -> Any:
+    """An operand that is no Array, for NumPy."""
+    if isinstance(a, Tracer):
+        raise leaked(a)
+    return a
 
 
 def nan_check(op: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
