@@ -134,15 +134,9 @@ for _name, _fun in _OPERATORS.items():
     setattr(Dual, f"__r{_name}__", _method(f"__r{_name}__", lambda x, y, f=_fun: f(y, x)))
 for _name, _fun in _UNARY.items():
     setattr(Dual, f"__{_name}__", _method(f"__{_name}__", _fun))
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(
-        Dual,
-        f"__{_name}__",
-        _method(
-            f"__{_name}__",
-            lambda x, y, f=getattr(operator, _name): f(real_part(x), real_part(y)),
-        ),
-    )
+for _fun in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
+    _name = f"__{_fun.__name__}__"
+    setattr(Dual, _name, _method(_name, lambda x, y, f=_fun: f(real_part(x), real_part(y))))
 
 
 # The functions --------------------------------------------------------------------------------
