@@ -19,14 +19,16 @@ from bibun.array import Array
 __version__ = "0.1.0"
 
 _TRANSFORMS = (
-    "checkpoint", "closure_convert", "custom_gradient", "custom_jvp", "custom_vjp", "eval_shape",
-    "float0", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linear_transpose",
-    "linearize", "make_program", "remat", "stop_gradient", "value_and_grad", "vjp", "vmap",
+    "ShapeDtypeStruct", "checkpoint", "checkpoint_policies", "closure_convert", "custom_gradient",
+    "custom_jvp", "custom_vjp", "eval_shape", "float0", "grad", "hessian", "hvp", "jacfwd",
+    "jacobian", "jacrev", "jvp", "linear_transpose", "linearize", "make_program", "remat",
+    "stop_gradient", "value_and_grad", "vjp", "vmap",
 )  # fmt: skip
 _COMPILER = ("jit",)
 _SUBMODULES = (
-    "cli", "compiler", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random", "runtime",
-    "scipy", "solvers", "store", "testing", "transforms", "tree", "tree_util", "variable",
+    "cli", "compiler", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random",
+    "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree", "tree_util",
+    "variable",
 )  # fmt: skip
 _HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
 
@@ -65,7 +67,6 @@ def device_get(x: Any) -> Any:
     {'a': array([0., 0.])}
     """
     import numpy as np
-
     from bibun import tree
 
     return tree.map(np.asarray, x)

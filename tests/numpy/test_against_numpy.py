@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
+import numpy as np
 from bibun.array import Array
 
 A = np.array([[1.5, -2.0, 0.25], [3.0, 0.5, -1.0]])
@@ -255,10 +255,9 @@ def wrap(x):
 
 
 def expected(name, args, kwargs):
-    with np.errstate(all="ignore"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return getattr(np, name)(*args, **kwargs)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(np, name)(*args, **kwargs)
 
 
 TOLERANCE = {"polyfit": 1e-9, "kaiser": 1e-9, "i0": 1e-9, "geomspace": 1e-10, "logspace": 1e-10}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 import bibun
 import bibun.numpy as bnp
+import numpy as np
 from bibun.errors import ConcretizationError
 from bibun.numpy.at import update
 from bibun.numpy.indexing import plan_index, read
@@ -241,7 +241,7 @@ class TestModes:
         np.testing.assert_allclose(np.asarray(self.x.at[1:].apply(bnp.negative)), [1, -2, -3])
 
     def test_masks_may_be_traced_in_at(self):
-        f = lambda x: bnp.sum(x.at[x > 1.5].set(0.0) * x)  # noqa: E731
+        f = lambda x: bnp.sum(x.at[x > 1.5].set(0.0) * x)
         closed = bibun.make_program(f)(self.x)
         (got,) = evaluate(closed.program, [*closed.consts, self.x])
         assert float(got) == 1.0
@@ -270,7 +270,7 @@ def test_sizes_make_dynamic_results_static(size):
 
 def test_unique_with_size_gives_all_parts():
     x = np.array([3.0, 1.0, 3.0, 2.0])
-    f = lambda v: bnp.unique(  # noqa: E731
+    f = lambda v: bnp.unique(
         v, return_index=True, return_inverse=True, return_counts=True, size=5, fill_value=0.0
     )
     closed = bibun.make_program(f)(bnp.array(x))

@@ -9,7 +9,6 @@ import builtins
 from typing import Any
 
 import numpy as np
-
 from bibun.array import Value
 from bibun.dtypes import default_float
 from bibun.errors import DTypeError
@@ -250,7 +249,7 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Value:
 
 
 @_export
-def clip(arr: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None,  # noqa: A002
+def clip(arr: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None,
          a_max: Any = None) -> Value:  # fmt: skip
     """arr limited to [min, max]; either limit may be None.
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun.array import Value
 from bibun.dtypes import canonical, default_int
 from bibun.errors import ShapeError
@@ -455,7 +454,7 @@ def _two(x: Value, lx: str, y: Value, ly: str, keep: set[str]) -> tuple[Value, s
     batch = [c for c in both if c in keep]
     contract = [c for c in both if c not in keep]
     out_labels = [*batch, *(c for c in lx if c not in both), *(c for c in ly if c not in both)]
-    if not contract and not x.dtype.kind == "b":
+    if not contract and x.dtype.kind != "b":
         # An outer product is elementwise: it fuses, which a contraction would not.
         def spread(v: Value, labels: str) -> Value:
             order = [c for c in out_labels if c in labels]

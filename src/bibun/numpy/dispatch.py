@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from bibun.array import Array, Value
 from bibun.errors import TracerError
 from bibun.numpy._common import Tracer
@@ -82,7 +81,7 @@ def _on_host(function: Callable[..., Any], what: str, args: Any, kwargs: Any) ->
         raise TracerError(
             f"{what} has no bibun form, so it cannot be differentiated, batched or compiled.\n"
             f"At {describe(current_site(2))}\n"
-            "Write it with functions of bibun.numpy, or wrap it in bibun.pure_callback."
+            "Write it with functions of bibun.numpy, or call it on concrete arrays outside."
         )
     return _to_bibun(function(*_to_numpy(args), **_to_numpy(kwargs)))
 

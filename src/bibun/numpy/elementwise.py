@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from bibun.array import Array, Value
 from bibun.errors import DTypeError
 from bibun.numpy._common import (
@@ -21,6 +20,7 @@ from bibun.numpy._common import (
     promote_args,
     promote_inexact,
     public,
+    type_of,
     value,
 )
 from bibun.ops import elementwise as el
@@ -288,7 +288,10 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
     a, b = promote_args("where", x, y)
     if type(a) in SCALARS and type(b) in SCALARS:
         a, b = value("where", "x", a), value("where", "y", b)
-    return el.select(c, b, a)
+    out = el.select(c, b, a)
+    if type(out) is Array and type_of(a).weak and type_of(b).weak:
+        return Array(out._value, True)  # the condition is no number, so it has no say
+    return out
 
 
 @_export

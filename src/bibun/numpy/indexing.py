@@ -18,7 +18,6 @@ import operator
 from typing import Any
 
 import numpy as np
-
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import ConcretizationError, DTypeError, IndexOutOfBoundsError, ShapeError
