@@ -493,6 +493,30 @@ def test_associative_scan_errors():
         associative_scan(lambda a, b: (a, b), np.zeros(3))
 
 
+# eager loops that run again and again ---------------------------------------------------
+
+
+def test_an_equal_body_is_the_same_program():
+    """Transformations and native code, kept with a program, are found again."""
+
+    def program_of(k):
+        closed = bibun.make_program(lambda x: scan(lambda c, v: (c * v, None), x, np.ones(k))[0])
+        return closed(2.0).program.equations[-1].params["program"]
+
+    assert program_of(3) is program_of(5)
+
+    def f(x, w):
+        return cond(x > 0.0, lambda: bnp.sin(x) * w, lambda: x - w)
+
+    def branches_of(w):
+        closed = bibun.make_program(f)(1.0, w)
+        (equation,) = (e for e in closed.program.equations if e.op.name == "switch")
+        return equation.params["branches"]
+
+    assert branches_of(1.0) == branches_of(2.0)
+    assert branches_of(1.0) != branches_of(np.ones(2))
+
+
 # random keys in loops ---------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ the dtype that the body gives it. `settle` finds the types by tracing until they
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,11 +15,12 @@ import numpy as np
 from bibun import tree
 from bibun.dtypes import promote
 from bibun.errors import DTypeError, ShapeError
-from bibun.ir.program import Closed
+from bibun.ir.program import Closed, Program, subprograms
 from bibun.ir.types import ArrayType, Type
 from bibun.ops.elementwise import convert
 from bibun.trace.core import as_value, type_of
 from bibun.trace.sites import current_site, describe
+from bibun.trace.stage import stage
 
 
 def leaves_of(value: Any, what: str) -> tuple[list[Any], Any]:
@@ -32,6 +35,33 @@ def leaves_of(value: Any, what: str) -> tuple[list[Any], Any]:
             except TypeError as error:
                 raise TypeError(f"{what}{tree.keystr(path)}: {error}") from None
         raise
+
+
+_LIMIT = 512
+_bodies: OrderedDict[Any, Program] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _sites(program: Program) -> tuple[Any, ...]:
+    return tuple(
+        (eq.site, *(_sites(p) for _, p in subprograms(eq.params))) for eq in program.equations
+    )
+
+
+def trace_body(fun: Callable[..., Any], types: Sequence[Type], name: str) -> Closed:
+    """Stage a flat body; equal bodies of the same lines are one program.
+
+    A loop in eager code is traced each time it runs. Derivatives, batches and native code are
+    kept with the program, so an equal body must be the same object to find them again.
+    """
+    closed = stage(fun, types, name)
+    key = (closed.program.content_hash(), _sites(closed.program), closed.program.out_types)
+    with _lock:
+        program = _bodies.setdefault(key, closed.program)
+        _bodies.move_to_end(key)
+        while len(_bodies) > _LIMIT:
+            _bodies.popitem(last=False)
+    return Closed(program, closed.consts)
 
 
 def name_of(fun: Callable[..., Any]) -> str:

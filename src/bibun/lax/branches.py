@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from bibun import tree
 from bibun.config import config
-from bibun.ir.program import Closed, Program, Var
+from bibun.ir.program import Closed, Program
 from bibun.ir.types import Type
-from bibun.lax._bodies import cast, here, leaves_of, meet, mismatch, name_of, values
+from bibun.lax._bodies import cast, here, leaves_of, meet, mismatch, name_of, trace_body, values
+from bibun.ops.control.common import rewire
 from bibun.ops.control.cond import switch as switch_op
 from bibun.ops.elementwise import convert, ne
 from bibun.trace.core import as_value, concrete, type_of
-from bibun.trace.stage import stage
 
 _INT64 = np.dtype(np.int64)
 
@@ -106,7 +106,7 @@ def _trace_branch(
         found[:] = [[type_of(o) for o in outs], out_tree, paths]
         return outs
 
-    closed = stage(flat, types, name_of(fun))
+    closed = trace_body(flat, types, name_of(fun))
     return closed, *found  # type: ignore[return-value]
 
 
@@ -141,10 +141,8 @@ def _common_consts(branches: Sequence[Closed]) -> tuple[tuple[Program, ...], lis
                 consts.append(c)
     programs = []
     for b in branches:
-        own = dict(zip((position[id(c)] for c in b.consts), b.program.inputs, strict=False))
-        shared = [own.get(k) or Var(type_of(c)) for k, c in enumerate(consts)]
-        rest = b.program.inputs[len(b.consts) :]
-        programs.append(
-            Program([*shared, *rest], b.program.equations, b.program.outputs, b.program.name)
-        )
+        own = {position[id(c)]: k for k, c in enumerate(b.consts)}
+        shared = [own.get(k, type_of(c)) for k, c in enumerate(consts)]
+        rest = range(len(b.consts), len(b.program.inputs))
+        programs.append(rewire(b.program, (*shared, *rest)))
     return tuple(programs), consts

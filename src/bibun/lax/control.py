@@ -16,7 +16,7 @@ from bibun.config import config
 from bibun.dtypes import default_int, promote
 from bibun.ir.program import Closed
 from bibun.ir.types import ArrayType, Type
-from bibun.lax._bodies import cast, fit, here, leaves_of, name_of, settle, values
+from bibun.lax._bodies import cast, fit, here, leaves_of, name_of, settle, trace_body, values
 from bibun.lax.branches import cond, switch
 from bibun.ops import shape as shape_ops
 from bibun.ops.control import associative_scan as _associative
@@ -27,7 +27,6 @@ from bibun.ops.elementwise import add, sub
 from bibun.ops.elementwise import max as maximum
 from bibun.ops.families.shape import move_axis
 from bibun.trace.core import as_value, concrete, type_of
-from bibun.trace.stage import stage
 from bibun.transforms.batch import batched_to_front
 
 __all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "while_loop"]
@@ -83,7 +82,7 @@ def scan(
             after = [type_of(o) for o in outs]
             return outs + ys
 
-        closed = stage(flat, [*types, *x_types], name_of(f))
+        closed = trace_body(flat, [*types, *x_types], name_of(f))
         return closed, after, after_tree
 
     closed, types = settle("scan", init, [type_of(c) for c in carry], trace, carry_tree)
@@ -189,7 +188,7 @@ def while_loop(
             after = [type_of(o) for o in outs]
             return outs
 
-        return stage(flat, types, name_of(body_fun)), after, after_tree
+        return trace_body(flat, types, name_of(body_fun)), after, after_tree
 
     body, types = settle(
         "while_loop", init_val, [type_of(x) for x in init], trace, structure
@@ -198,7 +197,7 @@ def while_loop(
     def flat_cond(*args: Any) -> list[Any]:
         return [_predicate(cond_fun, cond_fun(tree.unflatten(structure, args)))]
 
-    cond_closed = stage(flat_cond, types, name_of(cond_fun))
+    cond_closed = trace_body(flat_cond, types, name_of(cond_fun))
     init = [cast(x, t.dtype) for x, t in zip(init, types, strict=True)]  # type: ignore[union-attr]
     outs = while_op(
         *cond_closed.consts, *body.consts, *init,
@@ -285,7 +284,7 @@ def fori_loop(
             after = [type_of(o) for o in outs]
             return [add(i, one), *outs]
 
-        return stage(flat, [i_type, *types], name_of(body_fun)), after, after_tree
+        return trace_body(flat, [i_type, *types], name_of(body_fun)), after, after_tree
 
     closed, types = settle(
         "fori_loop", init_val, [type_of(x) for x in first], trace, structure

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from bibun.ir.program import Literal, Program
+from bibun.ir.program import Program
 from bibun.trace.core import EVAL, install_executor, using_trace
+from bibun.trace.replay import replay as evaluate
 from bibun.trace.sites import forced
 
 
@@ -94,26 +95,6 @@ class Context(Protocol):
     def simplify(self, program: Program) -> Program:
         """Dead code, common subexpressions and unused inputs kept: a smaller equal program."""
         ...
-
-
-def evaluate(program: Program, args: Sequence[Any]) -> list[Any]:
-    """Run the equations in the current trace; what they bind keeps the equations' sites."""
-    if len(args) != len(program.inputs):
-        raise TypeError(f"program takes {len(program.inputs)} inputs, got {len(args)}")
-    env: dict[Any, Any] = dict(zip(program.inputs, args, strict=True))
-    site = forced.site
-    try:
-        for eq in program.equations:
-            ins = [a.value if type(a) is Literal else env[a] for a in eq.inputs]
-            forced.site = eq.site or site
-            outs = eq.op(*ins, **eq.params)
-            if eq.op.multiple_results:
-                env.update(zip(eq.outputs, outs, strict=True))
-            else:
-                env[eq.outputs[0]] = outs
-    finally:
-        forced.site = site
-    return [a.value if type(a) is Literal else env[a] for a in program.outputs]
 
 
 def _interpret(program: Program, args: Sequence[Any]) -> list[Any]:
