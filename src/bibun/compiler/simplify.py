@@ -1,7 +1,7 @@
 """Simplification: the same function in fewer equations.
 
 In one forward pass: calls are inlined, equations with literal inputs folded, identity and
-absorbing elements dropped, each op's own `simplify` asked, and equal pure equations merged.
+absorbing elements dropped, each op's own `simplify` and `rewrite` asked, and equal pure equations merged.
 Then a backward pass drops what nothing needs. Sub-programs are done first; a loop's body
 that became smaller stays in the loop. Sites are kept, effects are never touched.
 """
@@ -24,6 +24,7 @@ from bibun.ir.program import (
 from bibun.ir.serialize import literal_bytes
 from bibun.ir.types import ArrayType
 from bibun.ops.op import CALL, ELEMENTWISE
+from bibun.transforms.context import CONTEXT
 
 FOLD_COST = 40.0  # fold only what NumPy computes as exactly as native code does
 
@@ -36,6 +37,7 @@ def simplify(program: Program) -> Program:
 class _Simplifier:
     def __init__(self) -> None:
         self.done: dict[int, tuple[Program, Program]] = {}
+        self.rewritten: dict[int, Equation] = {}  # results of rewrites: not rewritten again
 
     def program(self, program: Program) -> Program:
         known = self.done.get(id(program))
@@ -71,6 +73,12 @@ class _Simplifier:
             if subprograms(params):
                 params = {k: self.param(p) for k, p in params.items()}
             eq = Equation(eq.op, inputs, eq.outputs, params, eq.site)
+            if eq.op.rewrite is not None and id(eq) not in self.rewritten:
+                instead = eq.op.rewrite(CONTEXT, eq)
+                if instead is not None:
+                    self.rewritten[id(instead[-1])] = instead[-1]
+                    self.flatten(Program((), instead, ()), env, out, seen)
+                    continue
             if equation_has_effects(eq):
                 out.append(eq)
                 continue

@@ -98,7 +98,7 @@ class Op:
     __slots__ = (
         "name", "kind", "type_rule", "eval", "jvp", "transpose", "batch", "lower", "linearize",
         "stage", "multiple_results", "structured", "has_effects", "linear", "commutative",
-        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "simplify", "samples", "doc",
+        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "simplify", "rewrite", "samples", "doc",
     )  # fmt: skip
 
     def __init__(
@@ -125,6 +125,7 @@ class Op:
         lazy_inputs: bool = False,
         reinterpret: bool = False,
         simplify: Callable[..., Any] | None = None,
+        rewrite: Callable[..., Any] | None = None,
         samples: Callable[[], list[Sample]] | None = None,
         doc: str = "",
     ) -> None:
@@ -150,6 +151,7 @@ class Op:
         self.lazy_inputs = lazy_inputs  # LIBRARY: reads inputs through `read` only
         self.reinterpret = reinterpret  # same elements in the same order: may share memory
         self.simplify = simplify  # (eq) -> atom that equals its output, or None
+        self.rewrite = rewrite  # (ctx, eq) -> equations that equal it, or None; runs once
         self.samples = samples
         self.doc = doc or (type_rule.__doc__ or "")
 

@@ -25,6 +25,7 @@ from bibun.ops.control.common import (
     split,
     stacked,
 )
+from bibun.ops.control.fission import fission
 from bibun.ops.control.masking import masked_or_same, masks
 from bibun.ops.control.ragged import Ragged, Tapes
 from bibun.ops.elementwise import add, mul, sin
@@ -155,6 +156,7 @@ scan = register(
         transpose=functools.partial(loops.transpose, _scan),
         batch=functools.partial(loops.batch, _scan),
         lower=lowering.scan_lower,
+        rewrite=fission,
         multiple_results=True,
         structured=True,
         samples=_scan_samples,
