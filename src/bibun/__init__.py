@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from bibun import config, dtypes, errors, numpy  # numpy: importing it installs the operators
+from bibun import compiler, config, dtypes, errors, numpy  # their import installs operators, compiler
 from bibun.array import Array
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,7 +145,7 @@ def compile_program(program: Program) -> Compiled:
     failures = {}
     limits = False  # whether the code may start threads or grow tapes
     for n, eq in enumerate(walk(program)):
-        if eq.op.kind == EFFECT:
+        if eq.op.kind == EFFECT or has_ragged(v.type for v in eq.outputs):
             failures[n] = (eq.op, eq.params, eq.site)
         limits = limits or any(is_large(a.type) for a in (*eq.inputs, *eq.outputs))
     call = NativeCall(
@@ -199,7 +199,7 @@ def is_large(type: Any) -> bool:
     return isinstance(type, RaggedType) or type.size >= 1024
 
 
-def has_ragged(types: Sequence[Any]) -> bool:
+def has_ragged(types: Iterable[Any]) -> bool:
     return any(isinstance(t, RaggedType) for t in types)
 
 
