@@ -348,3 +348,10 @@ def test_vmap(c):
     got = bibun.vmap(f)(*batch)
     want = [f(*(b[i] for b in batch)) for i in range(2)]
     same(got, [np.stack([np.asarray(w[k]) for w in want]) for k in range(len(got))], 1e-9)
+
+
+@pytest.mark.parametrize("c", TRACED[1::4], ids=label)
+def test_jit(c):
+    """Compiled is eager."""
+    f, xs = traced(c)
+    same(bibun.jit(f)(*xs), [np.asarray(w) for w in f(*xs)], 1e-9)

@@ -253,6 +253,8 @@ def update(x: Value, index: Any, values: Any, how: str, mode: Any, unique: bool)
 
 def _eager(x: Array, index: Any, values: Array, how: str) -> Array | None:
     """NumPy itself, on a copy; None where it does not take the index."""
+    if x.dtype.kind == "c" and how in ("min", "max"):
+        return None  # NumPy has an order for them; the op refuses
     try:
         plain = _plain(index)
     except _NotPlain:

@@ -230,37 +230,53 @@ def eigvals(a: Any) -> Value:
 # ---- solutions --------------------------------------------------------------------------------
 
 
-def _triangular(a: Value, b: Value, lower: bool, unit: bool) -> Value:
+def _triangular(a: Value, b: Value, lower: bool, unit: bool, transposed: bool) -> Value:
     return la.triangular_solve(
-        a, b, left_side=True, lower=lower, transpose_a=False, conjugate_a=False,
+        a, b, left_side=True, lower=lower, transpose_a=transposed, conjugate_a=False,
         unit_diagonal=unit,
     )  # fmt: skip
 
 
-def _with_factors(lu: Value, permutation: Value, b: Value) -> Value:
-    rows = expand_dims(permutation, permutation.ndim)
-    b = take_along_axis(b, rows, -2, mode="promise_in_bounds")
-    return _triangular(lu, _triangular(lu, b, True, True), False, False)
+def _rows(b: Value, permutation: Value) -> Value:
+    places = expand_dims(permutation, permutation.ndim)
+    return take_along_axis(b, places, -2, mode="promise_in_bounds")
 
 
-@functools.cache
-def _solver() -> Callable[..., Value]:
-    """x = A⁻¹ b from A and its LU factors; the factors take no part in derivatives."""
-    from bibun.transforms import custom_jvp
+@functools.lru_cache(maxsize=512)
+def _solver_programs(a: Any, lu: Any, permutation: Any, b: Any) -> dict[str, Any]:
+    """The programs of `linear_solve` for P A = L U, in terms of (A, LU, P, right side)."""
+    from bibun.trace.stage import stage_program
 
-    def factored_solve(a: Any, lu: Any, permutation: Any, b: Any) -> Any:
-        return _with_factors(lu, permutation, b)
+    def program(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
+        return [_triangular(lu_, _triangular(lu_, _rows(v, p), True, True, False), False, False,
+                            False)]  # fmt: skip
 
-    f = custom_jvp(factored_solve)
+    def adjoint(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
+        from bibun.numpy.sorting import argsort
 
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        a, lu, permutation, b = primals
-        da, _, _, db = tangents
-        x = f(a, lu, permutation, b)
-        return x, f(a, lu, permutation, el.sub(db, matmul(da, x)))
+        w = _triangular(lu_, _triangular(lu_, v, False, False, True), True, True, True)
+        return [_rows(w, argsort(p))]
 
-    return f
+    def matvec(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
+        return [matmul(a_, v)]
+
+    def rmatvec(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
+        return [matmul(matrix_transpose(a_), v)]
+
+    types = [a, lu, permutation, b]
+    return {
+        f.__name__: stage_program(f, types, f.__name__)
+        for f in (program, adjoint, matvec, rmatvec)
+    }
+
+
+def _factored_solve(a: Value, lu: Value, permutation: Value, b: Value) -> Value:
+    """A⁻¹ b by the LU factors of A, which take no part in derivatives."""
+    from bibun.ops.control.linear_solve import linear_solve
+
+    types = (a.type.strong(), lu.type.strong(), permutation.type, b.type.strong())
+    programs = _solver_programs(*types)
+    return linear_solve(a, lu, permutation, b, num_consts=3, name="solve", **programs)[0]
 
 
 def _stacked(name: str, a: Value, b: Value) -> tuple[Value, Value]:
@@ -299,7 +315,7 @@ def solve(a: Any, b: Any) -> Value:
     vector = y.ndim == 1
     x, y = _stacked("solve", x, expand_dims(y, 1) if vector else y)
     lu, _, permutation = la.lu(_stop(x))
-    out = _solver()(x, lu, permutation, y)
+    out = _factored_solve(x, lu, permutation, y)
     return sh.squeeze(out, axes=(out.ndim - 1,)) if vector else out
 
 
@@ -342,7 +358,7 @@ def _log_determinant() -> Callable[..., Any]:
     def rule(primals: Any, tangents: Any) -> Any:
         a, lu, pivots, permutation = primals
         sign, log = f(a, lu, pivots, permutation)
-        change = _trace(_solver()(a, lu, permutation, tangents[0]), 0, -2, -1)
+        change = _trace(_factored_solve(a, lu, permutation, tangents[0]), 0, -2, -1)
         if a.dtype.kind == "c":
             turn = el.sub(change, cast(real(change), change.dtype))
             return (sign, log), (el.mul(sign, turn), real(change))
@@ -376,7 +392,7 @@ def _determinant() -> Callable[..., Any]:
     def rule(primals: Any, tangents: Any) -> Any:
         a, lu, pivots, permutation = primals
         out = f(a, lu, pivots, permutation)
-        change = _trace(_solver()(a, lu, permutation, tangents[0]), 0, -2, -1)
+        change = _trace(_factored_solve(a, lu, permutation, tangents[0]), 0, -2, -1)
         return out, el.mul(out, change)
 
     return f
