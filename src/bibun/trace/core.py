@@ -76,6 +76,9 @@ class EvalTrace(Trace):
             out = np.asarray(out)
         # Weak if all operands are; looking at the first settles it nearly always.
         if args and (type(args[0]) is not Array or args[0]._weak):
+            for a in args:
+                if type(a) is Array and not a._weak:
+                    return Array(out)
             return Array(out, all(type_of(a).weak for a in args) and out.dtype.kind in "iufc")
         return Array(out)
 
