@@ -282,7 +282,7 @@ def _add_transpose(
 
 scatter_add = _family(
     "scatter_add",
-    kinds="iufc",
+    kinds="biufc",
     wanted="numbers",
     write=np.add.at,
     combine=lambda b, old, new: b.add(old, new),
@@ -372,7 +372,7 @@ def _flat_places(shape: tuple[int, ...], indices: Any, axes: Any, mode: str) -> 
 
 scatter_mul = _family(
     "scatter_mul",
-    kinds="iufc",
+    kinds="biufc",
     wanted="numbers",
     write=np.multiply.at,
     combine=lambda b, old, new: b.mul(old, new),

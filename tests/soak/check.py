@@ -1,0 +1,324 @@
+"""One program in all its ways: what the compiled one gives against what the eager one gives.
+
+The reference runs under `disable_jit`: every op on NumPy as it comes, loops and branches plain
+Python, and a batch lane by lane, so that it shares neither compiler nor batching rules with
+what is tested. Where the two differ, the reference is run again on inputs moved by a few units
+in the last place: a program that answers those as strongly says nothing.
+"""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import bibun
+import bibun.numpy as bnp
+from bibun.config import config
+from bibun.errors import DifferentiationError
+
+RTOL = {"f8": 1e-9, "c16": 1e-9, "f4": 2e-4, "c8": 2e-4, "f2": 1e-2}
+
+
+class Different(AssertionError):
+    """Two ways of running a program disagree."""
+
+
+def load(source: str) -> dict[str, Any]:
+    """Run a program's source; the namespace has f, INPUTS, MODE, OPTIONS."""
+    env: dict[str, Any] = {"__name__": "soak_program"}
+    exec(compile(source, "<soak>", "exec"), env)
+    return env
+
+
+def outputs(value: Any) -> list[np.ndarray]:
+    return [np.asarray(v) for v in bibun.tree.leaves(value)]
+
+
+def is_real(x: Any) -> bool:
+    return np.asarray(x).dtype.kind == "f"
+
+
+# ways to run -------------------------------------------------------------------------------
+
+
+def readout(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A number made of all the floating results of f."""
+
+    def total(*args: Any) -> Any:
+        out = 0.0
+        for k, y in enumerate(f(*args)):
+            kind = np.dtype(y.dtype).kind
+            if kind == "c":
+                y = y.real + 0.5 * y.imag
+            elif kind != "f":
+                continue
+            weights = bnp.cos(bnp.arange(y.size, dtype="f8") + k).reshape(y.shape)
+            out = out + (weights * y.astype("f8")).sum()
+        return out
+
+    return total
+
+
+def wrt(inputs: list[Any]) -> tuple[int, ...]:
+    return tuple(k for k, x in enumerate(inputs) if is_real(x) and np.asarray(x).dtype == np.float64)
+
+
+def directions(inputs: list[Any]) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    return [np.asarray(rng.normal(size=np.shape(x))) for x in inputs]
+
+
+def pushforward(f: Callable[..., Any], nums: tuple[int, ...]) -> Callable[..., Any]:
+    """Values and tangents along fixed directions."""
+
+    def run(*args: Any) -> Any:
+        args = tuple(map(bnp.asarray, args))
+        moved = [args[k] for k in nums]
+
+        def part(*xs: Any) -> Any:
+            given = list(args)
+            for k, x in zip(nums, xs, strict=True):
+                given[k] = x
+            return [y for y in f(*given) if np.dtype(y.dtype).kind in "fc"]
+
+        return bibun.jvp(part, tuple(moved), tuple(map(bnp.asarray, directions(moved))))
+
+    return run
+
+
+def lanes(inputs: list[Any], axes: list[Any], size: int) -> list[np.ndarray]:
+    """Inputs with a lane axis: the given values, then variations of them."""
+    rng = np.random.default_rng(11)
+    made = []
+    for x, axis in zip(inputs, axes, strict=True):
+        x = np.asarray(x)
+        if axis is None:
+            made.append(x)
+            continue
+        rows = []
+        for k in range(size):
+            if x.dtype.kind in "fc":
+                rows.append((x * (1 + 0.3 * k) + rng.normal(size=x.shape) * 0.2 * k).astype(x.dtype))
+            elif x.dtype.kind == "b":
+                rows.append(x ^ (rng.random(x.shape) < 0.3))
+            else:
+                rows.append((x + rng.integers(0, 3, x.shape) * k).astype(x.dtype))
+        made.append(np.stack(rows, axis))
+    return made
+
+
+def lane(args: list[Any], axes: list[Any], k: int) -> list[Any]:
+    return [a if axis is None else np.take(a, k, axis) for a, axis in zip(args, axes, strict=True)]
+
+
+def by_lane(f: Callable[..., Any], axes: list[Any], size: int) -> Callable[..., Any]:
+    """The reference of vmap: one lane after the other."""
+
+    def run(*args: Any) -> Any:
+        rows = [outputs(f(*lane(list(args), axes, k))) for k in range(size)]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    return run
+
+
+def ways(
+    env: dict[str, Any],
+) -> tuple[list[Any], Callable[..., Any], list[tuple[str, Callable[..., Any]]]]:
+    """Arguments, the reference, and the ways to compare with it."""
+    inputs, mode, options = list(env["INPUTS"]), env["MODE"], env["OPTIONS"]
+
+    def f(*args: Any) -> Any:
+        return env["f"](*map(bnp.asarray, args))
+
+    nums = wrt(inputs)
+    loss = readout(f)
+    if mode in ("jit", "compiled_loops"):
+        found = [("jit", bibun.jit(f))]
+        if mode == "compiled_loops":
+            found.append(("loops", f))
+        return inputs, f, found
+    if "vmap" in mode:
+        axes, size = options["axes"], options["size"]
+        args = lanes(inputs, axes, size)
+        if mode == "vmap":
+            return args, by_lane(f, axes, size), [
+                ("jit(vmap)", bibun.jit(bibun.vmap(f, in_axes=tuple(axes)))),
+                ("vmap", bibun.vmap(f, in_axes=tuple(axes))),
+            ]  # fmt: skip
+        if mode == "vmap_jit":
+            return args, by_lane(f, axes, size), [
+                ("vmap(jit)", bibun.vmap(bibun.jit(f), in_axes=tuple(axes)))
+            ]  # fmt: skip
+        if not nums:
+            return args, lambda *_: [], []
+        if mode == "vmap_grad":
+            g = bibun.value_and_grad(loss, argnums=nums)
+            return args, by_lane(g, axes, size), [
+                ("jit(vmap(grad))", bibun.jit(bibun.vmap(g, in_axes=tuple(axes))))
+            ]  # fmt: skip
+
+        def total(*xs: Any) -> Any:
+            return bibun.vmap(loss, in_axes=tuple(axes))(*xs).sum()
+
+        def by_hand(*xs: Any) -> Any:
+            g = bibun.value_and_grad(loss, argnums=nums)
+            rows = [g(*lane(list(xs), axes, k)) for k in range(size)]
+            value = sum(np.asarray(v) for v, _ in rows)
+            grads = []
+            for j, n in enumerate(nums):
+                parts = [np.asarray(d[j]) for _, d in rows]
+                grads.append(sum(parts) if axes[n] is None else np.stack(parts, axes[n]))
+            return value, tuple(grads)
+
+        return args, by_hand, [("jit(grad(vmap))", bibun.jit(bibun.value_and_grad(total, argnums=nums)))]
+    if not nums:
+        return inputs, lambda *_: [], []
+    if mode in ("grad", "grad_jit", "checkpoint_grad"):
+        inner = {"grad": f, "grad_jit": bibun.jit(f), "checkpoint_grad": bibun.checkpoint(f)}[mode]
+        g = bibun.value_and_grad(readout(inner), argnums=nums)
+        return inputs, bibun.value_and_grad(loss, argnums=nums), [
+            (mode, g if mode == "grad_jit" else bibun.jit(g))
+        ]  # fmt: skip
+    if mode == "jvp":
+        p = pushforward(f, nums)
+        return inputs, p, [("jit(jvp)", bibun.jit(p)), ("jvp(jit)", pushforward(bibun.jit(f), nums))]
+    g = bibun.grad(loss, argnums=nums)
+    if mode == "hvp":
+        p = pushforward(lambda *xs: bibun.tree.leaves(g(*xs)), nums)
+        return inputs, p, [("jit(jvp(grad))", bibun.jit(p))]
+    assert mode == "hessian"
+    h = bibun.hessian(loss, argnums=nums)
+    return inputs, h, [("jit(hessian)", bibun.jit(h))]
+
+
+# comparing ---------------------------------------------------------------------------------------
+
+
+def scale_of(x: np.ndarray) -> float:
+    finite = np.abs(x[np.isfinite(x)]) if x.dtype.kind in "fc" else np.abs(x.astype("f8"))
+    return float(finite.max()) if finite.size else 0.0
+
+
+def compare(
+    name: str, got: list[np.ndarray], want: list[np.ndarray], slack: list[Any] | None, single: bool
+) -> None:
+    """Raise Different unless equal, up to rounding (plus what `slack` says of each element).
+
+    `single`: single precision takes part.
+    """
+    if len(got) != len(want):
+        raise Different(f"{name}: {len(got)} results instead of {len(want)}")
+    for k, (g, w) in enumerate(zip(got, want, strict=True)):
+        if g.shape != w.shape or g.dtype != w.dtype:
+            raise Different(
+                f"{name}: result {k} is {g.dtype}{g.shape}, the reference {w.dtype}{w.shape}"
+            )
+        if not g.size:
+            continue
+        if w.dtype.kind in "fc":
+            rtol = RTOL["f4" if single else w.dtype.str[1:]]
+            with np.errstate(all="ignore"):
+                bound = rtol * (np.abs(w) + 1e-3 * scale_of(w) + 1e-6)
+                if slack is not None:
+                    bound = bound + slack[k]
+                ok = (np.abs(g - w) <= bound) | (g == w) | (np.isnan(g) & np.isnan(w))
+                ok |= np.isnan(bound)
+        else:
+            ok = g == w
+            if slack is not None:
+                ok |= slack[k] != 0
+        if not np.all(ok):
+            at = np.argwhere(~ok)[:4].tolist()
+            bad = tuple(np.argwhere(~ok)[0])
+            raise Different(
+                f"{name}: result {k} ({w.dtype}{w.shape}) differs in {int((~ok).sum())} of {w.size} "
+                f"elements, first at {at}: {g[bad]!r} instead of {w[bad]!r}"
+            )
+
+
+def moved(args: list[Any], rng: np.random.Generator) -> list[Any]:
+    """Floating inputs changed by a few units in the last place."""
+    out = []
+    for x in args:
+        a = np.asarray(x)
+        if a.dtype.kind in "fc":
+            eps = 64 * np.finfo(a.dtype).eps
+            a = (a * (1 + eps * rng.choice([-1.0, 1.0], a.shape))).astype(a.dtype)
+            out.append(a if isinstance(x, np.ndarray) else float(a))
+        else:
+            out.append(x)
+    return out
+
+
+def sensitivity(
+    run: Callable[[list[Any]], list[np.ndarray]], args: list[Any], env: dict[str, Any]
+) -> list[Any] | None:
+    """How far each element of the result goes when inputs and captured arrays move a little.
+
+    None: cannot say.
+    """
+    base = run(args)
+    captured = {k: v for k, v in env.items() if k.startswith("K") and hasattr(v, "shape")}
+    rng = np.random.default_rng(0)
+    far: list[Any] = [np.zeros(b.shape) for b in base]
+    for _ in range(3):
+        near = moved([*args, *map(np.asarray, captured.values())], rng)
+        env.update(zip(captured, map(bnp.asarray, near[len(args) :]), strict=True))
+        other = run(near[: len(args)])
+        env.update(captured)
+        for k, (a, b) in enumerate(zip(base, other, strict=True)):
+            if a.shape != b.shape:
+                return None
+            with np.errstate(all="ignore"):
+                if a.dtype.kind in "fc":
+                    d = np.where(np.isfinite(a) != np.isfinite(b), np.inf, np.abs(a - b) * 30)
+                else:
+                    d = (a != b).astype(float)
+            far[k] = np.maximum(far[k], d)
+    return far
+
+
+def check(source: str) -> None:
+    """Run a program in its ways. Raises Different, or what a way raised."""
+    env = load(source)
+    single = any(word in source for word in ("f4", "c8", "float32", "complex64"))
+    args, reference, found = ways(env)
+    captured = {k: v for k, v in env.items() if k.startswith("K") and hasattr(v, "shape")}
+    before = [np.array(a, copy=True) for a in args]
+    kept = {k: np.array(v, copy=True) for k, v in captured.items()}
+
+    def eagerly(xs: list[Any]) -> list[np.ndarray]:
+        with config.using(disable_jit=True):
+            return outputs(reference(*xs))
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            want = eagerly(args)
+        except DifferentiationError:  # forward mode met a custom_vjp: nothing to compare
+            return
+        for name, way in found:
+            try:
+                got = outputs(way(*args))
+                again = outputs(way(*args))
+            except Exception as e:
+                raise Different(f"{name} raised {type(e).__name__}: {e}\n{traceback.format_exc()}") from e
+            for a, b in zip(args, before, strict=True):
+                if np.asarray(a).tobytes() != b.tobytes():
+                    raise Different(f"{name} changed its input")
+            for k, v in captured.items():
+                if np.asarray(v).tobytes() != kept[k].tobytes():
+                    raise Different(f"{name} changed the captured array {k}")
+            for a, b in zip(got, again, strict=True):
+                if a.tobytes() != b.tobytes():
+                    raise Different(f"{name}: two calls gave different results: {a!r} {b!r}")
+            try:
+                compare(name, got, want, None, single)
+            except Different:
+                slack = sensitivity(eagerly, args, env)
+                if slack is not None:
+                    compare(name, got, want, slack, single)

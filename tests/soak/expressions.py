@@ -1,0 +1,267 @@
+"""Single expressions: tables of operations, and how their operands are found.
+
+`draw(generator, scope)` returns the text of one expression over names in scope, or None.
+What does not fit raises when it is run, and is dropped; so the tables need not be careful.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.soak.generate import Generator, Scope, Var
+
+FLOAT_UNARY = """
+bnp.sin({x})|bnp.cos({x})|bnp.tan(0.3 * bnp.tanh({x}))|bnp.tanh({x})|bnp.exp(bnp.clip({x}, -5, 4))
+bnp.log(bnp.abs({x}) + 0.5)|bnp.log1p(bnp.abs({x}))|bnp.expm1(bnp.minimum({x}, 2))|bnp.sqrt(bnp.abs({x}) + 0.1)
+bnp.arctan({x})|bnp.arcsin(bnp.tanh({x}) * 0.9)|bnp.arcsinh({x})|bnp.cbrt(bnp.abs({x}) + 0.2)|bnp.square({x})
+-{x}|bnp.abs({x})|bnp.sign({x})|bnp.floor({x})|bnp.ceil({x})|bnp.rint({x})|bnp.trunc({x})|1 / (1 + {x} * {x})
+lax.logistic({x})|lax.erf({x})|lax.erfc({x})|lax.lgamma(bnp.abs({x}) + 0.5)|lax.digamma(bnp.abs({x}) + 0.7)
+lax.rsqrt(1 + bnp.abs({x}))|{x} ** 2|{x} ** 3|(bnp.abs({x}) + 0.5) ** 1.5|bnp.isfinite({x})|bnp.exp2(bnp.tanh({x}))
+bnp.nan_to_num({x})|bnp.sinh(bnp.tanh({x}))|bnp.cosh(bnp.tanh({x}))|bnp.where({x} > 0, {x}, 0.1 * {x})
+bnp.where({x} > 0, bnp.log(bnp.where({x} > 0, {x}, 1)), 0)|bnp.where({x} > 0, bnp.sqrt({x}), -{x})
+{x}.astype('f4')|{x}.astype('f8')|{x}.astype('i8')|{x}.astype('i4')|{x}.astype(bool)|{x} + 1j * {x}
+bnp.clip({x}, -0.5, 1)|bnp.maximum({x}, 0)|bnp.minimum({x}, 1)|lax.erf_inv(0.9 * bnp.tanh({x}))|{x} % 1.5|bnp.modf({x})[0]
+lax.stop_gradient({x}) * {x}|{x} / (bnp.sqrt(({x} * {x}).sum()) + 0.1)|bnp.exp({x} - {x}.max())
+"""
+INT_UNARY = """
+-{x}|bnp.abs({x})|~{x}|{x} * {x}|{x} % 3|{x} // 2|{x} // -3|{x} << 1|{x} >> 1|{x} & 3|{x} ^ 5|{x}.astype('f8')
+{x}.astype('f4')|{x}.astype('i4')|{x}.astype('i2')|{x}.astype('u1')|{x}.astype(bool)|bnp.sign({x})|{x} / 3
+bnp.sin({x})|lax.population_count({x})|lax.clz({x})|bnp.clip({x}, 0, 4)|{x} ** 2|{x} == 2|bnp.exp(-bnp.abs({x}))
+"""
+BOOL_UNARY = "~{x}|{x}.astype('f8')|{x}.astype('i4')|bnp.where({x}, 1.5, -2)|{x} * 2|{x}.astype('i8')"
+COMPLEX_UNARY = """
+bnp.real({x})|bnp.imag({x})|bnp.conj({x})|bnp.abs({x})|{x} * {x}|bnp.exp(1j * bnp.real({x}))|-{x}|bnp.sin({x})
+bnp.sqrt({x} + 3)|1 / ({x} * bnp.conj({x}) + 1)|bnp.tanh({x})|{x}.astype('c8')|bnp.log({x} + 3)|bnp.angle({x} + 3)
+"""
+ANY_BINARY = """
+{x} + {y}|{x} - {y}|{x} * {y}|{x} * {y} + {x}|bnp.where({x} == {y}, {x}, {y})|{x} == {y}|{x} != {y}
+"""
+REAL_BINARY = """
+bnp.maximum({x}, {y})|bnp.minimum({x}, {y})|{x} < {y}|{x} >= {y}|bnp.where({x} < {y}, {x}, {y})|{x} / (1 + {y} * {y})
+bnp.arctan2({x}, {y})|bnp.hypot({x}, {y})|bnp.logaddexp({x}, {y})|bnp.where({y} > 0, {x}, -{x})|lax.nextafter({x}, {y})
+(bnp.abs({x}) + 0.5) ** bnp.tanh({y})|{x} * bnp.sin({y})|bnp.heaviside({x}, {y})|bnp.copysign({x}, {y})
+bnp.select([{x} > 1, {y} > 0], [{x}, {y}], 0.5)|lax.clamp(-1.0, {x}, 1.0) * {y}|bnp.fmod({x}, bnp.abs({y}) + 1)
+"""
+INT_BINARY = """
+{x} // {y}|{x} % {y}|{x} & {y}|{x} | {y}|{x} ^ {y}|{x} << ({y} & 7)|{x} >> ({y} & 7)|bnp.maximum({x}, {y})
+{x} < {y}|bnp.gcd({x}, {y})|bnp.remainder({x}, {y})|lax.div({x}, {y})|lax.rem({x}, {y})
+"""
+BOOL_BINARY = "{x} & {y}|{x} | {y}|{x} ^ {y}|bnp.logical_and({x}, {y})|bnp.where({x}, {y}, ~{y})"
+SHAPE = """
+{x}.reshape(-1)|{x}.T|bnp.flip({x})|bnp.flip({x}, {k})|{x}[None]|{x}[..., None]|bnp.squeeze({x})|bnp.roll({x}, {n}, {k})
+bnp.broadcast_to({x}, (2,) + {x}.shape)|bnp.tile({x}, 2)|bnp.repeat({x}, 2, axis={k})|bnp.swapaxes({x}, 0, -1)
+bnp.moveaxis({x}, {k}, 0)|bnp.tril({x})|bnp.triu({x})|bnp.diag({x})|{x}.reshape({shape})|bnp.transpose({x}, {perm})
+{x}[{slices}]|{x}[{slices}]|{x}[{slices}]|bnp.concatenate([{x}, {x}], axis={k})|bnp.concatenate([{x}[1:], {x}[:1]])
+bnp.stack([{x}, -{x}], axis={k})|bnp.pad({x}, {n})|lax.pad({x}, {zero}, {pad})|lax.pad({x}, {zero}, {pad})
+bnp.split({x}, [{n}], axis={k})[1]|bnp.concatenate([{x}, bnp.zeros_like({x})], axis={k})|bnp.atleast_2d({x})
+bnp.expand_dims({x}, {k})|bnp.rot90({x})|bnp.meshgrid({x}, {x})[0]|lax.rev({x}, ({k},))|bnp.diff({x}, axis={k})
+bnp.append({x}, {x})|bnp.ravel({x}.T)|bnp.diagonal({x})|bnp.trace({x})|bnp.full_like({x}, 2)|bnp.kron({x}, bnp.ones(2))
+"""
+REDUCE = """
+{x}.sum()|{x}.sum(axis={k})|{x}.sum(axis={axes})|{x}.mean(axis={k})|{x}.mean()|{x}.max(axis={k})|{x}.min(axis={axes})
+{x}.sum(axis={k}, keepdims=True)|{x}.max()|{x}.min(axis={k}, keepdims=True)|bnp.prod({x} * 0.5, axis={k})|{x}.all(axis={k})
+{x}.any(axis={axes})|{x}.argmax(axis={k})|{x}.argmin()|bnp.var({x}, axis={k})|bnp.std({x} + bnp.arange({x}.size).reshape({x}.shape))
+bnp.count_nonzero({x} > 0)|bnp.cumsum({x}, axis={k})|bnp.cumsum({x})|bnp.cumprod(bnp.sin({x}), axis={k})|lax.cummax({x}, axis={k})
+lax.cummin({x}, axis={k}, reverse=True)|lax.cumsum({x}, axis={k}, reverse=True)|lax.cumlogsumexp({x}, axis={k})
+bnp.linalg.norm({x} + 0.1)|bnp.log(bnp.exp({x} - {x}.max()).sum(axis={k}))|bnp.median({x})|bnp.ptp({x}, axis={k})
+bnp.average({x}, axis={k})|bnp.nansum({x}, axis={k})
+"""
+ORDER = """
+bnp.sort({x}, axis={k})|bnp.argsort({x}, axis={k})|bnp.sort({x})[::-1]|lax.top_k({x}, 2)[0]|lax.top_k({x}, 1)[1]
+bnp.searchsorted(bnp.sort({x}.reshape(-1)), {x})|bnp.take_along_axis({x}, bnp.argsort({x}, axis={k}), axis={k})
+lax.sort(({x}, bnp.arange({x}.size).reshape({x}.shape)), num_keys=1)[1]|bnp.interp({x}, bnp.arange(4.0), bnp.arange(4.0) ** 2)
+"""
+INDEX = """
+{x}[{i}]|{x}[bnp.array({ints})]|{x}[..., bnp.array({ints})]|bnp.take({x}, bnp.array({wild}), axis={k}, mode='clip')
+bnp.take({x}, bnp.array({wild}), axis={k}, mode='wrap')|bnp.take({x}, bnp.array({wild}), axis={k}, mode='fill')
+{x}.at[bnp.array({wild})].get(mode='clip')|{x}.at[bnp.array({wild})].get(mode='fill', fill_value=2)
+{x}[bnp.clip({j}, 0, {x}.shape[0] - 1)]|{x}[bnp.clip({j}, -{x}.shape[0], {x}.shape[0] - 1)]|{x}[:, bnp.array({ints})]
+lax.dynamic_slice({x}, {starts}, {sizes})|lax.dynamic_index_in_dim({x}, {js}, {k}, keepdims={flag})
+lax.dynamic_slice_in_dim({x}, {js}, 1, axis={k})|{x}[bnp.array({ints})[:, None], bnp.array({ints})]
+lax.dynamic_update_slice({x}, {x}[{slices}], {starts})|lax.dynamic_update_index_in_dim({x}, {x}.sum().astype({x}.dtype), {js}, 0)
+"""
+CONTRACT = """
+{x} @ {x}.T|{x}.T @ {x}|bnp.dot({x}, {x})|bnp.matmul({x}, bnp.swapaxes({x}, -1, -2))|bnp.outer({x}, {x})|bnp.inner({x}, {y})
+bnp.tensordot({x}, {y}, 1)|bnp.tensordot({x}, {x}, axes=([{k}], [{k}]))|{x} @ {y}|{y} @ {x}|bnp.einsum('i...,i...->...', {x}, {x})
+bnp.einsum('...i,...j->...ij', {x}, {x})|bnp.einsum('ij,ik->jk', {x}, {x})|bnp.einsum('ii->i', {x})|bnp.vdot({x}, {x})
+lax.dot_general({x}, {x}, ((({k},), ({k},)), ((), ())))|lax.dot_general({x}, {x}, (((1,), (1,)), ((0,), (0,))))
+bnp.einsum('bij,bkj->bik', {x}, {x})|bnp.convolve({x}, {x})|bnp.vecdot({x}, {x})|bnp.cross({x}, {x} + 1)
+"""
+LINALG = """
+bnp.linalg.cholesky({x} @ {x}.T + 3 * bnp.eye({x}.shape[0]))|bnp.linalg.inv({x} @ {x}.T + 3 * bnp.eye({x}.shape[0]))
+bnp.linalg.solve({x} @ {x}.T + 3 * bnp.eye({x}.shape[0]), {x})|bnp.linalg.slogdet({x} @ {x}.T + bnp.eye({x}.shape[0]))[1]
+lax.linalg.triangular_solve(bnp.tril({x} @ {x}.T) + 2 * bnp.eye({x}.shape[0]), {x}, left_side=True, lower=True)
+bnp.linalg.det({x} @ {x}.T * 0.1 + bnp.eye({x}.shape[0]))|bnp.linalg.eigvalsh({x} @ {x}.T + bnp.diag(bnp.arange({x}.shape[0])))
+"""
+RANDOM = """
+bibun.random.normal(bibun.random.key({n}), {x}.shape) * {x}|bibun.random.uniform(bibun.random.key({n}), {x}.shape)
+bibun.random.normal(bibun.random.fold_in(bibun.random.key(1), {j}.reshape(-1)[0]), (9,))
+bibun.random.bits(bibun.random.split(bibun.random.key({n}))[1], {x}.shape)
+"""
+UPDATES = """
+{x}.at[{i}].set({v})|{x}.at[{i}].add({v})|{x}.at[{slices}].set({v})|{x}.at[{slices}].multiply({v})|{x}.at[1:].set({x}[:-1])
+{x}.at[:-1].add({x}[1:])|{x}.at[bnp.array({ints})].add({v})|{x}.at[bnp.array({ints})].set({v})|{x}.at[bnp.array({ints})].min({v})
+{x}.at[bnp.array({wild})].set({v}, mode='drop')|{x}.at[bnp.array({wild})].add({v}, mode='clip')|{x}.at[::2].set({x}[::-1][::2])
+{x}.at[bnp.array({ints})].max({v})|{x}.at[bnp.array({ints})].multiply({v})|{x}.at[bnp.clip({js}, 0, {x}.shape[0] - 1)].set({v})
+{x}.at[bnp.clip({js}, 0, {x}.shape[0] - 1)].add({x}.reshape(-1)[0])|{x}.at[0].set({x}[-1]).at[-1].set({x}[0])
+{x}.at[...].set({x}.T.reshape({x}.shape))|{x}.at[...].add({x}.reshape(-1)[::-1].reshape({x}.shape))
+{x}.at[bnp.clip({j}, 0, {x}.shape[0] - 1)].add({v})|lax.dynamic_update_slice({x}, {x}[1:], {starts})
+{x}.at[..., bnp.array({ints})].set({v})
+"""
+
+DTYPE_ONE = {"f": "1.5", "c": "(0.5 + 1j)", "i": "2", "u": "3", "b": "True"}
+DTYPE_ZERO = {"f": "0.0", "c": "0j", "i": "0", "u": "0", "b": "False"}
+
+
+def table(text: str) -> list[str]:
+    """The entries of a table; `|` inside brackets or between blanks is an operator."""
+    found = []
+    for line in text.strip().splitlines():
+        start = depth = 0
+        for k, c in enumerate(line):
+            depth += (c in "([{") - (c in ")]}")
+            if c == "|" and not depth and line[k - 1 : k + 2] != " | ":
+                found.append(line[start:k])
+                start = k + 1
+        found.append(line[start:])
+    return found
+
+
+TABLES = {
+    name: table(text)
+    for name, text in globals().items()
+    if name.isupper() and isinstance(text, str)
+}
+
+
+def draw(g: Generator, scope: Scope) -> str | None:
+    """One expression over names in scope."""
+    r = g.rng
+    group = r.choices(
+        ["unary", "binary", "SHAPE", "REDUCE", "INDEX", "ORDER", "CONTRACT", "LINALG", "UPDATES", "RANDOM"],
+        [8, 9, 8, 6, 4, 2, 3, 1, 5, 0.6],
+    )[0]  # fmt: skip
+    if group == "unary":
+        x = g.pick(scope)
+        assert x is not None
+        name = {"f": "FLOAT_UNARY", "c": "COMPLEX_UNARY", "b": "BOOL_UNARY"}.get(x.kind, "INT_UNARY")
+        return r.choice(TABLES[name]).format(x=x)
+    if group == "binary":
+        return binary(g, scope)
+    if group == "RANDOM":
+        return fill(g, scope, g.pick(scope), r.choice(TABLES["RANDOM"]))
+    if group == "SHAPE":
+        return fill(g, scope, g.pick(scope), r.choice(TABLES["SHAPE"]))
+    if group == "LINALG":
+        x = g.pick(scope, lambda v: v.ndim == 2 and v.kind == "f" and 0 < v.shape[0] <= 9)
+        return fill(g, scope, x, r.choice(TABLES["LINALG"]))
+    if group == "UPDATES":
+        x = g.pick(scope, lambda v: v.ndim and v.size)
+        return update(g, scope, x) if x is not None else None
+    x = g.pick(scope, lambda v: v.ndim and v.size)
+    if group != "CONTRACT" and r.random() < 0.1:
+        x = g.pick(scope)
+    return fill(g, scope, x, r.choice(TABLES[group]))
+
+
+def binary(g: Generator, scope: Scope) -> str | None:
+    x = g.pick(scope)
+    assert x is not None
+    y = partner(g, scope, x)
+    kinds = {x.kind} | ({y.kind} if not isinstance(y, str) else set())
+    names = ["ANY_BINARY"]
+    if "c" not in kinds and kinds != {"b"}:
+        names.append("REAL_BINARY")
+    if kinds <= {"i", "u"}:
+        names.append("INT_BINARY")
+    if kinds == {"b"}:
+        names = ["BOOL_BINARY"]
+    pair = (x, y) if g.chance(0.7) else (y, x)
+    return g.rng.choice(TABLES[g.rng.choice(names)]).format(x=f"{pair[0]}", y=f"{pair[1]}")
+
+
+def partner(g: Generator, scope: Scope, x: Var) -> Any:
+    """Something that broadcasts with x: a name, or a part of x."""
+    r = g.rng
+    fits = [v for v in scope.vars if broadcasts(v.shape, x.shape)]
+    if fits and g.chance(0.75):
+        return r.choice(fits)
+    if x.ndim and x.size and x.kind != "b":
+        return r.choice([f"{x}[..., :1]", f"{x}[:1]", f"{x}[0]", f"{x}.sum(axis=0)", f"{x}.T", f"bnp.arange({x.shape[-1]})", f"{x}[..., ::-1]"])
+    return r.choice(fits) if fits else x
+
+
+def broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return all(m == n or m == 1 or n == 1 for m, n in zip(a[::-1], b[::-1], strict=False))
+
+
+def update(g: Generator, scope: Scope, x: Var) -> str | None:
+    """`x.at[...].op(...)`, of the dtype of x."""
+    return fill(g, scope, x, g.rng.choice(TABLES["UPDATES"]))
+
+
+def fill(g: Generator, scope: Scope, x: Var | None, template: str) -> str | None:
+    """A template with its places filled in for x."""
+    if x is None:
+        return None
+    r = g.rng
+    n0 = x.shape[0] if x.ndim else 1
+    low = min(x.shape, default=1)
+    integer = g.pick(scope, lambda v: v.kind in "iu" and v.ndim <= 1 and v.size)
+    scalar = g.pick(scope, lambda v: v.kind in "iu" and v.ndim == 0)
+    js = str(scalar) if scalar is not None else str(r.randint(-3, 9))
+    y = g.pick(scope, lambda v: v.kind == x.kind and v.ndim) or x
+    perm = list(range(x.ndim))
+    r.shuffle(perm)
+    values = [f"{x}.sum().astype({str(x.dtype)!r})", DTYPE_ONE[x.kind]]
+    values += [str(v) for v in scope.vars if v.dtype == x.dtype and v.shape in ((), x.shape[1:])][-3:]
+    places = {
+        "x": x, "y": y, "n": r.randint(0, 4), "k": r.randrange(x.ndim) if x.ndim else 0,
+        "axes": tuple(sorted(r.sample(range(x.ndim), r.randint(0, x.ndim)))),
+        "perm": tuple(perm), "shape": factors(g, x.size), "zero": DTYPE_ZERO[x.kind] if r.random() < 0.6 else DTYPE_ONE[x.kind],
+        "slices": slices(g, x.shape), "pad": [(r.randint(-1, 2), r.randint(-1, 2), r.choice([0, 0, 1])) for _ in x.shape],
+        "i": r.randint(-n0, max(n0 - 1, 0)), "ints": [r.randint(-low, max(low - 1, 0)) for _ in range(r.choice([1, 2, 3, 8, 9]))],
+        "wild": [r.randint(-n0 - 2, n0 + 2) for _ in range(r.choice([1, 2, 3, 9]))],
+        "j": integer if integer is not None else "bnp.arange(2)", "js": js, "flag": r.random() < 0.5,
+        "starts": "(" + "".join(f"{r.choice([js, str(r.randint(-2, 4))])}, " for _ in x.shape) + ")",
+        "sizes": tuple(r.randint(0, n) if r.random() < 0.2 else r.randint(min(1, n), n) for n in x.shape),
+        "v": r.choice(values),
+    }  # fmt: skip
+    return template.format(**places)
+
+
+def factors(g: Generator, n: int) -> tuple[int, ...]:
+    """A shape of n elements."""
+    if n == 0:
+        return g.rng.choice([(0,), (0, 3), (2, 0)])
+    shape = []
+    for p in (2, 3, 5, 7):
+        while n % p == 0 and len(shape) < 2 and g.chance(0.6):
+            shape.append(p)
+            n //= p
+    shape.append(n)
+    g.rng.shuffle(shape)
+    return tuple(shape)
+
+
+def slices(g: Generator, shape: tuple[int, ...]) -> str:
+    """A subscript of slices, integers, new axes and an ellipsis."""
+    r = g.rng
+    parts = []
+    for n in shape:
+        how = r.random()
+        if how < 0.25:
+            parts.append(":")
+        elif how < 0.4 and n:
+            parts.append(str(r.randint(-n, n - 1)))
+        elif how < 0.5:
+            parts.append(f"::{r.choice([-1, 2, -2, 3])}")
+        else:
+            a, b = sorted((r.randint(-n - 1, n), r.randint(-n, n + 1)))
+            parts.append(f"{a}:{b}")
+    if parts and r.random() < 0.3:
+        parts = [*parts[: r.randint(0, len(parts))], "..."]
+    if r.random() < 0.1:
+        parts.insert(r.randint(0, len(parts)), "None")
+    return ", ".join(parts) or "..."
