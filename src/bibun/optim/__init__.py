@@ -1,0 +1,127 @@
+"""`bibun.optim`: composable gradient transformations, with Optax's names and semantics.
+
+    tx = optim.chain(optim.clip_by_global_norm(1.0), optim.adam(1e-2))
+    state = tx.init(params)
+    updates, state = tx.update(grads, state, params)
+    params = optim.apply_updates(params, updates)
+"""
+
+from __future__ import annotations
+
+from bibun.optim.accumulate import MultiSteps, MultiStepsState, apply_every
+from bibun.optim.adabelief import adabelief, scale_by_belief
+from bibun.optim.adadelta import adadelta, scale_by_adadelta
+from bibun.optim.adagrad import adagrad, scale_by_rss
+from bibun.optim.adam import (
+    ScaleByAdamState,
+    adam,
+    adamax,
+    adamaxw,
+    adamw,
+    amsgrad,
+    nadam,
+    nadamw,
+    scale_by_adam,
+    scale_by_adamax,
+    scale_by_amsgrad,
+)
+from bibun.optim.averaging import EmaState, ema
+from bibun.optim.base import (
+    EmptyState,
+    GradientTransformation,
+    GradientTransformationExtraArgs,
+    apply_updates,
+    chain,
+    global_norm,
+    identity,
+    incremental_update,
+    named_chain,
+    periodic_update,
+    safe_increment,
+    set_to_zero,
+    stateless,
+    stateless_with_tree_map,
+    tree_add,
+    tree_scale,
+    tree_sub,
+    tree_vdot,
+    with_extra_args_support,
+)
+from bibun.optim.clipping import adaptive_grad_clip, clip, clip_by_block_rms, clip_by_global_norm
+from bibun.optim.constraining import (
+    centralize,
+    keep_params_nonnegative,
+    normalize_by_update_norm,
+)
+from bibun.optim.decay import add_decayed_weights
+from bibun.optim.finite import ApplyIfFiniteState, all_finite, apply_if_finite, zero_nans
+from bibun.optim.inject import InjectHyperparamsState, inject_hyperparams
+from bibun.optim.lamb import lamb
+from bibun.optim.lars import lars
+from bibun.optim.lbfgs import (
+    lbfgs,
+    scale_by_backtracking_linesearch,
+    scale_by_lbfgs,
+    scale_by_zoom_linesearch,
+    value_and_grad_from_state,
+)
+from bibun.optim.lion import lion, scale_by_lion
+from bibun.optim.masking import MaskedNode, MaskedState, masked, multi_transform, partition
+from bibun.optim.momentum import TraceState, trace
+from bibun.optim.novograd import novograd, scale_by_novograd
+from bibun.optim.radam import radam, scale_by_radam
+from bibun.optim.rmsprop import rmsprop, scale_by_rms, scale_by_stddev
+from bibun.optim.scaling import (
+    scale,
+    scale_by_learning_rate,
+    scale_by_schedule,
+    scale_by_sign,
+    scale_by_trust_ratio,
+)
+from bibun.optim.schedules import (
+    Schedule,
+    constant_schedule,
+    cosine_decay_schedule,
+    cosine_onecycle_schedule,
+    exponential_decay,
+    inverse_time_decay,
+    join_schedules,
+    linear_onecycle_schedule,
+    linear_schedule,
+    piecewise_constant_schedule,
+    piecewise_interpolate_schedule,
+    polynomial_schedule,
+    sgdr_schedule,
+    warmup_constant_schedule,
+    warmup_cosine_decay_schedule,
+    warmup_exponential_decay_schedule,
+)
+from bibun.optim.sgd import add_noise, noisy_sgd, sgd, sign_sgd
+from bibun.optim.sm3 import scale_by_sm3, sm3
+from bibun.optim.yogi import scale_by_yogi, yogi
+
+__all__ = [
+    "ApplyIfFiniteState", "EmaState", "EmptyState", "GradientTransformation",
+    "GradientTransformationExtraArgs", "InjectHyperparamsState", "MaskedNode", "MaskedState",
+    "MultiSteps", "MultiStepsState", "ScaleByAdamState", "Schedule", "TraceState", "adabelief",
+    "adadelta", "adagrad", "adam", "adamax", "adamaxw", "adamw", "adaptive_grad_clip",
+    "add_decayed_weights", "add_noise", "all_finite", "amsgrad", "apply_every",
+    "apply_if_finite", "apply_updates", "centralize", "chain", "clip", "clip_by_block_rms",
+    "clip_by_global_norm", "constant_schedule", "cosine_decay_schedule",
+    "cosine_onecycle_schedule", "ema", "exponential_decay", "global_norm", "identity",
+    "incremental_update", "inject_hyperparams", "inverse_time_decay", "join_schedules",
+    "keep_params_nonnegative", "lamb", "lars", "lbfgs", "linear_onecycle_schedule",
+    "linear_schedule", "lion", "masked", "multi_transform", "nadam", "nadamw", "named_chain",
+    "noisy_sgd", "normalize_by_update_norm", "novograd", "partition", "periodic_update",
+    "piecewise_constant_schedule", "piecewise_interpolate_schedule", "polynomial_schedule",
+    "radam", "rmsprop", "safe_increment", "scale", "scale_by_adadelta", "scale_by_adam",
+    "scale_by_adamax", "scale_by_amsgrad", "scale_by_backtracking_linesearch",
+    "scale_by_belief", "scale_by_lbfgs", "scale_by_learning_rate", "scale_by_lion",
+    "scale_by_novograd", "scale_by_radam", "scale_by_rms", "scale_by_rss", "scale_by_schedule",
+    "scale_by_sign", "scale_by_sm3", "scale_by_stddev", "scale_by_trust_ratio",
+    "scale_by_yogi", "scale_by_zoom_linesearch", "set_to_zero", "sgd", "sgdr_schedule",
+    "sign_sgd", "sm3", "stateless", "stateless_with_tree_map", "trace", "tree_add",
+    "tree_scale", "tree_sub", "tree_vdot", "value_and_grad_from_state",
+    "warmup_constant_schedule", "warmup_cosine_decay_schedule",
+    "warmup_exponential_decay_schedule", "with_extra_args_support", "yogi", "zero_nans",
+]  # fmt: skip

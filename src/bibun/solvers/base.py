@@ -1,0 +1,267 @@
+"""What all solvers share: the loop, its state, and the derivative of what it returns.
+
+A solver is a dataclass of settings with four methods: `init_state`, `update` (one step),
+`run` (all steps) and `optimality_fun`, whose root is the solution. Inside, every algorithm
+works on one flat vector: `Problem` ravels the pytree of parameters and calls the user's
+function on the pytree again, so that the linear algebra of an algorithm is written once and
+any pytree will do.
+
+`run` is one `lax.while_loop`, compiled whole. Its derivative is that of the implicit
+function theorem at the solution (`implicit.py`), whatever went on inside; or, with
+`implicit_diff=False`, that of the iterations.
+
+The interface follows JAXopt's (Blondel et al., 2021); the state says why it stopped.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from bibun import grad as gradient
+from bibun import jit, lax, tree
+from bibun import numpy as bnp
+from bibun import value_and_grad as value_and_gradient
+from bibun.solvers import implicit
+
+RUNNING, CONVERGED, MAXITER, LINESEARCH, NONFINITE, STALLED, NO_BRACKET, INFEASIBLE, HOST = range(9)
+
+REASONS = {
+    RUNNING: "still running",
+    CONVERGED: "converged: error is at most tol",
+    MAXITER: "stopped after maxiter iterations, error still above tol",
+    LINESEARCH: "stopped: the line search found no lower point (at the limit of precision, or "
+    "the gradient is wrong)",
+    NONFINITE: "stopped: the function or its derivative is nan or infinite",
+    STALLED: "stopped: steps became too small to change the parameters, error still above tol",
+    NO_BRACKET: "stopped: the function has the same sign at both ends of the interval",
+    INFEASIBLE: "stopped: the constraints contradict each other, or the objective is unbounded",
+    HOST: "stopped by SciPy; its message is in the result's `message`",
+}
+
+
+class OptStep(NamedTuple):
+    """What `run` and `update` return."""
+
+    params: Any
+    state: Any
+
+
+def reason(state: Any) -> str:
+    """Why a solver stopped, in words (on concrete values)."""
+    import numpy as np
+
+    status = np.asarray(state.status)
+    if status.ndim:
+        return "; ".join(
+            f"{int(np.sum(status == k))} × {REASONS[int(k)]}" for k in np.unique(status)
+        )
+    return REASONS[int(status)]
+
+
+def is_converged(state: Any) -> Any:
+    """Whether the error came down to `tol`; a bool, an array of them under vmap."""
+    return bnp.equal(state.status, CONVERGED)
+
+
+class Problem:
+    """A user's objective for given arguments, as a function of one flat vector.
+
+    `value(x)` is a scalar; `full(x)` has the auxiliary output too; `value_and_grad(x)` is
+    `(value, aux, gradient)`.
+    """
+
+    def __init__(
+        self, solver: Any, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.x, self.back = flat(params)
+        fun = getattr(solver, "fun", None)
+        self.has_aux = bool(getattr(solver, "has_aux", False))
+        self.both = bool(getattr(solver, "value_and_grad", False))
+        self.fun = fun
+
+    def call(self, x: Any) -> Any:
+        """What the user's function returns at the pytree that x stands for."""
+        return self.fun(self.back(x), *self.args, **self.kwargs)  # type: ignore[misc]
+
+    def full(self, x: Any) -> tuple[Any, Any]:
+        """Value and auxiliary output (None without one)."""
+        out = self.call(x)
+        if self.both:
+            out = out[0]
+        value, aux = out if self.has_aux else (out, None)
+        return scalar(value), aux
+
+    def value(self, x: Any) -> Any:
+        return self.full(x)[0]
+
+    def value_and_grad(self, x: Any) -> tuple[Any, Any, Any]:
+        if self.both:
+            out, g = self.call(x)
+            value, aux = out if self.has_aux else (out, None)
+            return scalar(value), aux, flat(g)[0]
+        (value, aux), g = value_and_gradient(self.full, has_aux=True)(x)
+        return value, aux, g
+
+    def grad(self, x: Any) -> Any:
+        return self.value_and_grad(x)[2] if self.both else gradient(self.value)(x)
+
+
+def scalar(value: Any) -> Any:
+    """A value as a floating scalar. Errors: TypeError for an array."""
+    value = bnp.asarray(value)
+    if value.shape not in ((), (1,)):
+        raise TypeError(
+            f"the objective of a solver must return a scalar, got shape {value.shape}; sum it, or "
+            "use a least-squares solver (LevenbergMarquardt, GaussNewton) for residuals"
+        )
+    return bnp.reshape(value, ()) * 1.0
+
+
+def as_floats(params: Any) -> Any:
+    """Parameters as floating arrays."""
+
+    def one(x: Any) -> Any:
+        x = bnp.asarray(x)
+        # a strong dtype: a loop's carry keeps it
+        return x.astype(x.dtype if x.dtype.kind == "f" else float)
+
+    return tree.map(one, params)
+
+
+def flat(params: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """All parameters in one floating vector, and the way back."""
+    x, back = tree.ravel(as_floats(params))
+    return x, back
+
+
+def norm(x: Any) -> Any:
+    """Euclidean norm of a vector, with a derivative of 0 at 0."""
+    square = bnp.sum(x * x)
+    safe = bnp.where(square > 0, square, 1.0)
+    return bnp.where(square > 0, bnp.sqrt(safe), 0.0)
+
+
+def keep(condition: Any, new: Any, old: Any) -> Any:
+    """`new` where the condition holds, else `old`, for pytrees."""
+    return tree.map(lambda n, o: bnp.where(condition, n, o), new, old)
+
+
+class Solver(abc.ABC):
+    """A method that finds the params at which `optimality_fun` is zero."""
+
+    @abc.abstractmethod
+    def run(self, init_params: Any, *args: Any, **kwargs: Any) -> OptStep:
+        """Solve, from `init_params`; the other arguments go to the user's function."""
+
+    @abc.abstractmethod
+    def optimality_fun(self, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """Zero at a solution, in the structure of the parameters."""
+
+    def l2_optimality_error(self, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """The Euclidean norm of `optimality_fun`."""
+        return norm(tree.ravel(self.optimality_fun(params, *args, **kwargs))[0])
+
+    def attribute_names(self) -> tuple[str, ...]:
+        """Names of the settings."""
+        return tuple(f.name for f in dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def attribute_values(self) -> tuple[Any, ...]:
+        """Values of the settings."""
+        return tuple(getattr(self, n) for n in self.attribute_names())
+
+
+@dataclasses.dataclass(eq=False)
+class IterativeSolver(Solver):
+    """A solver that repeats a step. Subclasses write `_start` and `_step` on flat vectors.
+
+    `_start(problem, x)` returns the first state, `_step(problem, x, state)` the next point
+    and state, whose `status` it sets.
+    """
+
+    minimizes: ClassVar[bool] = True  # state.value is fun at the solution
+
+    maxiter: int = dataclasses.field(default=500, kw_only=True)
+    tol: float = dataclasses.field(default=1e-6, kw_only=True)
+    implicit_diff: bool = dataclasses.field(default=True, kw_only=True)
+    implicit_diff_solve: Callable[..., Any] | None = dataclasses.field(default=None, kw_only=True)
+    jit: bool = dataclasses.field(default=True, kw_only=True)
+
+    @abc.abstractmethod
+    def _start(self, p: Problem, x: Any) -> Any: ...
+
+    @abc.abstractmethod
+    def _step(self, p: Problem, x: Any, state: Any) -> tuple[Any, Any]: ...
+
+    def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Problem:
+        return Problem(self, params, args, kwargs)
+
+    # the public face -----------------------------------------------------------------------
+
+    def init_state(self, init_params: Any, *args: Any, **kwargs: Any) -> Any:
+        """The state before the first step."""
+        p = self._problem(init_params, args, kwargs)
+        return self._start(p, p.x)
+
+    def update(self, params: Any, state: Any, *args: Any, **kwargs: Any) -> OptStep:
+        """One step."""
+        p = self._problem(params, args, kwargs)
+        x, state = self._step(p, p.x, state)
+        return OptStep(p.back(x), state)
+
+    def run(self, init_params: Any, *args: Any, **kwargs: Any) -> OptStep:
+        """Iterate until `state.status` is set or `maxiter` steps are done.
+
+        `init_params`: pytree of the start. Further arguments are passed to the user's
+        function and may be differentiated. Returns `(params, state)`; `state.converged` is a
+        bool, `state.reason` says in words why the iteration stopped.
+        """
+        whole = self._compiled if self.jit else self._whole
+        return OptStep(*whole(as_floats(init_params), args, kwargs))
+
+    def optimality_fun(self, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """The gradient of the objective, in the structure of the parameters."""
+        p = self._problem(params, args, kwargs)
+        return p.back(self._residual(p, p.x))
+
+    # inside --------------------------------------------------------------------------------
+
+    def _residual(self, p: Problem, x: Any) -> Any:
+        """Optimality conditions on flat vectors; zero at a solution."""
+        return p.grad(x)
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        return jit(self._whole)
+
+    def _whole(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self.implicit_diff:
+            return self._iterate(params, args, kwargs)
+        return implicit.implicit_run(self, params, args, kwargs)
+
+    def _iterate(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The loop itself."""
+        p = self._problem(params, args, kwargs)
+        first = self._start(p, p.x)
+
+        def go_on(carry: Any) -> Any:
+            state = carry[1]
+            return bnp.equal(state.status, RUNNING) & (state.iter_num < self.maxiter)
+
+        x, state = lax.while_loop(go_on, lambda c: self._step(p, *c), (p.x, first))
+        state = state._replace(
+            status=bnp.where(bnp.equal(state.status, RUNNING), MAXITER, state.status)
+        )
+        return p.back(x), state
+
+    def _status(self, error: Any, failed: Any = False, stalled: Any = False) -> Any:
+        """The status after a step with this error; `failed`: the line search found nothing."""
+        status = bnp.where(stalled, STALLED, RUNNING)
+        status = bnp.where(failed, LINESEARCH, status)
+        status = bnp.where(error <= self.tol, CONVERGED, status)
+        return bnp.where(bnp.isfinite(error), status, NONFINITE)
