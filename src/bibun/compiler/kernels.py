@@ -100,7 +100,7 @@ class KernelEmitter(ParallelEmitter):
         cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
         if self.worth_threads(_prod(space), cost) and all(map(_splits, reductions)):
             self.split_levels(frame, space, reductions, body)
-        else:
+        elif 0 not in space:  # else `prepare` has written what there is
             self.levels(frame, space, 0, [], reductions, body)
         self.width = 1
         frame.memo = {}

@@ -122,7 +122,11 @@ class Source:
 
     @property
     def storage(self) -> Storage:
-        return self.em.storage_of(self.frame, self.atom)
+        """Where the value is, to read: whoever gets it, a loop's body say, may not overwrite it."""
+        found = self.em.storage_of(self.frame, self.atom)
+        if isinstance(found, Memory) and found.mutable:
+            return Memory(found.ptr)
+        return found
 
     def read(self, idx: Sequence[Val]) -> Val:
         if self.fresh:
