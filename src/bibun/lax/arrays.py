@@ -1,10 +1,4 @@
-"""`bibun.lax`, whole arrays: shapes, slices, reductions, sorting, contractions.
-
-`gather` and the scatters have bibun's own, NumPy-like convention, not XLA's: `indices` are
-integer arrays of one shape S, one for each of the ascending `axes` of x; the indexed view of
-x has the shape S followed by the other axes of x, in order. Nothing wraps and nothing
-raises there: `mode` decides. `x[...]` and `x.at[...]` wrap and raise.
-"""
+"""`bibun.lax`, whole arrays: shapes, reductions, sorting, contractions."""
 
 from __future__ import annotations
 
@@ -16,15 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
 from bibun import numpy as bnp
 from bibun.array import Value
-from bibun.dtypes import canonical, default_int
+from bibun.dtypes import canonical
 from bibun.errors import ShapeError
 from bibun.numpy._common import as_int, as_shape, axis_index, full_value, promote_args, value
-from bibun.numpy.indexing import wrapped
 from bibun.ops import cumulative as cum
-from bibun.ops import index as ix
 from bibun.ops import reduce as red
 from bibun.ops import shape as sh
 from bibun.ops import sort as so
@@ -32,13 +23,10 @@ from bibun.ops.dot import dot_general as _dot_general
 
 __all__ = [
     "argmax", "argmin", "batch_matmul", "broadcast", "broadcast_in_dim", "broadcast_shapes",
-    "broadcasted_iota", "collapse", "concatenate", "cumlogsumexp", "cummax", "cummin", "cumprod",
-    "cumsum", "dot", "dot_general", "dynamic_index_in_dim", "dynamic_slice",
-    "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
-    "dynamic_update_slice_in_dim", "expand_dims", "full", "full_like", "gather", "index_in_dim",
-    "iota", "optimization_barrier", "pad", "reduce", "reduce_and", "reduce_max", "reduce_min",
-    "reduce_or", "reduce_prod", "reduce_sum", "reduce_xor", "reshape", "rev", "scatter",
-    "scatter_add", "scatter_max", "scatter_min", "scatter_mul", "slice", "slice_in_dim", "sort",
+    "broadcasted_iota", "collapse", "concatenate", "cumlogsumexp", "cummax", "cummin",
+    "cumprod", "cumsum", "dot", "dot_general", "expand_dims", "full", "full_like", "iota",
+    "optimization_barrier", "pad", "reduce", "reduce_and", "reduce_max", "reduce_min",
+    "reduce_or", "reduce_prod", "reduce_sum", "reduce_xor", "reshape", "rev", "sort",
     "sort_key_val", "split", "squeeze", "stop_gradient", "top_k", "transpose",
 ]  # fmt: skip
 
@@ -238,200 +226,6 @@ def pad(operand: Any, padding_value: Any, padding_config: Any) -> Value:
     x, fill = promote_args("pad", operand, padding_value)
     config = tuple(tuple(as_int("pad", "padding_config", n) for n in c) for c in padding_config)
     return sh.pad(x, fill, config=config)
-
-
-# ---- slices -----------------------------------------------------------------------------------
-
-
-def slice(operand: Any, start_indices: Sequence[int], limit_indices: Sequence[int],
-          strides: Sequence[int] | None = None) -> Value:  # fmt: skip
-    """A static box.
-
-    >>> from bibun import lax
-    >>> print(lax.slice(lax.iota(int, 5), (1,), (5,), (2,)))
-    [1 3]
-    """
-    return sh.slice(
-        value("slice", "operand", operand), starts=as_shape("slice", tuple(start_indices)),
-        limits=as_shape("slice", tuple(limit_indices)),
-        strides=None if strides is None else as_shape("slice", tuple(strides)),
-    )  # fmt: skip
-
-
-def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None, stride: int = 1,
-                 axis: int = 0) -> Value:  # fmt: skip
-    """A static range along one axis.
-
-    >>> from bibun import lax
-    >>> print(lax.slice_in_dim(lax.iota(int, 5), 1, 3))
-    [1 2]
-    """
-    x = value("slice_in_dim", "operand", operand)
-    k = axis_index("slice_in_dim", axis, x.ndim)
-    part = builtins.slice(start_index, limit_index, stride)
-    return x[(builtins.slice(None),) * k + (part,)]
-
-
-def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Value:
-    """One static index along an axis.
-
-    >>> from bibun import lax
-    >>> print(lax.index_in_dim(lax.iota(int, 5), 2, keepdims=False))
-    2
-    """
-    x = value("index_in_dim", "operand", operand)
-    k = axis_index("index_in_dim", axis, x.ndim)
-    i = as_int("index_in_dim", "index", index)
-    if not -x.shape[k] <= i < x.shape[k]:
-        raise IndexError(
-            f"index_in_dim: index {i} is out of bounds for axis {k} with size {x.shape[k]}"
-        )
-    i %= x.shape[k]
-    out = slice_in_dim(x, i, i + 1, 1, k)
-    return out if keepdims else sh.squeeze(out, axes=(k,))
-
-
-def _starts(name: str, x: Value, start_indices: Any) -> list[Any]:
-    if isinstance(start_indices, Value | np.ndarray):
-        if start_indices.ndim != 1:
-            raise ShapeError(f"{name}: start_indices must be a sequence or a 1-d array")
-        start_indices = [start_indices[k] for k in range(start_indices.shape[0])]
-    if len(start_indices) != x.ndim:
-        raise ShapeError(f"{name}: {len(start_indices)} starts for an array of shape {x.shape}")
-    out = []
-    for i, n in zip(start_indices, x.shape, strict=True):
-        if isinstance(i, int | np.integer):
-            out.append(default_int().type(i + n if i < 0 else i))
-        else:
-            out.append(wrapped(value(name, "start_indices", i), n))
-    return out
-
-
-def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) -> Value:
-    """A box of static size at traced starts, which are clamped so that it lies inside.
-
-    >>> from bibun import lax
-    >>> print(lax.dynamic_slice(lax.iota(int, 5), (2,), (2,)))
-    [2 3]
-    """
-    x = value("dynamic_slice", "operand", operand)
-    sizes = as_shape("dynamic_slice", tuple(slice_sizes), "slice_sizes")
-    return ix.dynamic_slice(x, *_starts("dynamic_slice", x, start_indices), sizes=sizes)
-
-
-def _in_dim(x: Value, index: Any, k: int) -> list[Any]:
-    return [index if j == k else 0 for j in range(x.ndim)]
-
-
-def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Value:
-    """A window of static size at a traced start along one axis.
-
-    >>> from bibun import lax
-    >>> print(lax.dynamic_slice_in_dim(lax.iota(int, 5), 2, 2))
-    [2 3]
-    """
-    x = value("dynamic_slice_in_dim", "operand", operand)
-    k = axis_index("dynamic_slice_in_dim", axis, x.ndim)
-    sizes = list(x.shape)
-    sizes[k] = as_int("dynamic_slice_in_dim", "slice_size", slice_size)
-    return dynamic_slice(x, _in_dim(x, start_index, k), sizes)
-
-
-def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Value:
-    """One traced index (clamped) along an axis.
-
-    >>> from bibun import lax
-    >>> print(lax.dynamic_index_in_dim(lax.iota(int, 5), 2, keepdims=False))
-    2
-    """
-    x = value("dynamic_index_in_dim", "operand", operand)
-    k = axis_index("dynamic_index_in_dim", axis, x.ndim)
-    out = dynamic_slice_in_dim(x, index, 1, k)
-    return out if keepdims else sh.squeeze(out, axes=(k,))
-
-
-def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Value:
-    """A copy with a box overwritten at traced starts, clamped so that it lies inside.
-
-    >>> from bibun import lax
-    >>> print(lax.dynamic_update_slice(lax.iota(int, 4), lax.full((2,), 9), (1,)))
-    [0 9 9 3]
-    """
-    x, new = promote_args("dynamic_update_slice", operand, update)
-    x, new = value("dynamic_update_slice", "operand", x), value("dynamic_update_slice", "u", new)
-    return ix.dynamic_update_slice(x, new, *_starts("dynamic_update_slice", x, start_indices))
-
-
-def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Value:
-    """A copy with a range along one axis overwritten at a traced start.
-
-    >>> from bibun import lax
-    >>> print(lax.dynamic_update_slice_in_dim(lax.iota(int, 4), lax.full((2,), 9), 1, 0))
-    [0 9 9 3]
-    """
-    x = value("dynamic_update_slice_in_dim", "operand", operand)
-    k = axis_index("dynamic_update_slice_in_dim", axis, x.ndim)
-    return dynamic_update_slice(x, update, _in_dim(x, start_index, k))
-
-
-def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int) -> Value:
-    """A copy with one traced index along an axis overwritten.
-
-    >>> from bibun import lax
-    >>> print(lax.dynamic_update_index_in_dim(lax.iota(int, 3), 9, 1, 0))
-    [0 9 2]
-    """
-    x = value("dynamic_update_index_in_dim", "operand", operand)
-    k = axis_index("dynamic_update_index_in_dim", axis, x.ndim)
-    new = value("dynamic_update_index_in_dim", "update", update)
-    if new.ndim != x.ndim:
-        new = sh.expand_dims(new, axes=(k,))
-    return dynamic_update_slice_in_dim(x, new, index, k)
-
-
-# ---- gather and scatter: see the head of this file --------------------------------------------
-
-
-def gather(x: Any, *indices: Any, axes: Sequence[int] = (0,), mode: str = "clip") -> Value:
-    """x at integer arrays of one shape S along ascending axes: shape S + the other axes.
-
-    mode: "clip", "fill" (nan or the least integer out of bounds), "promise_in_bounds".
-
-    >>> from bibun import lax
-    >>> print(lax.gather(lax.iota(int, 4), lax.full((2,), 3)))
-    [3 3]
-    """
-    x = value("gather", "x", x)
-    at = [value("gather", "indices", i) for i in indices]
-    return ix.gather(x, *at, axes=tuple(axes), mode=mode)
-
-
-def _scatter(name: str, op: Callable[..., Any], summary: str, result: str) -> Callable[..., Value]:
-    def function(x: Any, updates: Any, *indices: Any, axes: Sequence[int] = (0,),
-                 mode: str = "clip", unique: bool = False) -> Value:  # fmt: skip
-        x, new = promote_args(name, x, updates)
-        at = [value(name, "indices", i) for i in indices]
-        return op(value(name, "x", x), value(name, "updates", new), *at, axes=tuple(axes),
-                  mode=mode, unique=unique)  # fmt: skip
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""{summary} at integer arrays of one shape S along ascending axes.
-
-    updates: of shape S + the other axes of x. mode: "clip", "fill" (dropped out of bounds),
-    "promise_in_bounds". unique: a promise that no element is named twice.
-
-    >>> from bibun import lax
-    >>> print(lax.{name}(lax.full((3,), 2), lax.full((1,), 5), lax.full((1,), 1)))
-    {result}
-    """
-    return function
-
-
-scatter = _scatter("scatter", ix.scatter, "x with updates put in", "[2 5 2]")
-scatter_add = _scatter("scatter_add", ix.scatter_add, "x with updates added", "[2 7 2]")
-scatter_mul = _scatter("scatter_mul", ix.scatter_mul, "x multiplied by updates", "[ 2 10  2]")
-scatter_min = _scatter("scatter_min", ix.scatter_min, "The smaller of x and updates", "[2 2 2]")
-scatter_max = _scatter("scatter_max", ix.scatter_max, "The larger of x and updates", "[2 5 2]")
 
 
 # ---- reductions -------------------------------------------------------------------------------

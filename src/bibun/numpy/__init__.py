@@ -1,8 +1,9 @@
 """`bibun.numpy`: NumPy's functions on bibun arrays; they differentiate, batch and compile.
 
 Importing it installs the operators of arrays. Rooms: `elementwise`, `arithmetic`, `formulas`,
-`reductions`, `cumulative`, `shape`, `joining`, `creation`, `indexing`, `at`, `contraction`,
-`sorting`, `statistics`, `calculus`, `functional`, `data_types`; `linalg` is the submodule.
+`reductions`, `cumulative`, `shape`, `joining`, `creation`, `indexing`, `taking`, `at`,
+`contraction`, `sorting`, `statistics`, `calculus`, `functional`, `data_types`; `linalg` is the
+submodule.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ from bibun.numpy.reductions import *  # noqa: F403
 from bibun.numpy.shape import *  # noqa: F403
 from bibun.numpy.sorting import *  # noqa: F403
 from bibun.numpy.statistics import *  # noqa: F403
+from bibun.numpy.taking import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from bibun.numpy import linalg
+    from bibun.numpy import fft, linalg
 
-__all__ = ["Array", "linalg"]
+__all__ = ["Array", "fft", "linalg"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "linalg":
+    if name in ("fft", "linalg"):
         import importlib
 
         return importlib.import_module(f"bibun.numpy.{name}")

@@ -23,11 +23,11 @@ from bibun.numpy.arithmetic import clip, remainder
 from bibun.numpy.creation import arange, asarray, full, ones, vander, zeros
 from bibun.numpy.cumulative import cumsum, diff
 from bibun.numpy.elementwise import conjugate, where
-from bibun.numpy.indexing import take
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import atleast_1d, expand_dims, flip, moveaxis, ravel
 from bibun.numpy.sorting import argsort, searchsorted
+from bibun.numpy.taking import take
 from bibun.ops import elementwise as el
 from bibun.ops import shape as sh
 

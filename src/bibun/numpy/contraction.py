@@ -15,9 +15,9 @@ from bibun.dtypes import canonical, default_int
 from bibun.errors import ShapeError
 from bibun.numpy._common import as_int, axis_index, cast, no_out, promote_args, value
 from bibun.numpy.elementwise import astype, conjugate, multiply
-from bibun.numpy.indexing import diagonal
 from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import expand_dims, moveaxis, ravel, reshape, transpose
+from bibun.numpy.taking import diagonal
 from bibun.ops import elementwise as el
 from bibun.ops import reduce as red
 from bibun.ops import shape as sh

@@ -314,8 +314,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
         if total_repeat_length is None:
             need_concrete(repeats, "repeat: argument repeats (or give total_repeat_length=)")
         from bibun.numpy.cumulative import cumsum
-        from bibun.numpy.indexing import take
         from bibun.numpy.sorting import searchsorted
+        from bibun.numpy.taking import take
 
         ends = cumsum(broadcast_to(ravel(repeats), (n,)))
         place = searchsorted(ends, np.arange(total_repeat_length), side="right")
@@ -327,7 +327,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
         wide = expand_dims(x, k + 1)
         wide = broadcast_to(wide, (*x.shape[: k + 1], count, *x.shape[k + 1 :]))
         return reshape(wide, (*x.shape[:k], n * count, *x.shape[k + 1 :]))
-    from bibun.numpy.indexing import take
+    from bibun.numpy.taking import take
 
     places = np.repeat(np.arange(n), np.broadcast_to(known.ravel(), (n,)))
     if total_repeat_length is not None:
@@ -361,7 +361,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
         raise ValueError(f"pad: pad_width must be integers, not negative, got {pad_width!r}")
     if mode in ("constant", "empty"):
         return _pad_constant(x, width, constant_values if mode == "constant" else 0)
-    from bibun.numpy.indexing import take
+    from bibun.numpy.taking import take
 
     for k, (lo, hi) in enumerate(width.tolist()):
         if lo or hi:
@@ -395,7 +395,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Value:
     >>> print(bnp.delete(bnp.array([1, 2, 3]), 1))
     [1 3]
     """
-    from bibun.numpy.indexing import take
+    from bibun.numpy.taking import take
 
     x = value("delete", "arr", arr)
     if axis is None:
@@ -413,7 +413,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Value:
     >>> print(bnp.insert(bnp.array([1, 3]), 1, 2))
     [1 2 3]
     """
-    from bibun.numpy.indexing import take
+    from bibun.numpy.taking import take
 
     x = value("insert", "arr", arr)
     if axis is None:

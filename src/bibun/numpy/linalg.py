@@ -1,35 +1,24 @@
-"""`bibun.numpy.linalg`: factorisations, solutions, norms, on stacks of matrices.
-
-Solutions are differentiated as solutions, not through the factorisation: with x = A⁻¹ b,
-dx = A⁻¹ (db - dA x), with the factors of A used again; likewise log determinants
-(d log|A| = tr A⁻¹ dA, Jacobi) and pseudo-inverses (Golub & Pereyra 1973). So every order of
-derivative needs one factorisation.
-"""
+"""`bibun.numpy.linalg`: factorisations, solutions, norms, on stacks of matrices."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from bibun.array import Value
-from bibun.dtypes import default_int, real_of
+from bibun.dtypes import real_of
 from bibun.errors import ShapeError
 from bibun.numpy._common import as_int, axes_tuple, cast, promote_inexact, value
 from bibun.numpy.contraction import cross as _cross
 from bibun.numpy.contraction import dot, matmul, outer, tensordot, vecdot
 from bibun.numpy.contraction import trace as _trace
-from bibun.numpy.creation import arange, eye, zeros
+from bibun.numpy.creation import eye
 from bibun.numpy.elementwise import abs as abs_
-from bibun.numpy.elementwise import conjugate
-from bibun.numpy.formulas import real
-from bibun.numpy.indexing import diagonal as _diagonal
-from bibun.numpy.indexing import take_along_axis
 from bibun.numpy.reductions import max as max_
 from bibun.numpy.reductions import min as min_
-from bibun.numpy.reductions import prod
 from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import (
     broadcast_to,
@@ -39,9 +28,20 @@ from bibun.numpy.shape import (
     reshape,
     transpose,
 )
+from bibun.numpy.solutions import (
+    _adjoint,
+    _matrix,
+    det,
+    inv,
+    lstsq,
+    matrix_rank,
+    pinv,
+    slogdet,
+    solve,
+)
+from bibun.numpy.taking import diagonal as _diagonal
 from bibun.ops import elementwise as el
 from bibun.ops import linalg as la
-from bibun.ops import shape as sh
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",
@@ -80,31 +80,6 @@ class SVDResult(NamedTuple):
     U: Value
     S: Value
     Vh: Value
-
-
-class SlogdetResult(NamedTuple):
-    """Sign (of modulus 1 where complex) and logarithm of the absolute value."""
-
-    sign: Value
-    logabsdet: Value
-
-
-def _matrix(name: str, a: Any, square: bool = False) -> Value:
-    (x,) = promote_inexact(name, a)
-    x = value(name, "a", x)
-    if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
-        kind = "square matrices" if square else "matrices"
-        raise ShapeError(f"{name}: expected {kind} (in the last two axes), got shape {x.shape}")
-    return x
-
-
-def _adjoint(x: Value) -> Value:
-    return conjugate(matrix_transpose(x))
-
-
-def _times(v: Value, scale: Value) -> Value:
-    """Columns scaled."""
-    return el.mul(v, expand_dims(cast(scale, v.dtype), scale.ndim - 1))
 
 
 # ---- factorisations ---------------------------------------------------------------------------
@@ -225,296 +200,6 @@ def eigvals(a: Any) -> Value:
     [1.+0.j 1.+0.j]
     """
     return la.eig(_matrix("eigvals", a, True), compute_left=False, compute_right=False)[0]
-
-
-# ---- solutions --------------------------------------------------------------------------------
-
-
-def _triangular(a: Value, b: Value, lower: bool, unit: bool, transposed: bool) -> Value:
-    return la.triangular_solve(
-        a, b, left_side=True, lower=lower, transpose_a=transposed, conjugate_a=False,
-        unit_diagonal=unit,
-    )  # fmt: skip
-
-
-def _rows(b: Value, permutation: Value) -> Value:
-    places = expand_dims(permutation, permutation.ndim)
-    return take_along_axis(b, places, -2, mode="promise_in_bounds")
-
-
-@functools.lru_cache(maxsize=512)
-def _solver_programs(a: Any, lu: Any, permutation: Any, b: Any) -> dict[str, Any]:
-    """The programs of `linear_solve` for P A = L U, in terms of (A, LU, P, right side)."""
-    from bibun.trace.stage import stage_program
-
-    def program(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
-        return [_triangular(lu_, _triangular(lu_, _rows(v, p), True, True, False), False, False,
-                            False)]  # fmt: skip
-
-    def adjoint(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
-        from bibun.numpy.sorting import argsort
-
-        w = _triangular(lu_, _triangular(lu_, v, False, False, True), True, True, True)
-        return [_rows(w, argsort(p))]
-
-    def matvec(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
-        return [matmul(a_, v)]
-
-    def rmatvec(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
-        return [matmul(matrix_transpose(a_), v)]
-
-    types = [a, lu, permutation, b]
-    return {
-        f.__name__: stage_program(f, types, f.__name__)
-        for f in (program, adjoint, matvec, rmatvec)
-    }
-
-
-def _factored_solve(a: Value, lu: Value, permutation: Value, b: Value) -> Value:
-    """A⁻¹ b by the LU factors of A, which take no part in derivatives."""
-    from bibun.ops.control.linear_solve import linear_solve
-
-    types = (a.type.strong(), lu.type.strong(), permutation.type, b.type.strong())
-    programs = _solver_programs(*types)
-    return linear_solve(a, lu, permutation, b, num_consts=3, name="solve", **programs)[0]
-
-
-def _stacked(name: str, a: Value, b: Value) -> tuple[Value, Value]:
-    """Batch axes broadcast against each other."""
-    if a.shape[-1] != b.shape[-2]:
-        raise ShapeError(f"{name}: a of shape {a.shape} and b of shape {b.shape} do not fit")
-    try:
-        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ShapeError(
-            f"{name}: batch axes of shapes {a.shape} and {b.shape} do not broadcast"
-        ) from None
-    return broadcast_to(a, (*lead, *a.shape[-2:])), broadcast_to(b, (*lead, *b.shape[-2:]))
-
-
-def _stop(x: Any) -> Any:
-    from bibun.transforms import stop_gradient
-
-    return stop_gradient(x)
-
-
-def solve(a: Any, b: Any) -> Value:
-    """x with a x = b, by LU with partial pivoting; inf and nan where a is singular.
-
-    a: (..., n, n); b: (n,) a vector, or (..., n, m).
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.solve(bnp.array([[2.0, 0.0], [0.0, 4.0]]), bnp.array([2.0, 4.0])))
-    [1. 1.]
-    """
-    x, y = promote_inexact("solve", a, b)
-    x = _matrix("solve", x, True)
-    y = value("solve", "b", y)
-    if y.ndim == 0:
-        raise ShapeError("solve: b must have at least one axis")
-    vector = y.ndim == 1
-    x, y = _stacked("solve", x, expand_dims(y, 1) if vector else y)
-    lu, _, permutation = la.lu(_stop(x))
-    out = _factored_solve(x, lu, permutation, y)
-    return sh.squeeze(out, axes=(out.ndim - 1,)) if vector else out
-
-
-def inv(a: Any) -> Value:
-    """The inverse of square matrices. To apply one, `solve` is faster and more accurate.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.inv(bnp.array([[2.0, 0.0], [0.0, 4.0]])))
-    [[0.5  0.  ]
-     [0.   0.25]]
-    """
-    x = _matrix("inv", a, True)
-    return solve(x, broadcast_to(eye(x.shape[-1], dtype=x.dtype), x.shape))
-
-
-def _parity(pivots: Value, dtype: np.dtype) -> Value:
-    """The sign of the row exchanges."""
-    moved = el.ne(cast(pivots, default_int()), arange(pivots.shape[-1]))
-    count = sum_(moved, -1)
-    odd = el.eq(el.and_(count, default_int().type(1)), default_int().type(1))
-    return el.select(odd, dtype.type(1), dtype.type(-1))
-
-
-@functools.cache
-def _log_determinant() -> Callable[..., Any]:
-    from bibun.transforms import custom_jvp
-
-    def factored_slogdet(a: Any, lu: Any, pivots: Any, permutation: Any) -> Any:
-        d = _diagonal(lu, 0, -2, -1)
-        size = abs_(d)
-        if d.dtype.kind == "c":
-            sign = prod(el.div(d, cast(size, d.dtype)), -1)
-        else:
-            sign = prod(el.sign(d), -1)
-        return el.mul(sign, _parity(pivots, d.dtype)), sum_(el.log(size), -1)
-
-    f = custom_jvp(factored_slogdet)
-
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        a, lu, pivots, permutation = primals
-        sign, log = f(a, lu, pivots, permutation)
-        change = _trace(_factored_solve(a, lu, permutation, tangents[0]), 0, -2, -1)
-        if a.dtype.kind == "c":
-            turn = el.sub(change, cast(real(change), change.dtype))
-            return (sign, log), (el.mul(sign, turn), real(change))
-        return (sign, log), (el.mul(sign, sign.dtype.type(0)), change)
-
-    return f
-
-
-def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
-    """Sign and logarithm of the absolute value of the determinant.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.slogdet(-bnp.eye(3)).sign)
-    -1.0
-    """
-    x = _matrix("slogdet", a, True)
-    lu, pivots, permutation = la.lu(_stop(x))
-    return SlogdetResult(*_log_determinant()(x, lu, pivots, permutation))
-
-
-@functools.cache
-def _determinant() -> Callable[..., Any]:
-    from bibun.transforms import custom_jvp
-
-    def factored_det(a: Any, lu: Any, pivots: Any, permutation: Any) -> Any:
-        return el.mul(prod(_diagonal(lu, 0, -2, -1), -1), _parity(pivots, lu.dtype))
-
-    f = custom_jvp(factored_det)
-
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        a, lu, pivots, permutation = primals
-        out = f(a, lu, pivots, permutation)
-        change = _trace(_factored_solve(a, lu, permutation, tangents[0]), 0, -2, -1)
-        return out, el.mul(out, change)
-
-    return f
-
-
-def det(a: Any) -> Value:
-    """The determinant. Up to 3 by 3 by the formula, whose derivatives hold for singular
-    matrices too; larger singular matrices have the derivative nan.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.det(2 * bnp.eye(2)))
-    4.0
-    """
-    x = _matrix("det", a, True)
-    n = x.shape[-1]
-    if n == 0:
-        return broadcast_to(value("det", "a", x.dtype.type(1)), x.shape[:-2])
-    m = [[x[..., i, j] for j in range(n)] for i in range(n)] if n <= 3 else []
-    if n == 1:
-        return m[0][0]
-    if n == 2:
-        return m[0][0] * m[1][1] - m[0][1] * m[1][0]
-    if n == 3:
-        return (
-            m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
-            - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
-            + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
-        )
-    lu, pivots, permutation = la.lu(_stop(x))
-    return _determinant()(x, lu, pivots, permutation)
-
-
-@functools.cache
-def _pseudo_inverse() -> Callable[..., Any]:
-    from bibun.transforms import custom_jvp
-
-    def pseudo_inverse(a: Any, cutoff: Any) -> Any:
-        s, u, vh = la.svd(a, full_matrices=False, compute_uv=True)
-        limit = el.mul(max_(s, -1, keepdims=True, initial=0.0), expand_dims(cutoff, cutoff.ndim))
-        keep = el.gt(s, limit)
-        zero, one = s.dtype.type(0), s.dtype.type(1)
-        inverse = el.select(keep, zero, el.div(one, el.select(keep, one, s)))
-        return matmul(_times(_adjoint(vh), inverse), _adjoint(u))
-
-    f = custom_jvp(pseudo_inverse)
-
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        a, cutoff = primals
-        da = tangents[0]
-        p = f(a, cutoff)
-        # Golub & Pereyra, "The differentiation of pseudo-inverses", SIAM J. Num. Anal. 1973.
-        m, n = a.shape[-2:]
-        outside = el.sub(eye(m, dtype=a.dtype), matmul(a, p))
-        inside = el.sub(eye(n, dtype=a.dtype), matmul(p, a))
-        dh = _adjoint(da)
-        change = el.neg(matmul(matmul(p, da), p))
-        change = el.add(change, matmul(matmul(matmul(p, _adjoint(p)), dh), outside))
-        return p, el.add(change, matmul(matmul(inside, dh), matmul(_adjoint(p), p)))
-
-    return f
-
-
-def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Value:
-    """The Moore-Penrose inverse; singular values below rtol times the largest count as 0.
-
-    Its derivative takes the rank as constant.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.pinv(bnp.array([[2.0], [0.0]])))
-    [[0.5 0. ]]
-    """
-    x = _matrix("pinv", a)
-    tolerance = rcond if rtol is None else rtol
-    if tolerance is None:
-        tolerance = 10.0 * max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
-    cutoff = cast(value("pinv", "rtol", tolerance), real_of(x.dtype))
-    return _pseudo_inverse()(x, cutoff)
-
-
-def lstsq(a: Any, b: Any, rcond: Any = None, *, numpy_resid: bool = False) -> Any:
-    """(x, residuals, rank, singular values) of the least-squares problem min |a x - b|.
-
-    >>> import bibun.numpy as bnp
-    >>> x, *_ = bnp.linalg.lstsq(bnp.eye(2), bnp.array([1.0, 2.0]))
-    >>> print(x)
-    [1. 2.]
-    """
-    x, y = promote_inexact("lstsq", a, b)
-    x, y = value("lstsq", "a", x), value("lstsq", "b", y)
-    if x.ndim != 2 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
-        raise ShapeError(f"lstsq: a of shape {x.shape} and b of shape {y.shape} do not fit")
-    m, n = x.shape
-    if rcond is None:
-        rcond = max(m, n) * float(np.finfo(x.dtype).eps)
-    s = la.svd(_stop(x), full_matrices=False, compute_uv=False)[0]
-    rank = sum_(el.gt(s, rcond * max_(s, initial=0.0)))
-    solution = matmul(pinv(x, rcond), y)
-    left = el.sub(matmul(x, solution), y)
-    columns = left if left.ndim == 2 else expand_dims(left, 1)
-    residuals = sum_(abs_(columns) ** 2, 0)
-    if m <= n or (numpy_resid and int(rank) < n):
-        residuals = zeros(0, residuals.dtype)
-    return solution, residuals, rank, s
-
-
-def matrix_rank(M: Any, rtol: Any = None, *, tol: Any = None) -> Value:
-    """How many singular values are above rtol times the largest (or above tol).
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.matrix_rank(bnp.ones((2, 2))))
-    1
-    """
-    (x,) = promote_inexact("matrix_rank", M)
-    x = value("matrix_rank", "M", x)
-    if x.ndim < 2:
-        return cast(el.ne(max_(abs_(x)), real_of(x.dtype).type(0)), default_int())
-    s = svd(x, compute_uv=False)
-    if tol is None:
-        factor = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if rtol is None else rtol
-        tol = max_(s, -1, keepdims=True, initial=0.0) * factor
-    return sum_(el.gt(s, cast(value("matrix_rank", "tol", tol), s.dtype)), -1)
 
 
 def cond(x: Any, p: Any = None) -> Value:

@@ -24,7 +24,8 @@ from bibun.numpy._common import OPERANDS, Tracer, need_concrete
 from bibun.numpy.at import At
 from bibun.numpy.cumulative import cumprod, cumsum
 from bibun.numpy.elementwise import BINARY_FAST
-from bibun.numpy.indexing import diagonal, getitem, setitem, take
+from bibun.numpy.indexing import getitem, setitem
+from bibun.numpy.taking import diagonal, take
 from bibun.ops import elementwise as el
 from bibun.trace.sites import current_site, describe
 

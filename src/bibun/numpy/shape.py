@@ -351,7 +351,7 @@ def _roll_one(x: Value, shift: Any, k: int) -> Value:
     if known is None:
         from bibun.numpy.arithmetic import remainder
         from bibun.numpy.creation import arange
-        from bibun.numpy.indexing import take
+        from bibun.numpy.taking import take
 
         return take(x, remainder(arange(n) - shift, n), axis=k, mode="promise_in_bounds")
     cut = (-as_int("roll", "shift", known)) % n

@@ -25,7 +25,6 @@ from bibun.numpy.creation import arange, asarray, full, zeros
 from bibun.numpy.cumulative import cumsum
 from bibun.numpy.elementwise import _truth, astype, equal, not_equal, where
 from bibun.numpy.formulas import isnan
-from bibun.numpy.indexing import take
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import any as any_
 from bibun.numpy.reductions import count_nonzero
@@ -38,6 +37,7 @@ from bibun.numpy.shape import (
     transpose,
     unravel_index,
 )
+from bibun.numpy.taking import take
 from bibun.ops import elementwise as el
 from bibun.ops import shape as sh
 from bibun.ops import sort as so

@@ -24,7 +24,6 @@ from bibun.numpy.creation import asarray, linspace, zeros
 from bibun.numpy.cumulative import diff
 from bibun.numpy.elementwise import astype, conjugate, where
 from bibun.numpy.formulas import isnan
-from bibun.numpy.indexing import take_along_axis
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import any as any_
 from bibun.numpy.reductions import average
@@ -41,6 +40,7 @@ from bibun.numpy.shape import (
     transpose,
 )
 from bibun.numpy.sorting import searchsorted, sort
+from bibun.numpy.taking import take_along_axis
 from bibun.ops import elementwise as el
 
 __all__ = [
