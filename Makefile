@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/radial_velocity
 
-.PHONY: help fit test lint format types docs-figures clean
+.PHONY: help fit test lint format types bench docs-figures clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,19 @@ format: $(BIN)/ruff  ## what ruff mends by itself
 
 types: $(BIN)/ruff  ## pyright on the public surface
 	$(BIN)/pyright
+
+# the peers have a virtual environment of their own, unless BIBUN_BENCH_PEER names an interpreter
+PEERS := .venv-peers
+BIBUN_BENCH_PEER ?= $(PEERS)/bin/python
+BENCH ?=
+
+$(PEERS)/bin/python: pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet '.[peers]'
+	@touch $@
+
+bench: $(BIN)/ruff $(BIBUN_BENCH_PEER)  ## against the peers, all of it: about half an hour; BENCH='--quick --only kepler'
+	$(BIN)/python -m benchmarks --peer-python $(BIBUN_BENCH_PEER) $(BENCH)
 
 docs-figures: $(BIN)/ruff  ## the pictures of the README, from the example
 	$(BIN)/bibun fit $(EXAMPLE)/model.py $(EXAMPLE)/k2-24.csv --out results/

@@ -23,9 +23,9 @@ rule is unfair, it is unfair to bibun.
 
 *Noise.* The machine is never alone with us. So stacks alternate, process by process, and the
 order turns round with each repetition; a figure is the median over repetitions (of medians,
-for (c)); what is compared is the ratio, since a slow minute slows both. The load of the
-machine before each workload is stored with the result; above half a process a core it is
-also printed, and the figures are not worth keeping.
+for (c)); what is compared is the ratio, since a slow minute slows both. The share of the
+machine that other processes took meanwhile is stored with the result; above a tenth it is also
+printed, and the figures are not worth keeping.
 
 *The same result.* The results of both stacks are compared, to the tolerance the workload
 states, random numbers included (bibun draws JAX's bits). Samplers draw different numbers:

@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"FAILED: {e}", file=sys.stderr, flush=True)
             continue
         records.append(record)
-        if warning := report.load_warning(record):
+        if warning := report.noise_warning(record):
             print(warning, file=sys.stderr, flush=True)
         if not options.quick:
             report.save(record)

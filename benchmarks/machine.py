@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-BUSY = 0.5  # processes per core above which figures are not worth keeping
+BUSY = 0.1  # share of the cores that others may use while figures are taken
 
 
 def cores() -> int:
@@ -19,12 +19,35 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def load() -> float | None:
-    """Processes that ran in the last minute, per core; None where it cannot be known."""
-    try:
-        return os.getloadavg()[0] / cores()
-    except (AttributeError, OSError):
-        return None
+class Others:
+    """How much of the machine other processes use, from its making to the call of `share`.
+
+    All processor time spent, less that of this process and of its children that have ended.
+    """
+
+    def __init__(self) -> None:
+        self.begin = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float, float] | None:
+        """Seconds spent by everybody, seconds idle, seconds spent by us; None if unknown."""
+        try:
+            first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+            tick = os.sysconf("SC_CLK_TCK")
+        except (AttributeError, OSError, ValueError):
+            return None
+        # user nice system idle iowait irq softirq steal; guests are counted in user
+        ticks = [int(x) / tick for x in first.split()[1:9]]
+        idle = ticks[3] + ticks[4]
+        return sum(ticks) - idle, idle, sum(os.times()[:4])
+
+    def share(self) -> float | None:
+        """Between 0 and 1, of all cores; None where it cannot be known (not on Linux)."""
+        end = self._now()
+        if self.begin is None or end is None:
+            return None
+        busy, idle, ours = (e - b for e, b in zip(end, self.begin, strict=True))
+        return max(0.0, busy - ours) / max(busy + idle, 1e-9)
 
 
 def _processor() -> tuple[str, list[str]]:

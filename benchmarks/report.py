@@ -245,13 +245,13 @@ def imports_line(records: Sequence[Record]) -> str:
     return "Import: " + ", ".join(parts) + " (bibun's target: 200 ms)."
 
 
-def load_warning(record: Record) -> str | None:
-    """A line where the machine was busy when the workload began."""
-    if record["load"] is None or record["load"] <= BUSY:
+def noise_warning(record: Record) -> str | None:
+    """A line where others used the machine while the workload was measured."""
+    if record["others"] is None or record["others"] <= BUSY:
         return None
     return (
-        f"{record['workload']}: the machine was busy ({record['load']:.2f} processes per core "
-        f"over the minute before; at most {BUSY} for figures worth keeping)"
+        f"{record['workload']}: other processes took {record['others']:.0%} of the machine "
+        f"(at most {BUSY:.0%} for figures worth keeping)"
     )
 
 
@@ -303,7 +303,7 @@ def generated(records: Sequence[Record]) -> str:
         "the end of the steady state.",
         as_markdown(memory_table(all_rows)),
     ]  # fmt: skip
-    busy = [w for r in records if (w := load_warning(r))]
+    busy = [w for r in records if (w := noise_warning(r))]
     if busy:
         parts.append("**Not to be trusted:** " + "; ".join(busy) + ".")
     return "\n\n".join(parts)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.compare import difference, effective, mean_distance
-from benchmarks.machine import describe, load
+from benchmarks.machine import Others, describe
 from benchmarks.stack import NEEDS, PEERS
 from benchmarks.worker import Order
 from benchmarks.workload import Workload
@@ -160,11 +160,11 @@ def measure(workload: Workload, plan: Plan) -> dict[str, Any]:
     """All figures of a workload, ready for JSON. Errors: WorkerError.
 
     Keys: `stacks` (figures of each), `difference` (each peer's result against bibun's),
-    `load` (processes waiting per core before it began), `machine`, `date`, and the facts of
-    the workload that the table shows.
+    `others` (the share of the machine that other processes took), `machine`, `date`, and the
+    facts of the workload that the table shows.
     """
     stacks = ["bibun", *(p for p in workload.peers if p in plan.python)]
-    before = load()
+    others = Others()
     with tempfile.TemporaryDirectory(prefix="bibun-bench-") as folder:
         series, differences = _measure(workload, plan, stacks, Path(folder))
     return {
@@ -175,7 +175,7 @@ def measure(workload: Workload, plan: Plan) -> dict[str, Any]:
         "tolerance": workload.tolerance,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": describe(),
-        "load": before,
+        "others": others.share(),
         "stacks": {s: series[s].record() for s in stacks},
         "difference": differences,
     }

@@ -15,12 +15,12 @@ from typing import Any
 ROOTS = {"bibun": "bibun", "jax": "jax", "nutpie": "nutpie"}
 MODULES = {
     "bibun": {
-        "numpy": "bibun.numpy", "linalg": "bibun.scipy.linalg", "prob": "bibun.prob",
-        "dist": "bibun.prob.distributions", "infer": "bibun.prob.infer",
+        "numpy": "bibun.numpy", "prob": "bibun.prob", "dist": "bibun.prob.distributions",
+        "infer": "bibun.prob.infer",
     },
     "jax": {
-        "numpy": "jax.numpy", "linalg": "jax.scipy.linalg", "prob": "numpyro",
-        "dist": "numpyro.distributions", "infer": "numpyro.infer",
+        "numpy": "jax.numpy", "prob": "numpyro", "dist": "numpyro.distributions",
+        "infer": "numpyro.infer",
     },
     "nutpie": {},
 }  # fmt: skip
@@ -37,7 +37,7 @@ class Stack:
     """One of the libraries that a workload can run on: "bibun", "jax" or "nutpie".
 
     Attributes: the library's functions (`grad`, `jit`, …) and modules (`lax`, `random`, …),
-    and by one name for both: `numpy`, `linalg` (SciPy's), `prob`, `dist`, `infer`.
+    and by one name for both: `numpy`, `prob`, `dist`, `infer`.
     """
 
     def __init__(self, name: str) -> None:
