@@ -40,9 +40,9 @@ class Trace:
 class Tracer(Value):
     """A stand-in for a value while a trace is current."""
 
-    __slots__ = ("trace",)
+    __slots__ = ("_trace",)
 
-    trace: Trace
+    _trace: Trace
 
     def concrete(self) -> Any:
         """The known value behind this tracer, or None."""

@@ -20,7 +20,7 @@ class StageTracer(Tracer):
     __slots__ = ("atom",)
 
     def __init__(self, trace: StageTrace, atom: Atom) -> None:
-        self.trace = trace
+        self._trace = trace
         self.atom = atom
 
     @property
@@ -56,7 +56,7 @@ class StageTrace(Trace):
         return var
 
     def atom(self, x: Any) -> Atom:
-        if type(x) is StageTracer and x.trace is self:
+        if type(x) is StageTracer and x._trace is self:
             return x.atom
         if isinstance(x, np.generic):
             dt = canonical(x.dtype)
@@ -74,7 +74,7 @@ class StageTrace(Trace):
         atoms: list[Any] = [None] * len(args)
         scalars = False
         for i, a in enumerate(args):
-            if type(a) is StageTracer and a.trace is self:
+            if type(a) is StageTracer and a._trace is self:
                 atoms[i] = a.atom
             elif type(a) in (bool, int, float, complex):
                 scalars = True

@@ -21,7 +21,7 @@ class BatchTracer(Tracer):
     __slots__ = ("value", "dim", "_type")
 
     def __init__(self, trace: Trace, value: Any, dim: int) -> None:
-        self.trace = trace
+        self._trace = trace
         self.value = value
         self.dim = dim
         self._type = None
@@ -55,7 +55,7 @@ class BatchTrace(Trace):
         dims: list[int | None] = [None] * len(values)
         live = False
         for i, a in enumerate(args):
-            if type(a) is BatchTracer and a.trace is self:
+            if type(a) is BatchTracer and a._trace is self:
                 values[i] = a.value
                 dims[i] = a.dim
                 live = True
@@ -77,7 +77,7 @@ class BatchTrace(Trace):
 
     def split(self, x: Any) -> tuple[Any, int | None]:
         """The stack and its axis, or the value and None where it is the same for all."""
-        if type(x) is BatchTracer and x.trace is self:
+        if type(x) is BatchTracer and x._trace is self:
             return x.value, x.dim
         return x, None
 

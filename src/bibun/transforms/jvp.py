@@ -20,7 +20,7 @@ class JVPTracer(Tracer):
     __slots__ = ("primal", "tangent")
 
     def __init__(self, trace: Trace, primal: Any, tangent: Any) -> None:
-        self.trace = trace
+        self._trace = trace
         self.primal = primal
         self.tangent = tangent
 
@@ -45,7 +45,7 @@ class JVPTrace(Trace):
         tangents: list[Any] = [None] * len(primals)
         live = False
         for i, a in enumerate(args):
-            if type(a) is JVPTracer and a.trace is self:
+            if type(a) is JVPTracer and a._trace is self:
                 primals[i] = a.primal
                 tangents[i] = a.tangent
                 live = True
@@ -71,12 +71,12 @@ class JVPTrace(Trace):
 
     def split(self, x: Any) -> tuple[Any, Any]:
         """The primal and the tangent (None: zero) of a value the function returned."""
-        if type(x) is JVPTracer and x.trace is self:
+        if type(x) is JVPTracer and x._trace is self:
             return x.primal, x.tangent
         return x, None
 
     def primal(self, x: Any) -> Any:
-        return x.primal if type(x) is JVPTracer and x.trace is self else x
+        return x.primal if type(x) is JVPTracer and x._trace is self else x
 
 
 def jvp_flat(

@@ -34,7 +34,7 @@ class SplitTrace(Trace):
     def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         staged = self.tangents
         for a in args:
-            if type(a) is StageTracer and a.trace is staged:
+            if type(a) is StageTracer and a._trace is staged:
                 return staged.process(op, args, params)
         state.trace = self.parent
         try:
@@ -57,7 +57,7 @@ class LinearizeTrace(JVPTrace):
         tangents: list[Any] = [None] * len(primals)
         live = False
         for i, a in enumerate(args):
-            if type(a) is JVPTracer and a.trace is self:
+            if type(a) is JVPTracer and a._trace is self:
                 primals[i] = a.primal
                 tangents[i] = a.tangent
                 live = True
