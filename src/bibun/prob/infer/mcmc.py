@@ -158,7 +158,9 @@ class MCMC:
         self._go(rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup)
 
     def run(self, rng_key: Any, *args: Any, init_params: Any = None, **kwargs: Any) -> None:
-        """Warm up (unless that is done) and draw; `args` and `kwargs` are the model's.
+        """Warm up (unless `warmup` has, or `post_warmup_state` is set) and draw.
+
+        `args` and `kwargs` are the model's; a second `run` warms up again.
 
         `rng_key`: a key or an integer seed. `init_params`: unconstrained start, a dict of
         arrays or a flat vector; with a leading chain axis for several chains.
@@ -181,14 +183,14 @@ class MCMC:
         self._stop.clear()
         key_setup, key_chains = random.split(key)
         potential, runner = self._prepare(key_setup, args, kwargs)
+        keys = random.split(key_chains, self.num_chains)
         if warm:
-            keys = random.split(key_chains, self.num_chains)
             states = [
                 self.sampler.init(potential, keys[k], self._start(init_params, k))
                 for k in range(self.num_chains)
             ]
-        else:
-            states = list(self._warmup_states or [])
+        else:  # another key, other draws
+            states = [s._replace(rng_key=keys[k]) for k, s in enumerate(self._warmup_states or [])]
         chains = [Chain(k, s) for k, s in enumerate(states)]
         total = (self.num_warmup if warm else 0) + (
             self.num_samples * self.thinning if sample else 0
@@ -209,6 +211,8 @@ class MCMC:
         for chain in chains:
             if chain.error is not None and not isinstance(chain.error, KeyboardInterrupt):
                 raise chain.error
+        if not sample:
+            self._warmup_states = None if self.interrupted else [c.state for c in chains]
         self._finish(chains, potential, sample or collect)
 
     def _run_chains(self, chains: list[Chain], work: Callable[[Chain], None]) -> None:
@@ -306,19 +310,12 @@ class MCMC:
         chain.state = chain.state._replace(i=bnp.asarray(0), mean_accept_prob=bnp.zeros(()))
 
     def _draw(self, chain: Chain, runner: Any, potential: Potential, progress: Progress) -> None:
-        if not self._stop.is_set():
-            self._warm_states_ready(chain)
         self._advance(
             chain, runner, potential.data, self.num_samples * self.thinning, False, False, True,
             progress, "sample",
         )  # fmt: skip
 
-    def _warm_states_ready(self, chain: Chain) -> None:
-        chain.warm_state = chain.state  # type: ignore[attr-defined]
-
     def _finish(self, chains: list[Chain], potential: Potential, keep: bool) -> None:
-        warm = [getattr(c, "warm_state", c.state) for c in chains]
-        self._warmup_states = None if self.interrupted else warm
         self._last = [c.state for c in chains]
         if not keep:
             return
@@ -349,7 +346,7 @@ class MCMC:
 
     @property
     def post_warmup_state(self) -> Any:
-        """The state after warmup; assign it to start `run` from there without a warmup."""
+        """The state after `warmup`, or one assigned: `run` starts there, without a warmup."""
         return self._warmup_states
 
     @post_warmup_state.setter
