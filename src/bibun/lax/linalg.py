@@ -31,8 +31,7 @@ def cholesky(x: Any, *, symmetrize_input: bool = True) -> Value:
     >>> print(lax.linalg.cholesky(4 * bnp.eye(1)))
     [[2.]]
     """
-    x = _matrix("cholesky", x)
-    return la.cholesky(_symmetric(x) if symmetrize_input else x)
+    return la.cholesky(_matrix("cholesky", x), symmetrize=bool(symmetrize_input))
 
 
 def cholesky_update(r_matrix: Any, w_vector: Any) -> Value:
@@ -45,7 +44,7 @@ def cholesky_update(r_matrix: Any, w_vector: Any) -> Value:
     """
     r, w = promote_inexact("cholesky_update", r_matrix, w_vector)
     r, w = value("cholesky_update", "r_matrix", r), value("cholesky_update", "w_vector", w)
-    return _adjoint(la.cholesky(_symmetric(r.mT @ r + w[:, None] * w[None, :])))
+    return _adjoint(la.cholesky(r.mT @ r + w[:, None] * w[None, :], symmetrize=True))
 
 
 def triangular_solve(a: Any, b: Any, *, left_side: bool = False, lower: bool = False,

@@ -97,11 +97,9 @@ def cholesky(a: Any, *, upper: bool = False, symmetrize_input: bool = True) -> V
      [1. 2.]]
     """
     x = _matrix("cholesky", a, True)
-    if symmetrize_input:
-        x = _symmetric(x)
-    elif upper:
+    if upper and not symmetrize_input:
         x = _adjoint(x)
-    lower = la.cholesky(x)
+    lower = la.cholesky(x, symmetrize=bool(symmetrize_input))
     return _adjoint(lower) if upper else lower
 
 

@@ -1,6 +1,7 @@
 """Linear algebra on stacks of matrices, one room per factorisation or solver."""
 
 from bibun.ops.linalg.cholesky import cholesky
+from bibun.ops.linalg.cholesky_derivative import cholesky_cotangent, cholesky_tangent
 from bibun.ops.linalg.eig import eig
 from bibun.ops.linalg.eigh import eigh
 from bibun.ops.linalg.lu import lu, lu_pivots_to_permutation
@@ -9,6 +10,6 @@ from bibun.ops.linalg.svd import svd
 from bibun.ops.linalg.triangular_solve import triangular_solve
 
 __all__ = [
-    "cholesky", "eig", "eigh", "lu", "lu_pivots_to_permutation", "qr", "svd",
-    "triangular_solve",
+    "cholesky", "cholesky_cotangent", "cholesky_tangent", "eig", "eigh", "lu",
+    "lu_pivots_to_permutation", "qr", "svd", "triangular_solve",
 ]  # fmt: skip

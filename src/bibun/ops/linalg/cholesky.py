@@ -1,15 +1,13 @@
-"""`cholesky(a)`: the lower triangular L with a = L Lᴴ.
+"""`cholesky(a, *, symmetrize=False)`: the lower triangular L with a = L Lᴴ.
 
-Only the lower triangle of `a` is read. Where `a` is not positive definite the lower triangle
-of the result is nan, for that matrix of the stack alone; the numpy layer may check.
+Only the lower triangle of `a` is read; with `symmetrize`, (a + aᴴ) / 2 is factored. Where that
+is not positive definite the lower triangle of the result is nan, for that matrix of the
+stack alone; the numpy layer may check. The derivative has a room of its own,
+`cholesky_derivative.py`.
 
-Derivative: Murray, "Differentiation of the Cholesky decomposition" (arXiv:1602.07527), eq. 8:
-dL = L Φ(L⁻¹ dA L⁻ᴴ), Φ the lower triangle with its diagonal halved; dA is the Hermitian
-matrix whose lower triangle changes.
-
-Compiled, a real matrix up to 8 by 8 is straight-line code in registers; others are `potrf`.
-LAPACK sees the transpose of what lies in memory, aᵀ = Uᴴ U, so that Uᵀ = L is where it
-belongs without a copy.
+Compiled, a real matrix up to 8 by 8 is straight-line code in registers; others are `potrf`, in
+a's memory if nothing else reads it. LAPACK sees the transpose of what lies in memory,
+aᵀ = Uᴴ U, so that Uᵀ = L is where it belongs without a copy.
 """
 
 from __future__ import annotations
@@ -21,105 +19,83 @@ import numpy as np
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
     LETTER,
-    each,
     failed,
-    hermitian,
-    matmul,
     matrix_op,
     matrix_type,
-    only_diagonal,
     per_matrix,
-    place,
     routine,
-    tril,
 )
-from bibun.ops.families.shape import INT64, result_type
-from bibun.ops.linalg.triangular_solve import triangular_solve
+from bibun.ops.families.shape import result_type
+from bibun.ops.linalg.blocks import Matrix, clear_upper, lower_part, mean_below
+from bibun.ops.linalg.cholesky_derivative import cholesky_tangent
 from bibun.ops.op import Sample
 
 INLINE = 8  # the largest matrix that is factored by code of our own
 
 
-def _type_rule(a: ArrayType) -> ArrayType:
+def _type_rule(a: ArrayType, symmetrize: bool = False) -> ArrayType:
     dtype = matrix_type("cholesky", a, square=True)
     return result_type(a.shape, dtype, a)
 
 
-def _one(a: np.ndarray) -> np.ndarray:
+def _one(a: np.ndarray, symmetrize: bool = False) -> np.ndarray:
+    if symmetrize:
+        a = (a + a.conj().T) * a.dtype.type(0.5)
     factor, info = routine("potrf", a.dtype)(a, lower=1, clean=1)
     return factor if info == 0 else np.tril(np.full(a.shape, np.nan, a.dtype))
 
 
-def _jvp(primals: Any, tangents: Any) -> Any:
-    from bibun.ops.elementwise import mul, sub
-
+def _jvp(primals: Any, tangents: Any, symmetrize: bool = False) -> Any:
     (a,), (ta,) = primals, tangents
-    factor = cholesky(a)
-    flags = {"lower": True, "unit_diagonal": False}
-    inner = triangular_solve(
-        factor, hermitian(ta), left_side=True, transpose_a=False, conjugate_a=False, **flags
-    )
-    complex_ = a.dtype.kind == "c"
-    inner = triangular_solve(
-        factor, inner, left_side=False, transpose_a=True, conjugate_a=complex_, **flags
-    )
-    phi = sub(tril(inner), mul(only_diagonal(inner), 0.5))
-    return factor, matmul(factor, phi)
+    factor = cholesky(a, symmetrize=symmetrize)
+    return factor, cholesky_tangent(factor, ta, symmetrize=symmetrize)
 
 
-def _lower(b: Any, ins: Any, outs: Any) -> None:
+def _lower(b: Any, ins: Any, outs: Any, symmetrize: bool = False) -> None:
     out = outs[0]
     n, dtype = out.shape[-1], out.dtype
     if 0 in out.shape:
         return
-    if n <= INLINE and dtype.kind == "f":
-        per_matrix(b, ins, outs, (2, 2), lambda p: _inline(b, p[0], p[1], n, dtype))
-    else:
-        per_matrix(b, ins, outs, (2, 2), lambda p: _potrf(b, p[0], p[1], n, dtype))
+    small = n <= INLINE and dtype.kind == "f"
+    one = _inline if small else _potrf
+    per_matrix(b, [], outs, (2,), lambda p: one(b, p[0], n, dtype, symmetrize))
 
 
-def _inline(b: Any, a: str, out: str, n: int, dtype: np.dtype) -> None:
+def _inline(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:
     """Row by row, all of L in registers: L[i,j] = (A[i,j] - Σ_k<j L[i,k] L[j,k]) / L[j,j]."""
     zero, nan = b.const(0, dtype), b.const(math.nan, dtype)
+    one, half = b.const(1, dtype), b.const(0.5, dtype)
     rows: list[list[Any]] = []
+    inverse: list[Any] = []
     good = None
     for i in range(n):
         row: list[Any] = []
         for j in range(i + 1):
             x = b.load(a, i * n + j, dtype)
+            if symmetrize and j < i:
+                x = b.mul(b.add(x, b.load(a, j * n + i, dtype)), half)
             for k in range(j):
                 x = b.sub(x, b.mul(row[k], (rows[j] if j < i else row)[k]))
             if j < i:
-                row.append(b.div(x, rows[j][j]))
+                row.append(b.mul(x, inverse[j]))
             else:
                 positive = b.compare("gt", x, zero)
                 good = positive if good is None else b.bit_and(good, positive)
                 row.append(b.sqrt(x))
+                inverse.append(b.div(one, row[j]))
         rows.append(row)
     for i in range(n):
         for j in range(n):
-            b.store(out, i * n + j, b.select(good, rows[i][j], nan) if j <= i else zero)
+            b.store(a, i * n + j, b.select(good, rows[i][j], nan) if j <= i else zero)
 
 
-def _potrf(b: Any, a: str, out: str, n: int, dtype: np.dtype) -> None:
-    zero = b.const(0, dtype)
-    b.loop(0, n, lambda i: b.copy(
-        b.offset(out, place(b, i, n, b.const(0, INT64)), dtype),
-        b.offset(a, place(b, i, n, b.const(0, INT64)), dtype),
-        b.add(i, b.const(1, INT64)), dtype,
-    ))  # fmt: skip
+def _potrf(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:
+    x = Matrix(b, a, n, dtype)
+    (mean_below if symmetrize else clear_upper)(b, x, n)
     size, info = b.ref(n), b.ref(0)
-    b.call(LETTER[dtype.name] + "potrf", [b.ref("U"), size, out, size, info])
+    b.call(LETTER[dtype.name] + "potrf", [b.ref("U"), size, a, size, info])
     nan = b.const(math.nan, dtype)
-    bad = failed(b, info)
-
-    def finish(i: Any, j: Any) -> None:
-        at = place(b, i, n, j)
-        below = b.compare("ge", i, j)
-        x = b.select(bad, nan, b.load(out, at, dtype))
-        b.store(out, at, b.select(below, x, zero))
-
-    each(b, n, n, finish)
+    b.if_(failed(b, info), lambda: lower_part(b, n, lambda i, j: x.store(i, j, nan)))
 
 
 def _samples() -> list[Sample]:
@@ -138,6 +114,10 @@ def _samples() -> list[Sample]:
         Sample(positive(4, 4, dtype=np.complex128)), Sample(positive(4, 4, dtype=np.float32)),
         Sample(positive(10, 10, dtype=np.complex64)),
         Sample(indefinite, smooth=False), Sample(large, smooth=False),
+        Sample(positive(3, 3) + np.triu(np.ones((3, 3)), 1), symmetrize=True),
+        Sample(positive(2, 10, 10), symmetrize=True),
+        Sample(positive(35, 35), symmetrize=True, smooth=False),
+        Sample(positive(3, 3, dtype=np.complex128), symmetrize=True),
         Sample(np.full((2, 2), np.nan), smooth=False),
         Sample(np.zeros((0, 0)), smooth=False), Sample(np.zeros((2, 0, 0)), smooth=False),
         Sample(np.zeros((0, 3, 3)), smooth=False),
@@ -150,7 +130,9 @@ cholesky = matrix_op(
     one=_one,
     jvp=_jvp,
     lower=_lower,
+    alias=0,
     samples=_samples,
-    doc="`cholesky(a)`: (..., n, n) -> (..., n, n), the lower triangular L with a = L Lᴴ, from "
-    "the lower triangle of a; nan where a is not positive definite.",
+    doc="`cholesky(a, *, symmetrize=False)`: (..., n, n) -> (..., n, n), the lower triangular L "
+    "with a = L Lᴴ, from the lower triangle of a, or with L Lᴴ = (a + aᴴ) / 2 if `symmetrize`; "
+    "nan where that is not positive definite.",
 )
