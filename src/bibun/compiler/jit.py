@@ -32,6 +32,7 @@ from bibun.trace.core import EVAL, Tracer, as_value, state, type_of
 from bibun.trace.stage import stage
 
 _SCALARS = (float, int, bool, complex)
+_LEAVES = frozenset((Array, np.ndarray, *_SCALARS))
 WARN_AFTER = 16  # compilations of one function before it is said that this may be a mistake
 
 
@@ -97,10 +98,10 @@ class Jitted:
             return self.fun(*args, **kwargs)
         plain = not kwargs and not self.statics
         for x in args if plain else ():
-            if type(x) is not Array:
+            if type(x) not in _LEAVES:
                 plain = False
                 break
-        if plain:  # positional arrays: they are the leaves, and their number the structure
+        if plain:  # positional arrays and numbers: they are the leaves, and their number the structure
             leaves, key, statics = args, len(args), ()
         else:
             leaves, key, statics = self.split(args, kwargs)

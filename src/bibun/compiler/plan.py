@@ -203,6 +203,7 @@ class _Planner:
     def run(self) -> Plan:
         for eq in self.program.equations:
             self.place(eq)
+        self.read_first()
         self.order()
         self.flatten()
         self.lifetimes()
@@ -247,6 +248,26 @@ class _Planner:
         from bibun.ir.program import equation_has_effects
 
         return equation_has_effects(eq)
+
+    def read_first(self) -> None:
+        """An op that may take over its input's memory runs after what else reads that input.
+
+        So `x.at[i].set(x[j]).at[j].set(x[i])` updates x in place: both elements are read
+        before the first is written. Where that is impossible the op copies.
+        """
+        homes = self.plan.home
+        readers: dict[Any, list[Unit]] = {}
+        for unit in self.units:
+            for v in unit.reads:
+                readers.setdefault(homes.get(v, v), []).append(unit)
+        for unit in self.units:
+            eq = unit.equations[0]
+            if unit.kind != STEP or eq.op.alias is None or type(eq.inputs[eq.op.alias]) is not Var:
+                continue
+            taken = eq.inputs[eq.op.alias]
+            for other in readers.get(homes.get(taken, taken), ()):
+                if other.order > unit.order and not self.reaches({other}, unit):
+                    unit.deps.add(other)
 
     def order(self) -> None:
         """Topological order, earliest equation first."""

@@ -172,7 +172,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
         step = integer.type(1 << k)
         ahead = el.add(place, step)
         element = take(x, el.sub(ahead, integer.type(1)), mode="clip")
-        before = el.lt(element, y) if side == "left" else el.le(element, y)
+        before = _precedes(element, y, el.lt if side == "left" else el.le)
         if x.dtype.kind == "f":
             last = isnan(y)
             if side == "left":
@@ -181,6 +181,14 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
         before = el.and_(before, el.le(ahead, integer.type(n)))
         place = el.select(before, place, ahead)
     return place
+
+
+def _precedes(x: Any, y: Any, compare: Any) -> Any:
+    """`compare(x, y)`, which is lt or le; complex numbers by their real part first."""
+    if x.dtype.kind != "c":
+        return compare(x, y)
+    a, b = el.real(x), el.real(y)
+    return el.or_(el.lt(a, b), el.and_(el.eq(a, b), compare(el.imag(x), el.imag(y))))
 
 
 def _unknown_size(name: str) -> ConcretizationError:
