@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -30,7 +31,7 @@ def main(posterior: str, picture: str) -> None:
         warnings.simplefilter("ignore")
         import arviz
 
-    fit = arviz.from_netcdf(posterior)
+    fit: Any = arviz.from_netcdf(posterior)
     rng = np.random.default_rng(0)
     flat = fit.posterior.stack(draw_of_all=("chain", "draw"))
     pick = rng.choice(flat.sizes["draw_of_all"], 200, replace=False)
@@ -69,7 +70,8 @@ def main(posterior: str, picture: str) -> None:
     top.errorbar(t, vel, err, fmt="o", color=INK, ms=4, lw=1, capsize=0)
     top.set_xlabel("time (BJD − 2454833, days)")
     top.set_ylabel("radial velocity (m/s)")
-    top.set_title("K2-24: two planets in 32 radial velocities, 80 draws of the posterior", loc="left")
+    title = f"K2-24: two planets in {len(t)} radial velocities, 80 draws of the posterior"
+    top.set_title(title, loc="left")
     for name, (period, transit) in PLANETS.items():
         low, middle, high = np.quantile(flat[f"K_{name}"].values, [0.05, 0.5, 0.95])
         others = flat_line + sum(v for n, v in at_data.items() if n != name)

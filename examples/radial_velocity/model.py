@@ -7,20 +7,21 @@ The columns of the table arrive as the arguments of `model`, by their names.
 
 from __future__ import annotations
 
+from kepler import kepler, radial_velocity
+
 import bibun.numpy as bnp
 import bibun.prob as prob
 import bibun.prob.distributions as dist
-from kepler import kepler, radial_velocity
 
 # Periods and transit times, from the light curve (Petigura et al. 2016); days, BJD - 2454833.
 PLANETS = {"b": (20.885258, 2072.79438), "c": (42.363011, 2082.62516)}
 EPOCH = 2420.0  # where the offset is measured, in the middle of the observations
 YEAR = 365.25
 
-settings = dict(
-    x="t",
-    show="K_b,K_c,gamma,trend,jitter,e_b,e_c,ecosw_b,esinw_b,ecosw_c,esinw_c",
-)
+settings = {
+    "x": "t",
+    "show": "K_b,K_c,gamma,trend,jitter,e_b,e_c,ecosw_b,esinw_b,ecosw_c,esinw_c",
+}
 
 
 def planet(name, t, solve):

@@ -35,7 +35,7 @@ class Row:
 
     @property
     def constant(self) -> bool:
-        return not self.sd > 0
+        return bool(np.ptp(self.draws) == 0)
 
     def cells(self) -> list[str]:
         """What the table shows: values to the second digit of the standard deviation."""
@@ -55,7 +55,8 @@ def rounded(sd: float, *values: float) -> list[str]:
     if decimals > 6 or largest >= 1e7:
         digits = max(2, math.floor(math.log10(largest)) + decimals + 1)
         return [f"{v:.{min(digits, 12) - 1}e}" for v in values]
-    return [f"{v:.{max(decimals, 0)}f}" for v in values]
+    texts = [f"{v:.{max(decimals, 0)}f}" for v in values]
+    return [t.lstrip("-") if float(t) == 0 else t for t in texts]  # no "-0.0"
 
 
 def rows_of(samples: Mapping[str, Any]) -> list[Row]:
@@ -75,7 +76,7 @@ def rows_of(samples: Mapping[str, Any]) -> list[Row]:
         for at in np.ndindex(*mean.shape):
             label = name + (f"[{','.join(map(str, at))}]" if at else "")
             stats = (mean, sd, low, high, *sizes, mixing)
-            rows.append(Row(label, *(float(np.asarray(s)[at]) for s in stats), x[:, :, *at]))
+            rows.append(Row(label, *(float(np.asarray(s)[at]) for s in stats), draws=x[:, :, *at]))
     return rows
 
 
@@ -83,10 +84,11 @@ def format_table(rows: list[Row]) -> list[str]:
     """The table's lines."""
     lines = [["", *TABLE_COLUMNS], *([r.label, *r.cells()] for r in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(TABLE_COLUMNS) + 1)]
-    return [
-        "  ".join([line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)])
-        for line in lines
-    ]  # fmt: skip
+    out = []
+    for label, *cells in lines:
+        aligned = (c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))
+        out.append("  ".join([label.ljust(widths[0]), *aligned]))
+    return out
 
 
 @dataclass
@@ -109,17 +111,20 @@ class Verdict:
 def judge(rows: list[Row], stats: Mapping[str, np.ndarray], max_tree_depth: int) -> Verdict:
     """Look at every number of the model and at every transition of the sampler."""
     findings: list[tuple[str, str]] = []
-    rows = [r for r in rows if not r.constant or _stuck(r)]
+    rows = [r for r in rows if not r.constant] or rows
     chains, draws = rows[0].draws.shape
     if draws < 50:
-        findings.append(("bad", f"There are only {draws} draws a chain; nothing can be said from so few."))
+        findings.append(("bad", f"Only {draws} draws a chain: nothing can be said from so few."))
     elif chains == 1:
         findings.append(
             ("caution", "One chain cannot show whether others would agree with it: run at least 4.")
         )
     findings += _stuck_chains(rows)
-    findings += _mixing(rows)
-    findings += _sizes(rows, chains, draws)
+    apart = {r.label: groups for r in rows if (groups := _modes(r)) is not None}
+    findings += _apart(rows, apart)
+    together = [r for r in rows if r.label not in apart]  # of the others there is more to say
+    findings += _mixing(together)
+    findings += _sizes(together, chains, draws)
     findings += _transitions(stats, max_tree_depth)
     levels = [level for level, _ in findings]
     level = "bad" if "bad" in levels else "caution" if levels else "sound"
@@ -134,10 +139,11 @@ def _facts(rows: list[Row], stats: Mapping[str, np.ndarray]) -> list[str]:
         return pick(finite) if finite else math.nan
 
     diverging = np.asarray(stats["diverging"])
+    smallest = extreme(min, [min(r.ess_bulk, r.ess_tail) for r in rows])
     return [
         f"R-hat at most {extreme(max, [r.rhat for r in rows]):.3f} (good: below {RHAT})",
-        f"effective sample size at least {extreme(min, [min(r.ess_bulk, r.ess_tail) for r in rows]):.0f}"
-        f" (good: {ESS_PER_CHAIN * diverging.shape[0]} or more)",
+        f"effective sample size at least {smallest:.0f} "
+        f"(good: {ESS_PER_CHAIN * diverging.shape[0]} or more)",
         f"{int(diverging.sum())} divergences in {diverging.size} draws (good: none)",
         f"mean acceptance {np.mean(np.asarray(stats['accept_prob'])):.2f}, "
         f"{np.mean(np.asarray(stats['num_steps'])):.1f} gradients a draw",
@@ -149,56 +155,54 @@ def _named(rows: list[Row], value: Any, most: int = 5) -> str:
     return text + (f" and {len(rows) - most} more" if len(rows) > most else "")
 
 
-def _stuck(row: Row) -> bool:
-    """Whether some chains move and others do not."""
-    spread = row.draws.std(axis=1)
-    return bool(np.any(spread == 0) and (np.any(spread > 0) or np.ptp(row.draws.mean(axis=1)) > 0))
-
-
 def _stuck_chains(rows: list[Row]) -> list[tuple[str, str]]:
-    stuck = sorted({int(k) for r in rows for k in np.flatnonzero(r.draws.std(axis=1) == 0)})
+    stuck = sorted({int(k) for r in rows for k in np.flatnonzero(np.ptp(r.draws, axis=1) == 0)})
     if not stuck or rows[0].draws.shape[1] < 2:
         return []
     which = ", ".join(str(k + 1) for k in stuck)
-    return [("bad", f"Chain {which} did not move: its start is somewhere the sampler cannot leave.")]
+    return [("bad", f"Chain {which} did not move: the sampler cannot leave its start.")]
+
+
+def _modes(row: Row) -> list[list[int]] | None:
+    return separated(row.draws) if row.rhat > RHAT else None
+
+
+def _apart(rows: list[Row], apart: Mapping[str, list[list[int]]]) -> list[tuple[str, str]]:
+    if not apart:
+        return []
+
+    def place(row: Row, chains: list[int]) -> str:
+        spread = float(np.mean(row.draws[chains].std(axis=1))) or 1.0
+        (near,) = rounded(spread, float(row.draws[chains].mean()))
+        plural = "s" if len(chains) > 1 else ""
+        return f"chain{plural} {', '.join(str(k + 1) for k in chains)} near {near}"
+
+    shown = [r for r in rows if r.label in apart][:5]
+    lines = [f"{r.label}: {'; '.join(place(r, g) for g in apart[r.label])}" for r in shown]
+    more = f" (and {len(apart) - 5} more)" if len(apart) > 5 else ""
+    return [
+        (
+            "bad",
+            "The chains sit in different places, so the posterior has several modes or the "
+            f"warmup was too short: {' | '.join(lines)}{more}. A mean over them describes none "
+            "of them: compare the modes, order or constrain the parameters, or start in one "
+            "mode with settings['init'].",
+        )
+    ]
 
 
 def _mixing(rows: list[Row]) -> list[tuple[str, str]]:
     high = sorted((r for r in rows if r.rhat > RHAT), key=lambda r: -r.rhat)
     if not high:
         return []
-    found = []
-    apart = [(r, groups) for r in high if (groups := separated(r.draws)) is not None]
-    if apart:
-        lines = [
-            f"{r.label}: "
-            + "; ".join(
-                f"chain{'s' if len(g) > 1 else ''} {', '.join(str(k + 1) for k in g)} near "
-                + rounded(float(np.mean(r.draws.std(axis=1))) or 1.0, float(r.draws[g].mean()))[0]
-                for g in groups
-            )
-            for r, groups in apart[:5]
-        ]
-        more = f" (and {len(apart) - 5} more)" if len(apart) > 5 else ""
-        found.append(
-            (
-                "bad",
-                "The chains sit in different places, so the posterior has several modes or the "
-                "warmup was too short: " + " | ".join(lines) + more + ". A mean over them describes "
-                "none of them: compare the modes, order or constrain the parameters, or start in "
-                "one mode with settings['init'].",
-            )
-        )
-    level = "bad" if high[0].rhat > 1.05 else "caution"
-    found.append(
+    return [
         (
-            level,
+            "bad" if high[0].rhat > 1.05 else "caution",
             f"The chains do not agree yet: R-hat above {RHAT} for "
             f"{_named(high, lambda r: f'{r.rhat:.3f}')}. Run longer (--warmup, --samples), or "
             "reparametrise if that does not help.",
         )
-    )
-    return found
+    ]
 
 
 def separated(draws: np.ndarray) -> list[list[int]] | None:
@@ -250,9 +254,10 @@ def _transitions(stats: Mapping[str, np.ndarray], max_tree_depth: int) -> list[t
         found.append(
             (
                 "bad" if count > 0.01 * total else "caution",
-                f"{count} of {total} transitions diverged ({100 * count / total:.2g} %): the sampler "
-                "cannot follow the posterior where they cluster (red in pair.png), so a part of it "
-                "may be missing. Raise --target-accept (0.95, 0.99), or reparametrise (non-centred).",
+                f"{count} of {total} transitions diverged ({100 * count / total:.2g} %): the "
+                "sampler cannot follow the posterior where they cluster (red in pair.png), so a "
+                "part of it may be missing. Raise --target-accept (0.95, 0.99), or reparametrise "
+                "(non-centred).",
             )
         )
     steps = np.asarray(stats["num_steps"])

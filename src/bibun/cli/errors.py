@@ -21,7 +21,7 @@ class UserError(Exception):
     """Ends the command with this message and exit status 2."""
 
 
-class Stopped(Exception):  # noqa: N818  (not an error: the user's wish)
+class Stopped(Exception):
     """Ctrl-C before there was anything to keep: exit status 130."""
 
 
@@ -48,6 +48,7 @@ def _user_frame(trace: TracebackType | None) -> tuple[str, int, str] | None:
 def describe_failure(what: str, error: BaseException) -> str:
     """What failed, the user's line, and the error, without a traceback."""
     lines = [what]
+    linecache.checkcache()
     if isinstance(error, SyntaxError) and error.filename:
         lines.append(f"  {shown(error.filename)}, line {error.lineno}")
         text = (error.text or linecache.getline(error.filename, error.lineno or 0)).strip()

@@ -126,7 +126,8 @@ def _plan(job: Job, options: Options) -> Plan:
     drawn = {s.name: s for s in job.sites.values() if s.kind != "observed"}
     for name in options.show:
         if name not in drawn:
-            raise UserError(f"--show {name}: the model has no such site (it has {', '.join(drawn)})")
+            there = ", ".join(drawn)
+            raise UserError(f"--show {name}: the model has no such site (it has {there})")
     names = options.show or [
         n for n, s in drawn.items() if s.kind == "latent" or np.prod(s.shape) <= SMALL
     ]
@@ -190,7 +191,7 @@ def _sample(job: Job, options: Options) -> MCMC:
     if isinstance(options.init, Mapping):
         unknown = [n for n in options.init if n not in {s.name for s in job.of_kind("latent")}]
         if unknown:
-            raise UserError(f"settings['init'] names {', '.join(unknown)}: no latent site of that name")
+            raise UserError(f"settings['init'] names {', '.join(unknown)}: no such latent site")
         start = init_to_value(values=options.init)
     else:
         start = starts[options.init]
@@ -231,7 +232,7 @@ def _own_faults_apart(job: Job, options: Options) -> Iterator[None]:
             else:
                 ours = None
     except KeyboardInterrupt:
-        raise Stopped("stopped before the first draw; nothing was written") from None
+        raise Stopped("stopped; nothing was written") from None
     if ours is not None:
         raise ours
 
@@ -330,8 +331,11 @@ def _write(
     clock: Clock, command: list[str],
 ) -> None:  # fmt: skip
     diverging = result.stats["diverging"]
-    with staging.writing("posterior.nc") as path:
-        _write_netcdf(path, job, result, mcmc, command)
+    inference = _inference_data(job, result, mcmc, command)
+    size = sum(inference[g].nbytes for g in inference.groups())
+    with staging.writing("posterior.nc", size + size // 4 + (1 << 20)) as path:
+        engine = "h5netcdf" if importlib.util.find_spec("h5netcdf") else "netcdf4"
+        inference.to_netcdf(str(path), engine=engine)
     pictures = []
     with staging.writing("trace.png") as path:
         plots.trace_plot(path, result.rows, diverging)
@@ -349,7 +353,8 @@ def _write(
         path.write_text(render(report, flagged), encoding="utf-8")
 
 
-def _write_netcdf(path: Path, job: Job, result: Result, mcmc: MCMC, command: list[str]) -> None:
+def _inference_data(job: Job, result: Result, mcmc: MCMC, command: list[str]) -> Any:
+    """All that was drawn and seen, as `arviz.InferenceData`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ArviZ announces its next version at import
         import arviz
@@ -367,8 +372,7 @@ def _write_netcdf(path: Path, job: Job, result: Result, mcmc: MCMC, command: lis
             inference_library_version=bibun.__version__,
             command=shlex.join(command),
         )
-        engine = "h5netcdf" if importlib.util.find_spec("h5netcdf") else "netcdf4"
-        inference.to_netcdf(str(path), engine=engine)
+        return inference
 
 
 def _report(

@@ -8,7 +8,6 @@ Its folder is on the import path, so that it may be split into modules.
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import inspect
 import sys
 import traceback
@@ -87,20 +86,18 @@ def load_module(path: Path, show_traceback: bool = False) -> tuple[ModuleType, s
         raise UserError(f"{shown(path)}: cannot be read: {e.strerror}") from None
     if path.suffix != ".py":
         raise UserError(f"{shown(path)}: expected a Python file (.py) that defines the model")
-    spec = importlib.util.spec_from_file_location("bibun_model", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bibun_model"] = module
+    module = ModuleType("bibun_model")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses and pickles look there
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
     with failures(f"{shown(path)}: the model file failed", show_traceback):
-        spec.loader.exec_module(module)
+        exec(compile(source, str(path), "exec"), module.__dict__)
     return module, source
 
 
-class failures:  # noqa: N801  (a context manager)
+class failures:
     """Turn whatever the user's code raises into a UserError that shows the user's line."""
 
     def __init__(self, what: str, show_traceback: bool) -> None:

@@ -52,17 +52,19 @@ class Staging:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
-        """The path to write a result to. Errors: UserError where the disk refuses."""
+    def writing(self, name: str, size: int = 0) -> Iterator[Path]:
+        """The path to write a result to; `size`: bytes that must be free for it.
+
+        Asking for the space beforehand is for HDF5, which leaves a process in ruins when a
+        disk fills up under it. Errors: UserError where the disk refuses.
+        """
         path = self.folder / name
         try:
+            if size:
+                _reserve(path, size)
             yield path
         except OSError as e:
             raise self._refused(name, e) from None
-        except RuntimeError as e:  # HDF5 reports a full disk as an error of its own
-            if self._free() < 1 << 20:
-                raise self._refused(name, OSError(errno.ENOSPC, str(e))) from None
-            raise
 
     def publish(self) -> list[Path]:
         """Move the files into place. Errors: UserError; then everything is as it was."""
@@ -96,14 +98,23 @@ class Staging:
             raise self._refused(name, e) from None
         return [self.out / n for n in names]
 
-    def _free(self) -> int:
-        return shutil.disk_usage(self.folder).free
-
     def _refused(self, name: str, error: OSError) -> UserError:
         return UserError(
             f"{shown(self.out / name)}: cannot be written: {_reason(error, self.folder)}. "
             f"Nothing in {shown(self.out)} was changed"
         )
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Fill a file and remove it. Errors: OSError where there is no room."""
+    try:
+        with open(path, "wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _keep(path: Path, saved: Path) -> None:
@@ -117,11 +128,13 @@ def _keep(path: Path, saved: Path) -> None:
 def _reason(error: OSError, where: Path) -> str:
     if error.errno == errno.ENOSPC:
         free = shutil.disk_usage(where).free
-        return f"the disk is full ({free / 1e6:.1f} MB free on the file system of {shown(where.parent)})"
+        return f"the disk is full ({free / 1e6:.1f} MB free where {shown(where.parent)} is)"
     if error.errno == errno.EDQUOT:
         return "your disk quota is used up"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission to write in {shown(where)}"
     if error.errno == errno.EROFS:
         return "the file system is read-only"
-    return error.strerror or str(error)
+    if error.errno is not None:
+        return os.strerror(error.errno).lower()
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
 INK, FAINT, ACCENT, ALARM = "#222222", "#d9d9d9", "#0072B2", "#D55E00"
 TRACE_ROWS, PAIR_ROWS, DPI = 16, 7, 130
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "font.family": "sans-serif",
     "axes.edgecolor": "#888888",
@@ -44,6 +44,10 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def _title(figure: Figure, text: str) -> None:
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11, weight="bold")
 
 
 def styled(draw: Any) -> Any:
@@ -123,11 +127,10 @@ def trace_plot(path: Path, rows: Sequence[Row], diverging: np.ndarray) -> None:
         _few_ticks(right, 6, 3)
     for axes in grid[:-1, 1]:
         axes.tick_params(labelbottom=False)
-    grid[-1, 1].set_xlabel("draw" + ("; ticks at the bottom: divergences" if diverging.any() else ""))
+    note = "; ticks at the bottom: divergences" if diverging.any() else ""
+    grid[-1, 1].set_xlabel(f"draw{note}")
     more = f" (the first {len(shown)} of {len(rows)} numbers)" if len(rows) > len(shown) else ""
-    figure.suptitle(
-        f"Posterior by chain, and its draws{more}", x=0.01, ha="left", fontsize=11, weight="bold"
-    )
+    _title(figure, f"Posterior by chain, and its draws{more}")
     figure.savefig(path, dpi=DPI)
 
 
@@ -163,7 +166,7 @@ def pair_plot(path: Path, rows: Sequence[Row], diverging: np.ndarray) -> None:
                 axes.set_ylabel(a.label)
     figure.align_labels()
     more = f" (the first {n} of {len(rows)} numbers)" if len(rows) > n else ""
-    figure.suptitle(f"Pairs{more}", x=0.01, ha="left", fontsize=11, weight="bold")
+    _title(figure, f"Pairs{more}")
     figure.savefig(path, dpi=DPI)
 
 
@@ -237,7 +240,7 @@ def predictive_plot(
         left.set_ylabel(site.name)
         left.set_title(site.sentence)
         _distribution(right, site)
-    figure.suptitle("The data and what the model predicts", x=0.01, ha="left", fontsize=11, weight="bold")
+    _title(figure, "The data and what the model predicts")
     figure.savefig(path, dpi=DPI)
 
 
