@@ -9,7 +9,7 @@ import importlib
 
 _ROOMS = """
     elementwise reduce shape index dot cumulative sort check random_bits stop_gradient
-    linalg fft
+    linalg fft special
     control.call control.custom_jvp control.custom_vjp control.remat control.linear_solve
     control.cond control.while_loop control.scan control.ragged
 """.split()

@@ -1,0 +1,53 @@
+"""Special functions beyond those of `bibun.ops.elementwise`, one room per family.
+
+`normal`: the normal distribution's tail and quantile functions; `gamma`: the gamma function,
+inverses of the incomplete gamma and beta functions, Student's t; `bessel`; `integrals`:
+exponential, sine, Fresnel and elliptic integrals; `hypergeometric`.
+"""
+
+from __future__ import annotations
+
+from bibun.ops.special.bessel import (  # noqa: F401
+    bessel_i,
+    bessel_ie,
+    bessel_j,
+    bessel_j0,
+    bessel_j1,
+    bessel_k,
+    bessel_k0e,
+    bessel_k1e,
+    bessel_ke,
+    bessel_y,
+    bessel_y0,
+    bessel_y1,
+)
+from bibun.ops.special.gamma import (  # noqa: F401
+    betainc_inv,
+    gamma,
+    igamma_inv,
+    igammac_inv,
+    student_t_cdf,
+    student_t_quantile,
+)
+from bibun.ops.special.hypergeometric import (  # noqa: F401
+    hyp1f1,
+    hyp1f1_grad_a,
+    hyp1f1_grad_b,
+    hyp2f1,
+)
+from bibun.ops.special.integrals import (  # noqa: F401
+    cosine_integral,
+    dawson,
+    dilogarithm,
+    elliptic_e,
+    elliptic_k,
+    exponential_integral,
+    fresnel_cosine,
+    fresnel_sine,
+    generalized_exponential_integral,
+    hyperbolic_cosine_integral,
+    hyperbolic_sine_integral,
+    imaginary_erf,
+    sine_integral,
+)
+from bibun.ops.special.normal import erfcx, log_ndtr, ndtri  # noqa: F401
