@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import tree
 from bibun.array import Array, Value
 from bibun.dtypes import scalar_dtype

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import bibun.numpy as bnp
 import numpy as np
+
+import bibun.numpy as bnp
 from bibun.array import Value
 from bibun.numpy.dispatch import call_function, call_ufunc
 from bibun.variable.lifting import apply_binary, apply_function
@@ -126,7 +127,7 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, np.generic):
         return index.item()
     if isinstance(index, np.ndarray) and index.dtype.kind == "b":
-        return tuple(np.nonzero(index))
+        return tuple(np.nonzero(index)) if index.ndim else index
     return index
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import tree
 from bibun.array import Value
 from bibun.config import config

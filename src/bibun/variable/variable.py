@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.trace.core import as_value, concrete
 
@@ -53,9 +54,9 @@ class VariableNode:
     @property
     def label(self) -> str:
         """Shape and dtype, for drawings."""
-        if self.shape is None:
-            return "variable"
-        return f"({', '.join(map(str, self.shape))}), {self.dtype}" if self.shape else f"{self.dtype}"
+        if not self.shape:
+            return str(self.dtype) if self.shape == () else "variable"
+        return f"({', '.join(map(str, self.shape))}), {self.dtype}"
 
     def get_variable_or_none(self) -> Variable | None:
         """The Variable of this node if somebody still holds it."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import bibun.numpy as bnp
 import numpy as np
+
+import bibun.numpy as bnp
 from bibun.variable.functions._common import function, named, tuple_of
 from bibun.variable.operators import get_item, plain_index
 from bibun.variable.variable import Variable, as_variable

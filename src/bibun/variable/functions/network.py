@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import bibun.numpy as bnp
 import numpy as np
+
+import bibun.numpy as bnp
 from bibun.errors import TracerError
 from bibun.trace.core import concrete
 from bibun.variable.configuration import config
