@@ -20,12 +20,12 @@ from bibun.dtypes import KEY, bool_, int8, int64
 LANES = 8  # the fixed logical width of vector code, in elements
 
 
-def lane_blocks(n: int) -> tuple[int, int]:
-    """How an axis is cut: the number of blocks of LANES, and the width of the last block.
+def lane_blocks(n: int, width: int = LANES) -> tuple[int, int]:
+    """How an axis is cut: the number of blocks of `width`, and the width of the last block.
 
     What fits in less than two blocks is one block of its own width: one body, no loop.
     """
-    return divmod(n, LANES) if n >= 2 * LANES else (0, n)
+    return divmod(n, width) if n >= 2 * width else (0, n)
 
 
 def memory_type(dtype: np.dtype) -> str:
@@ -162,16 +162,16 @@ class LoopBuilder(ValueBuilder):
 
         level(0, [])
 
-    def blocks(self, n: int, body: Callable[[Val], None]) -> None:
+    def blocks(self, n: int, body: Callable[[Val], None], width: int = LANES) -> None:
         """`body` over 0..n in vector blocks; sets `width`."""
-        full, rest = lane_blocks(n)
+        full, rest = lane_blocks(n, width)
         before = self.width
         if full:
-            self.width = LANES
-            self.loop(0, full * LANES, lambda i: body(self.lanes(i)), step=LANES)
+            self.width = width
+            self.loop(0, full * width, lambda i: body(self.lanes(i)), step=width)
         if rest:
             self.width = rest
-            body(self.lanes(self.const(full * LANES, int64)))
+            body(self.lanes(self.const(full * width, int64)))
         self.width = before
 
     def slot(self, init: Val, width: int = 1) -> Slot:

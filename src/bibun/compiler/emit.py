@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from bibun.compiler.kernels import KernelEmitter
+from bibun.compiler.lanes import LaneEmitter
 from bibun.compiler.libraries import is_blas
 from bibun.compiler.memory import Dest, Inlined, Memory, Scalar, Source, Storage
 from bibun.compiler.plan import KERNEL, SCALAR, VIEW, Plan, Unit, is_small, make_plan
-from bibun.compiler.tapes import HANDLE_BYTES, TapeEmitter
+from bibun.compiler.tapes import HANDLE_BYTES
 from bibun.compiler.text import Module, llvm_type
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
@@ -48,7 +49,7 @@ class Frame:
         self.unit = 0
 
 
-class Emitter(KernelEmitter, TapeEmitter):
+class Emitter(KernelEmitter, LaneEmitter):
     """Emits programs; the Builder that lowering rules see."""
 
     def __init__(self, name: str, program: Program, pool: dict[float, int] | None = None) -> None:

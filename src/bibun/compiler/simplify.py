@@ -38,6 +38,7 @@ class _Simplifier:
     def __init__(self) -> None:
         self.done: dict[int, tuple[Program, Program]] = {}
         self.rewritten: dict[int, Equation] = {}  # results of rewrites: not rewritten again
+        self.made: dict[Atom, Equation] = {}  # the kept equation of each variable
 
     def program(self, program: Program) -> Program:
         known = self.done.get(id(program))
@@ -74,7 +75,7 @@ class _Simplifier:
                 params = {k: self.param(p) for k, p in params.items()}
             eq = Equation(eq.op, inputs, eq.outputs, params, eq.site)
             if eq.op.rewrite is not None and id(eq) not in self.rewritten:
-                instead = eq.op.rewrite(CONTEXT, eq)
+                instead = eq.op.rewrite(CONTEXT, eq, self.made.get)
                 if instead is not None:
                     self.rewritten[id(instead[-1])] = instead[-1]
                     self.flatten(Program((), instead, ()), env, out, seen)
@@ -95,6 +96,7 @@ class _Simplifier:
             if key is not None:
                 seen[key] = eq.outputs
             out.append(eq)
+            self.made.update((v, eq) for v in eq.outputs)
 
     def inline(
         self,

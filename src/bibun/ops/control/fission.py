@@ -25,7 +25,7 @@ MAX_BYTES = 1 << 26
 _MOVABLE = (ELEMENTWISE, INDEX_MAP, REDUCTION)
 
 
-def fission(ctx: Any, eq: Equation) -> list[Equation] | None:
+def fission(ctx: Any, eq: Equation, producer: Any = None) -> list[Equation] | None:
     """Equations equal to a scan, with the carry-free work of its body in front; None: no gain."""
     params = eq.params
     program: Program = params["program"]

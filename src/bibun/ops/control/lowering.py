@@ -110,16 +110,20 @@ def counted_lower(
 
 def while_lower(
     b: Any, ins: Sequence[Any], outs: Sequence[Any], *, cond: Program, body: Program,
-    num_cond_consts: int, num_body_consts: int, **rest: Any,
+    num_cond_consts: int, num_body_consts: int, num_lanes: int | None = None,
 ) -> None:  # fmt: skip
     cond_consts, body_consts, inits = _split(ins, num_cond_consts, num_body_consts)
+    cost = _nanoseconds(body) + _nanoseconds(cond)
+    if num_lanes and b.lane_while(
+        cond, body, cond_consts, body_consts, inits, outs, num_lanes, max(1, 8 * cost // num_lanes)
+    ):
+        return
     carries, ys = _split(outs, len(inits))
     cond_fixed = [c.storage for c in cond_consts]
     body_fixed = [c.storage for c in body_consts]
     _start(b, inits, carries)
     for y in ys:
         b.tape_start(y.ptr, y.type, b.const(0, _INT))
-    cost = _nanoseconds(body) + _nanoseconds(cond)
 
     def go() -> Any:
         (result,) = b.program(cond, [*cond_fixed, *_carried(b, carries)])

@@ -7,7 +7,8 @@ mode, of any order, costs one tape element an iteration.
 
 Batched, a `while` whose condition is the same for all lanes stays as it is. Otherwise the
 lanes run in lockstep: a mask is carried, a lane whose condition has failed keeps its carry,
-and effects and inner loops run under the mask.
+and effects and inner loops run under the mask. `num_lanes` says so to the compiler, which may
+then let each block of lanes run to its own end (`bibun.compiler.lanes`).
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ from bibun.trace.stage import stage_program
 
 
 def _type(
-    *types: Type, cond: Program, body: Program, num_cond_consts: int, num_body_consts: int
-) -> list[Type]:
+    *types: Type, cond: Program, body: Program, num_cond_consts: int, num_body_consts: int,
+    num_lanes: int | None = None,
+) -> list[Type]:  # fmt: skip
     cond_consts, body_consts, carry = split(types, num_cond_consts, num_body_consts)
     check_operands("while", cond, [*cond_consts, *carry], "the condition")
     check_operands("while", body, [*body_consts, *carry], "the body")
@@ -72,7 +74,7 @@ def _type(
 
 def _interpret(
     args: Sequence[Any], *, cond: Program, body: Program, num_cond_consts: int,
-    num_body_consts: int,
+    num_body_consts: int, num_lanes: int | None = None,
 ) -> list[Any]:  # fmt: skip
     cond_consts, body_consts, carry = split(args, num_cond_consts, num_body_consts)
     num_carry = len(carry)
@@ -100,7 +102,7 @@ def _blind(cond: Program, extra: Sequence[Type]) -> Program:
 
 def _jvp(
     ctx: Any, primals: Any, tangents: Any, *, cond: Program, body: Program,
-    num_cond_consts: int, num_body_consts: int,
+    num_cond_consts: int, num_body_consts: int, num_lanes: int | None = None,
 ) -> tuple[list[Any], list[Any]]:  # fmt: skip
     cond_consts, consts, init = split(primals, num_cond_consts, num_body_consts)
     _, dconsts, dinit = split(tangents, num_cond_consts, num_body_consts)
@@ -118,7 +120,7 @@ def _jvp(
         *cond_consts, *consts, *keep(dconsts, const), *init, *moving,
         cond=_blind(cond, extra),
         body=doubled(jp, num_body_consts, num_carry, const, carry, (), out_nonzero),
-        num_cond_consts=num_cond_consts, num_body_consts=num_body_consts + sum(const),
+        num_cond_consts=num_cond_consts, num_body_consts=num_body_consts + sum(const), num_lanes=num_lanes,
     )  # fmt: skip
     carry_out, dcarry, ys, dys = split(outs, num_carry, sum(carry), num_ys)
     return carry_out + ys, scatter(dcarry, carry) + scatter(dys, out_nonzero[num_carry:])
@@ -138,7 +140,7 @@ def _counting(body: Program, num_consts: int, num_carry: int) -> Program:
 
 def _linearize(
     ctx: Any, primals: Any, nonzero: Any, *, cond: Program, body: Program,
-    num_cond_consts: int, num_body_consts: int,
+    num_cond_consts: int, num_body_consts: int, num_lanes: int | None = None,
 ) -> tuple[list[Any], Flags, Any]:  # fmt: skip
     cond_consts, consts, init = split(primals, num_cond_consts, num_body_consts)
     _, const, start = map(tuple, split(nonzero, num_cond_consts, num_body_consts))
@@ -173,7 +175,7 @@ def _linearize(
 
 def _batch(
     ctx: Any, size: int, args: Any, dims: Any, *, cond: Program, body: Program,
-    num_cond_consts: int, num_body_consts: int,
+    num_cond_consts: int, num_body_consts: int, num_lanes: int | None = None,
 ) -> tuple[list[Any], list[Any]]:  # fmt: skip
     values = [front(x, d) for x, d in zip(args, dims, strict=True)]
     cond_consts, consts, init = split(values, num_cond_consts, num_body_consts)
@@ -208,7 +210,7 @@ def _batch(
             *cond_consts, *consts, active, *init,
             cond=_any_active(lane_body, size, num_body_consts),
             body=_lockstep(lane_body, lane_cond, num_cond_consts, num_body_consts, carry),
-            num_cond_consts=0, num_body_consts=num_cond_consts + num_body_consts,
+            num_cond_consts=0, num_body_consts=num_cond_consts + num_body_consts, num_lanes=size,
         )[1:]  # fmt: skip
     else:
         outs = while_(
