@@ -7,6 +7,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import bibun
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +37,15 @@ def test_ci_runs_the_second_command():
     for step in steps:
         wanted = step.replace("python3 -m venv", "-m venv")
         assert wanted in script.replace('"$python" -m venv', "-m venv"), step
+
+
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+@pytest.mark.parametrize("k", range(len(python_blocks())))
+def test_the_readmes_examples_run(k, capsys):
+    exec(compile(python_blocks()[k], f"README.md, example {k + 1}", "exec"), {})
 
 
 def test_every_picture_and_file_the_readme_shows_is_there():

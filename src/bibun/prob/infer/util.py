@@ -17,7 +17,7 @@ import bibun
 import bibun.numpy as bnp
 from bibun import random, tree
 from bibun.prob import handlers
-from bibun.prob.distributions.transforms import biject_to
+from bibun.prob.distributions import biject_to
 
 Model = Callable[..., Any]
 
