@@ -19,6 +19,7 @@ from bibun.numpy._common import (
     no_out,
     value,
 )
+from bibun.ops import linalg
 from bibun.numpy.indexing import (
     GATHER_MODE,
     MODES,
@@ -162,11 +163,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
     x = moveaxis(x, (i, j), (-2, -1))
     n, m = x.shape[-2:]
     offset = as_int("diagonal", "offset", offset)
-    row, column = max(-offset, 0), max(offset, 0)
-    count = max(0, min(n - row, m - column))
-    along = np.arange(count)
-    return read(x, plan_index(x.shape, (Ellipsis, along + row, along + column)),
-                "promise_in_bounds")  # fmt: skip
+    return linalg.diagonal(x, offset=min(max(offset, -n), m))
 
 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Value:

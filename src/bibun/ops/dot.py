@@ -20,6 +20,7 @@ import numpy as np
 
 from bibun.dtypes import canonical
 from bibun.errors import DTypeError, ShapeError
+from bibun.ir.program import Equation
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import quietly
 from bibun.ops.families.shape import (
@@ -190,6 +191,68 @@ def _batch(
         preferred_element_type=preferred_element_type,
     )  # fmt: skip
     return out, out_dim
+
+
+# rewriting ---------------------------------------------------------------------------------------
+
+
+def _rewrite(ctx: Any, eq: Equation, producer: Any) -> list[Equation] | None:
+    """Transposed operands are read where they lie; a product without a sum is `mul`, and fuses."""
+    from bibun.ops.control.call import call
+    from bibun.trace.stage import stage_program
+
+    inputs, (contract, batch) = list(eq.inputs), eq.params["dimension_numbers"]
+    contract, batch = list(contract), list(batch)
+    for side in (0, 1):
+        untransposed = _untransposed(inputs[side], contract[side], batch[side], producer)
+        if untransposed is not None:
+            inputs[side], contract[side], batch[side] = untransposed
+    numbers = (tuple(contract), tuple(batch))
+    x, y = inputs
+    dtype = eq.outputs[0].type.dtype
+    if all(x.type.shape[a] == 1 for a in contract[0]) and x.type.dtype == dtype and dtype.kind in "fc":
+        program = stage_program(lambda x, y: [_outer(x, y, numbers)], [x.type, y.type])
+        if program.out_types[0].matches(eq.outputs[0].type):
+            return [Equation(call, inputs, eq.outputs, {"program": program}, eq.site)]
+    if inputs == list(eq.inputs):
+        return None
+    return [eq.replace(inputs=tuple(inputs), params={**eq.params, "dimension_numbers": numbers})]
+
+
+def _untransposed(a: Any, contract: Axes, batch: Axes, producer: Any) -> Any:
+    """(source, contract, batch) for an operand that is a transpose which the axes can say."""
+    from bibun.ops.shape import transpose
+
+    made = producer(a)
+    if made is None or made.op is not transpose:
+        return None
+    order = made.params["permutation"]
+    free = [order[k] for k in free_axes(a.type.ndim, contract, batch)]
+    if free != sorted(free):
+        return None
+    return made.inputs[0], tuple(order[k] for k in contract), tuple(order[k] for k in batch)
+
+
+def _outer(x: Any, y: Any, dimension_numbers: Any) -> Any:
+    """The product where nothing is summed."""
+    from bibun.ops.elementwise import mul
+    from bibun.ops.shape import reshape, transpose
+
+    (lc, rc), (lb, rb) = dimension_numbers
+    lf, rf = free_axes(len(x.shape), lc, lb), free_axes(len(y.shape), rc, rb)
+    sizes = [tuple(v.shape[a] for a in axes) for v, axes in ((x, lb), (x, lf), (y, rf))]
+    stack, left, right = sizes
+    ones = (1,) * len(left)
+
+    def arranged(v: Any, order: Axes, shape: tuple[int, ...]) -> Any:
+        if order != tuple(range(len(order))):
+            v = transpose(v, permutation=order)
+        return v if v.shape == shape else reshape(v, shape=shape)
+
+    return mul(
+        arranged(x, (*lb, *lf, *lc), (*stack, *left, *((1,) * len(right)))),
+        arranged(y, (*rb, *rc, *rf), (*stack, *ones, *right)),
+    )
 
 
 # lowering ----------------------------------------------------------------------------------------
@@ -439,6 +502,7 @@ dot_general = register(
         transpose=_transpose,
         batch=_batch,
         lower=_lower,
+        rewrite=_rewrite,
         cost=8.0,
         samples=_samples,
         doc="`dot_general(x, y, dimension_numbers, preferred_element_type=None)`: the sum of "

@@ -151,7 +151,7 @@ class Op:
         self.lazy_inputs = lazy_inputs  # LIBRARY: reads inputs through `read` only
         self.reinterpret = reinterpret  # same elements in the same order: may share memory
         self.simplify = simplify  # (eq) -> atom that equals its output, or None
-        self.rewrite = rewrite  # (ctx, eq) -> equations that equal it, or None; runs once
+        self.rewrite = rewrite  # (ctx, eq, producer) -> equal equations, or None; once
         self.samples = samples
         self.doc = doc or (type_rule.__doc__ or "")
 

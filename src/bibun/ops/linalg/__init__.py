@@ -2,6 +2,7 @@
 
 from bibun.ops.linalg.cholesky import cholesky
 from bibun.ops.linalg.cholesky_derivative import cholesky_cotangent, cholesky_tangent
+from bibun.ops.linalg.diagonal import diagonal, embed_diagonal
 from bibun.ops.linalg.eig import eig
 from bibun.ops.linalg.eigh import eigh
 from bibun.ops.linalg.lu import lu, lu_pivots_to_permutation
@@ -10,6 +11,6 @@ from bibun.ops.linalg.svd import svd
 from bibun.ops.linalg.triangular_solve import triangular_solve
 
 __all__ = [
-    "cholesky", "cholesky_cotangent", "cholesky_tangent", "eig", "eigh", "lu",
-    "lu_pivots_to_permutation", "qr", "svd", "triangular_solve",
+    "cholesky", "cholesky_cotangent", "cholesky_tangent", "diagonal", "eig", "eigh",
+    "embed_diagonal", "lu", "lu_pivots_to_permutation", "qr", "svd", "triangular_solve",
 ]  # fmt: skip

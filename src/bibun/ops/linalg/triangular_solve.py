@@ -7,8 +7,8 @@ its diagonal. A singular `a` gives inf and nan, as division does.
 Linear in b; in a: dx = op(a)⁻¹ (db - op(da) x).
 
 Compiled, a real system up to 8 by 8 is substitution in registers, vectorised over the right
-sides; others are `trsm` on the memory as it lies (the transposed problem, from the other
-side). Where only b is batched its batch axis becomes more right sides.
+sides; others are `trsm` (`trsv` for one right side) in b's memory, if nothing else reads it,
+on a as it lies: a transposed one is not moved. Where only b is batched its batch axis becomes more right sides.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ import numpy as np
 from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
-    CTYPE,
-    LETTER,
     batch_front,
     conjugate,
     copy_transposed,
@@ -36,6 +34,7 @@ from bibun.ops.families.linalg import (
     triu,
 )
 from bibun.ops.families.shape import INT64, move_axis, result_type
+from bibun.ops.linalg.blocks import Blas, Matrix
 from bibun.ops.op import Sample, is_linear
 
 INLINE = 8  # the largest system that is solved by code of our own
@@ -118,7 +117,7 @@ def _lower(
     if n <= INLINE and dtype.kind == "f":
 
         def body(p: list[str]) -> None:
-            _inline(b, *p, n, m, left_side, lower != transpose_a, transpose_a, unit_diagonal, dtype)
+            _inline(b, p[0], p[1], p[1], n, m, left_side, lower != transpose_a, transpose_a, unit_diagonal, dtype)
     else:
 
         def body(p: list[str]) -> None:
@@ -127,7 +126,7 @@ def _lower(
                 conjugate_a and dtype.kind == "c", unit_diagonal, dtype,
             )  # fmt: skip
 
-    per_matrix(b, ins, outs, (2, 2, 2), body)
+    per_matrix(b, [ins[0]], outs, (2, 2), body)
 
 
 def _inline(
@@ -163,25 +162,39 @@ def _inline(
 
 
 def _trsm(
-    b: Any, a: str, y: str, out: str, n: int, m: int, left_side: bool, lower: bool,
-    transposed: bool, conj: bool, unit: bool, dtype: np.dtype,
+    b: Any, a: str, x: str, n: int, m: int, left_side: bool, lower: bool, transposed: bool,
+    conj: bool, unit: bool, dtype: np.dtype,
 ) -> None:  # fmt: skip
-    letter = LETTER[dtype.name]
-    b.copy(out, y, n * m, dtype)
+    """In place."""
     if conj and not transposed:
         # BLAS conjugates only what it transposes: give it the adjoint, stored.
         adjoint = b.scratch(n * n, dtype)
         copy_transposed(b, adjoint, a, n, n, dtype, conj=True)
         a, lower, transposed, conj = adjoint, not lower, True, False
-    # LAPACK's column-major view of the rows in memory is the transposed problem.
-    flag = "N" if not transposed else "C" if conj else "T"
-    rows, columns = (m, n) if left_side else (n, m)
-    b.call(
-        letter + "trsm",
-        [b.ref("R" if left_side else "L"), b.ref("U" if lower else "L"), b.ref(flag),
-         b.ref("U" if unit else "N"), b.ref(rows), b.ref(columns), b.ref(1, CTYPE[letter]),
-         a, b.ref(n), out, b.ref(rows)],
-    )  # fmt: skip
+    matrix, f = Matrix(b, a, n, dtype), Blas(b, dtype)
+    if m == 1 and not conj:
+        op = "T" if transposed == left_side else "N"
+        f.trsv(lower, op, matrix, x, n, unit)
+        return
+    op = "N" if not transposed else "C" if conj else "T"
+    rows, columns = (n, m) if left_side else (m, n)
+    side = "L" if left_side else "R"
+    f.trsm(side, lower, op, matrix, Matrix(b, x, columns, dtype), rows, columns, unit)
+
+
+def _rewrite(ctx: Any, eq: Any, producer: Any) -> Any:
+    """A transposed matrix is read where it lies."""
+    from bibun.ops.shape import transpose
+
+    made = producer(eq.inputs[0])
+    ndim = eq.inputs[0].type.ndim
+    swapped = (*range(ndim - 2), ndim - 1, ndim - 2)
+    if made is None or made.op is not transpose or made.params["permutation"] != swapped:
+        return None
+    flags = {k: not eq.params[k] for k in ("lower", "transpose_a")}
+    if eq.params["conjugate_a"] and eq.inputs[0].type.dtype.kind == "c":
+        return None  # conjugation without transposition wants a copy
+    return [eq.replace(inputs=(made.inputs[0], eq.inputs[1]), params={**eq.params, **flags})]
 
 
 def _samples() -> list[Sample]:
@@ -232,6 +245,8 @@ triangular_solve = matrix_op(
     transpose=_transpose,
     batch=_batch,
     lower=_lower,
+    alias=1,
+    rewrite=_rewrite,
     samples=_samples,
     doc="`triangular_solve(a, b, *, left_side, lower, transpose_a, conjugate_a, "
     "unit_diagonal)`: x with op(a) x = b, or x op(a) = b, for triangular a (..., n, n).",
