@@ -70,10 +70,6 @@ def _statistic_dtype(name: str) -> Any:
     return {"num_steps": 0, "diverging": False}.get(name, 0.0)
 
 
-class ChainError(Exception):
-    """Carries what went wrong in a chain's thread to the main one."""
-
-
 class Chain:
     """One chain: its state and all that it has drawn."""
 
@@ -191,6 +187,8 @@ class MCMC:
             ]
         else:  # another key, other draws
             states = [s._replace(rng_key=keys[k]) for k, s in enumerate(self._warmup_states or [])]
+        if len(states) > 1:  # compile once, before the threads ask for it at once
+            runner(states[0], 0, warm, False, potential.data)
         chains = [Chain(k, s) for k, s in enumerate(states)]
         total = (self.num_warmup if warm else 0) + (
             self.num_samples * self.thinning if sample else 0
