@@ -101,7 +101,9 @@ def scale_by_amsgrad(
     return GradientTransformation(init, update)
 
 
-def scale_by_adamax(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> GradientTransformation:
+def scale_by_adamax(
+    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8
+) -> GradientTransformation:
     """Updates rescaled by AdaMax's moments: `v = max(|g| + eps, b2 v)`."""
 
     def init(params: Any) -> ScaleByAdamState:

@@ -30,7 +30,9 @@ def centralize() -> GradientTransformation:
     return stateless(lambda updates, params: tree.map(_subtract_mean, updates))
 
 
-def normalize_by_update_norm(scale_factor: float = 1.0, eps: float = 1e-6) -> GradientTransformation:
+def normalize_by_update_norm(
+    scale_factor: float = 1.0, eps: float = 1e-6
+) -> GradientTransformation:
     """Updates times `scale_factor` over their global norm."""
     from bibun.optim.base import global_norm
 

@@ -162,7 +162,8 @@ def scale_by_backtracking_linesearch(
         slope = tree_vdot(updates, grad)
         t, f, ok = backtracking(
             lambda t: value_fn(back(x + t * d), **extra), bnp.asarray(value) * 1.0,
-            lambda t: t * slope, bnp.minimum(state.learning_rate * increase_factor, max_learning_rate),
+            lambda t: t * slope,
+            bnp.minimum(state.learning_rate * increase_factor, max_learning_rate),
             c1=slope_rtol, shrink=decrease_factor, maxls=max_backtracking_steps,
         )  # fmt: skip
         g = back(evaluate(x + t * d)[2]) if store_grad else state.grad

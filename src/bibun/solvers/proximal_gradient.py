@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from bibun import lax
 from bibun import numpy as bnp
@@ -60,29 +60,21 @@ def _take_hyperparams(args: tuple[Any, ...], kwargs: dict) -> tuple[Any, tuple, 
 
 
 @dataclasses.dataclass(eq=False)
-class ProximalGradient(IterativeSolver):
-    """Minimize f plus a term known by its proximal operator.
+class ProximalSteps(IterativeSolver):
+    """Base of the solvers that take (proximal, projected, plain) gradient steps.
 
-    `fun(params, *args, **kwargs)` is the smooth part, `prox(x, hyperparams, scaling)` the
-    operator (`bibun.solvers.prox`). `run(init_params, hyperparams_prox, *args, **kwargs)`.
-    `state.value` is f alone; `state.error` the length of the last step over its size.
-
-    >>> import bibun.numpy as bnp
-    >>> from bibun import solvers
-    >>> lasso = solvers.ProximalGradient(lambda w, t: 0.5 * bnp.sum((w - t) ** 2),
-    ...                                  solvers.prox.prox_lasso)
-    >>> [round(float(v), 6) for v in lasso.run(bnp.zeros(2), 1.0, bnp.array([3.0, 0.5])).params]
-    [2.0, 0.0]
+    `stepsize`: a number, a function of the iteration, or 0 for backtracking.
     """
 
+    prox: ClassVar[Any] = None
+
     fun: Callable[..., Any]
-    prox: Callable[..., Any] | None = None
-    value_and_grad: bool = False
-    has_aux: bool = False
-    stepsize: float | Callable[[Any], Any] = 0.0
-    maxls: int = 30
-    acceleration: bool = True
-    decrease_factor: float = 0.5
+    value_and_grad: bool = dataclasses.field(default=False, kw_only=True)
+    has_aux: bool = dataclasses.field(default=False, kw_only=True)
+    stepsize: float | Callable[[Any], Any] = dataclasses.field(default=0.0, kw_only=True)
+    maxls: int = dataclasses.field(default=30, kw_only=True)
+    acceleration: bool = dataclasses.field(default=True, kw_only=True)
+    decrease_factor: float = dataclasses.field(default=0.5, kw_only=True)
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> _Composite:
         return _Composite(self, params, args, kwargs)
@@ -154,3 +146,22 @@ class ProximalGradient(IterativeSolver):
         t = bnp.where(uphill, 1.0, t)
         after = 0.5 * (1.0 + bnp.sqrt(1.0 + 4.0 * t * t))
         return after, bnp.where(uphill, new, new + (t - 1.0) / after * (new - x))
+
+
+@dataclasses.dataclass(eq=False)
+class ProximalGradient(ProximalSteps):
+    """Minimize f plus a term known by its proximal operator.
+
+    `fun(params, *args, **kwargs)` is the smooth part, `prox(x, hyperparams, scaling)` the
+    operator (`bibun.solvers.prox`). `run(init_params, hyperparams_prox, *args, **kwargs)`.
+    `state.value` is f alone; `state.error` the length of the last step over its size.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import solvers
+    >>> lasso = solvers.ProximalGradient(lambda w, t: 0.5 * bnp.sum((w - t) ** 2),
+    ...                                  solvers.prox.prox_lasso)
+    >>> [round(float(v), 6) for v in lasso.run(bnp.zeros(2), 1.0, bnp.array([3.0, 0.5])).params]
+    [2.0, 0.0]
+    """
+
+    prox: Callable[..., Any] | None = None  # type: ignore[misc]

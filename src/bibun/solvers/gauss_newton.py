@@ -1,0 +1,54 @@
+"""Gauss–Newton: least squares by a sequence of linear ones.
+
+Each step minimizes ‖J d + r‖ (by QR, never through JᵀJ); with `linesearch` it is halved until
+the objective decreases enough. Nocedal & Wright, *Numerical Optimization*, 2nd ed., §10.3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from bibun import numpy as bnp
+from bibun.solvers.base import LINESEARCH, RUNNING, norm
+from bibun.solvers.least_squares import LeastSquaresSolver, LeastSquaresState, solve_least_squares
+from bibun.solvers.line_search import backtracking
+
+
+@dataclasses.dataclass(eq=False)
+class GaussNewton(LeastSquaresSolver):
+    """Minimize ½‖residual_fun(params, *args, **kwargs)‖² by Gauss–Newton steps.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import solvers
+    >>> gn = solvers.GaussNewton(lambda p, t, y: p[0] * bnp.exp(p[1] * t) - y)
+    >>> t = bnp.linspace(0.0, 1.0, 5)
+    >>> [round(float(v), 6) for v in gn.run(bnp.array([1.0, 0.0]), t, 2.0 * bnp.exp(-t)).params]
+    [2.0, -1.0]
+    """
+
+    linesearch: bool = True
+    maxls: int = 30
+
+    def _step(self, p: Any, x: Any, state: LeastSquaresState) -> Any:
+        r, j = state.residual, state.jacobian
+        wide = j.shape[0] < j.shape[1]
+        d = -(bnp.linalg.pinv(j) @ r) if wide else solve_least_squares(j, r)
+        slope = bnp.sum(d * (j.T @ r))
+        t, ok = bnp.ones((), dtype=x.dtype), bnp.asarray(True)
+        if self.linesearch:
+            t, _, ok = backtracking(
+                lambda t: p.value(x + t * d), state.value, lambda t: t * slope, 1.0,
+                maxls=self.maxls,
+            )  # fmt: skip
+        new = bnp.where(ok, x + t * d, x)
+        r, aux = p.residual(new)
+        j = p.jacobian(new, r.shape[0])
+        value = 0.5 * bnp.sum(r * r)
+        error = norm(j.T @ r)
+        status = self._end(error, state.value - value, -t * slope, state.value, t * d, x)
+        status = bnp.where(bnp.equal(status, RUNNING) & ~ok, LINESEARCH, status)
+        return new, state._replace(
+            iter_num=state.iter_num + 1, value=value, error=error, status=status, residual=r,
+            jacobian=j, damping=t, aux=aux,
+        )  # fmt: skip
