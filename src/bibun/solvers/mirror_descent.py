@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from bibun import grad as gradient
 from bibun import numpy as bnp
@@ -62,7 +62,7 @@ class MirrorDescent(IterativeSolver):
     stepsize: float | Callable[[Any], Any] = 1.0
     value_and_grad: bool = False
     has_aux: bool = False
-    prox: ClassVar[Any] = None
+    prox = None  # a plain attribute: no field of the dataclass
 
     @staticmethod
     def make_projection_grad(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from bibun import lax
 from bibun import numpy as bnp
@@ -66,7 +66,7 @@ class ProximalSteps(IterativeSolver):
     `stepsize`: a number, a function of the iteration, or 0 for backtracking.
     """
 
-    prox: ClassVar[Any] = None
+    prox = None  # a plain attribute: no field of the dataclass
 
     fun: Callable[..., Any]
     value_and_grad: bool = dataclasses.field(default=False, kw_only=True)
