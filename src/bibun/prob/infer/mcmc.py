@@ -86,7 +86,8 @@ class Chain:
 class MCMC:
     """Run a sampler: warmup, draws, several chains.
 
-    `num_warmup`, `num_samples`: per chain. `thinning`: keep every so many draws.
+    `num_warmup`, `num_samples`: per chain. `thinning`: keep one draw of so many, so
+    num_samples // thinning in all.
     `chain_method`: "parallel" (a thread per chain) or "sequential". `progress_bar`: draws done,
     step size, divergences and acceptance while it runs.
 
@@ -191,7 +192,7 @@ class MCMC:
             runner(states[0], 0, warm, False, potential.data)
         chains = [Chain(k, s) for k, s in enumerate(states)]
         total = (self.num_warmup if warm else 0) + (
-            self.num_samples * self.thinning if sample else 0
+            self.num_samples if sample else 0
         )
         with Progress(total, self.num_chains, self.progress_bar) as progress:
 
@@ -309,7 +310,7 @@ class MCMC:
 
     def _draw(self, chain: Chain, runner: Any, potential: Potential, progress: Progress) -> None:
         self._advance(
-            chain, runner, potential.data, self.num_samples * self.thinning, False, False, True,
+            chain, runner, potential.data, self.num_samples, False, False, True,
             progress, "sample",
         )  # fmt: skip
 
@@ -321,10 +322,11 @@ class MCMC:
         if count == 0:
             self._samples, self._stats = {}, {}
             return
-        z = np.stack([np.concatenate(c.draws)[:count] for c in chains])[:, :: self.thinning]
+        kept = slice(count % self.thinning + self.thinning - 1, None, self.thinning)
+        z = np.stack([np.concatenate(c.draws)[:count] for c in chains])[:, kept]
         self._stats = {
             name: np.stack([np.concatenate(c.stats[name])[:count] for c in chains])[
-                :, :: self.thinning
+                :, kept
             ]
             for name in STATISTICS
         }
