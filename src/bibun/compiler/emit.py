@@ -31,7 +31,10 @@ from bibun.ops.op import ELEMENTWISE, LIBRARY
 from bibun.runtime import context as abi
 
 
-THREADED_BLAS = 1e8  # multiplications in one call from which on BLAS may use its threads
+# Multiplications in an equation from which on BLAS may use its threads: for a matrix product,
+# and for factorisations, which fork and join once a block. Busy cores make the latter many
+# times slower (docs/design/linear-algebra.md).
+THREADED_PRODUCT, THREADED_BLAS = 2e9, 2e10
 
 
 class Frame:
@@ -501,7 +504,8 @@ class Emitter(KernelEmitter, LaneEmitter):
         OpenBLAS wakes its threads for a fraction of a millisecond's work and lets them spin,
         which costs more than it gains, and everything if the cores are busy.
         """
-        if not is_blas(symbol) or self.blas_work() > THREADED_BLAS:
+        limit = THREADED_PRODUCT if symbol.endswith("gemm") else THREADED_BLAS
+        if not is_blas(symbol) or self.blas_work() > limit:
             return super().call(symbol, args, returns)
         before = super().call("blas_get_num_threads", [], "i32")
         threaded = self.compare("ne", before, self.const(1, before.dtype))

@@ -161,10 +161,17 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
     return [unbroadcast(div(ct, y), x.type), None]
 
 
+def _by_divisor(x: Any, y: Any, out: Any) -> Any:
+    """-x / y²; where y is broadcast one reciprocal serves all of x."""
+    if getattr(y, "shape", ()) == getattr(out, "shape", ()):
+        return neg(div(out, y))
+    return neg(mul(out, div(1.0, y)))
+
+
 div = binary(
     "div",
     _divide,
-    partials=(lambda x, y, out: div(1.0, y), lambda x, y, out: neg(div(out, y))),
+    partials=(lambda x, y, out: div(1.0, y), _by_divisor),
     transpose=_div_transpose,
     lower=lambda b, x, y: b.div(x, y),
     accepts=NUMBER,

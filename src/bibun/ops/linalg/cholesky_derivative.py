@@ -48,7 +48,7 @@ from bibun.ops.linalg.blocks import (
 from bibun.ops.op import Sample, is_linear
 
 INLINE = 8  # the largest matrix that is worked on in registers
-BLOCK = 64  # columns of a block
+BLOCK = 32  # columns of a block
 
 
 def _type_rule(factor: ArrayType, x: ArrayType, symmetrize: bool) -> ArrayType:
