@@ -34,7 +34,10 @@ _MODULES = {
     "scipy.special": "bibun.scipy.special",
 }
 # Names that differ between a ufunc and the function that has its meaning.
-_RENAMED = {"divide": "true_divide", "conjugate": "conjugate", "_ones_like": "ones_like"}
+_RENAMED = {
+    "divide": "true_divide", "conjugate": "conjugate", "_ones_like": "ones_like",
+    "_zeta": "zeta", "_riemann_zeta": "zeta",
+}  # fmt: skip
 # NumPy's own that must not be looked up: theirs write, or ask for something else.
 _REFUSED = frozenset({"copyto", "put", "putmask", "place", "save", "savez"})
 

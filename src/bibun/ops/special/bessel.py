@@ -155,7 +155,7 @@ bessel_ke = host(
     doc="`bessel_ke(v, x, order_derivative)`: exp(x) bessel_k(v, x, order_derivative).",
 )
 
-# orders 0 and 1 ------------------------------------------------------------------------------------
+# orders 0 and 1 ---------------------------------------------------------------------------------
 
 
 def _of_whole_order(name: str, scipy_name: str, slope: Any, doc: str, points: Any) -> Any:
