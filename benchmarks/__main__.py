@@ -23,6 +23,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="only this workload (or pattern, such as 'nuts-*'); may be given again",
     )  # fmt: skip
     p.add_argument("--quick", action="store_true", help="one short repetition; nothing is stored")
+    p.add_argument("--progress-bar", action="store_true", help="samplers show theirs; not stored")
     p.add_argument("--repetitions", type=int, metavar="N", help="default: 5, or 1 if quick")
     p.add_argument("--json", action="store_true", help="print the records instead of the table")
     p.add_argument("--list", action="store_true", help="print the workloads' names and stop")
@@ -82,7 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if missing:
         print(f"skipped, because not installed: {', '.join(missing)}", file=sys.stderr)
-    plan = Plan(python)
+    plan = Plan(python, progress_bar=options.progress_bar)
+    keep = not (options.quick or options.progress_bar)
     if options.quick:
         plan = plan.quick()
     if options.repetitions:
@@ -99,11 +101,11 @@ def main(arguments: list[str] | None = None) -> int:
         records.append(record)
         if warning := report.noise_warning(record):
             print(warning, file=sys.stderr, flush=True)
-        if not options.quick:
+        if keep:
             report.save(record)
     if records:
         show(records, options.json)
-        if not options.quick:
+        if keep:
             report.write_note(report.stored(REGISTRY))
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.compare import MEANS_MAY_DIFFER
 from benchmarks.machine import BUSY
 from benchmarks.runner import ROOT

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.compare import difference, effective, mean_distance
 from benchmarks.machine import Others, describe
 from benchmarks.stack import NEEDS, PEERS
@@ -41,6 +42,7 @@ class Plan:
     fewest_calls: int = 5
     fewest_runs: int = 3  # of a sampler
     small: bool = False
+    progress_bar: bool = False
 
     def quick(self) -> Plan:
         return replace(self, repetitions=1, seconds=0.2, fewest_calls=3, fewest_runs=1)
@@ -164,12 +166,13 @@ def measure(workload: Workload, plan: Plan) -> dict[str, Any]:
     facts of the workload that the table shows.
     """
     stacks = ["bibun", *(p for p in workload.peers if p in plan.python)]
+    bars = workload.sampler and plan.progress_bar
     others = Others()
     with tempfile.TemporaryDirectory(prefix="bibun-bench-") as folder:
         series, differences = _measure(workload, plan, stacks, Path(folder))
     return {
         "workload": workload.name,
-        "title": workload.title,
+        "title": workload.title + (", progress bars on" if bars else ""),
         "sampler": workload.sampler,
         "targets": {"steady": dict(workload.steady), "first": list(workload.first_targets)},
         "tolerance": workload.tolerance,
@@ -191,7 +194,7 @@ def _measure(
         order = Order(
             workload.name, stack, str(folder / "report.json"),
             results=str(results[stack]) if keep else None, seconds=seconds, fewest_calls=fewest,
-            small=plan.small, seed=seed,
+            small=plan.small, seed=seed, progress_bar=plan.progress_bar,
         )  # fmt: skip
         return start(order, plan.python[stack], cache)
 

@@ -31,6 +31,7 @@ class Order:
     fewest_calls: int = 5
     small: bool = False
     seed: int = 0
+    progress_bar: bool = False  # of a sampler
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -60,7 +61,8 @@ class Caller:
 
     def __init__(self, stack: Any, work: Any, order: Order) -> None:
         self.stack, self.sampler, self.seed = stack, work.sampler, order.seed
-        self.function, self.arguments = work.make(stack, order.small)
+        changes = {"progress_bar": order.progress_bar} if work.sampler else {}
+        self.function, self.arguments = work.make(stack, order.small, **changes)
 
     def __call__(self) -> tuple[float, Any]:
         """Milliseconds and result of one call."""
@@ -82,6 +84,7 @@ def work(order: Order) -> dict[str, Any]:
     imported = time.perf_counter()
 
     import numpy as np
+
     from benchmarks.stack import Stack
     from benchmarks.workloads import REGISTRY
 

@@ -42,9 +42,12 @@ class Workload:
         """Ratios of first calls to reach: with an empty cache, with a warm one."""
         return (15.0, 30.0) if self.sampler else (2.0, 5.0)
 
-    def make(self, stack: Stack, small: bool = False) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """The function and its arguments on this stack."""
-        return self.other.get(stack.name, self.build)(stack, **(self.small if small else self.full))
+    def make(
+        self, stack: Stack, small: bool = False, **changes: Any
+    ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """The function and its arguments on this stack; `changes` replace parts of the size."""
+        size = {**(self.small if small else self.full), **changes}
+        return self.other.get(stack.name, self.build)(stack, **size)
 
 
 REGISTRY: dict[str, Workload] = {}

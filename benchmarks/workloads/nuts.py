@@ -1,7 +1,9 @@
 """NUTS: a sine with unknown phase, eight schools, a logistic regression, a Gaussian process.
 
 A call is a whole run of one chain, warmup included, on a sampler that has run before (but for
-the first call): the same number of draws for every stack, another seed for every call.
+the first call): the same number of draws for every stack, another seed for every call. Progress
+bars are off, which is not the default of any of them: with its bar on, NumPyro dispatches each
+transition from Python. `--progress-bar` measures that.
 """
 
 from __future__ import annotations
@@ -10,18 +12,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from benchmarks.stack import Stack
 from benchmarks.workload import workload
 
-FULL = {"warmup": 1000, "draws": 2000}
-SMALL = {"warmup": 300, "draws": 500}
+FULL = {"warmup": 1000, "draws": 2000, "progress_bar": False}
+SMALL = {"warmup": 300, "draws": 500, "progress_bar": False}
 Run = Callable[[int], dict[str, Any]]
 
 
-def sampler(lib: Stack, model: Any, data: tuple[Any, ...], warmup: int, draws: int) -> Run:
+def sampler(
+    lib: Stack, model: Any, data: tuple[Any, ...], warmup: int, draws: int, progress_bar: bool
+) -> Run:
     """A function of the seed that runs NUTS and returns the draws of each site."""
     mcmc = lib.infer.MCMC(
-        lib.infer.NUTS(model), num_warmup=warmup, num_samples=draws, progress_bar=False
+        lib.infer.NUTS(model), num_warmup=warmup, num_samples=draws, progress_bar=progress_bar
     )
     data = tuple(lib.numpy.asarray(d) for d in data)
 
@@ -38,7 +43,7 @@ def sine_data() -> tuple[np.ndarray, np.ndarray]:
     return x, np.sin(x + 0.5) + rng.normal(0.0, 0.3, size=20)
 
 
-def sine_fit_pymc(lib: Stack, warmup: int, draws: int) -> Any:
+def sine_fit_pymc(lib: Stack, warmup: int, draws: int, progress_bar: bool) -> Any:
     """The sine fit as PyMC writes it, sampled by nutpie."""
     import pymc as pm
 
@@ -54,7 +59,7 @@ def sine_fit_pymc(lib: Stack, warmup: int, draws: int) -> Any:
             compiled.append(lib.compile_pymc_model(model))
         trace = lib.sample(
             compiled[0], draws=draws, tune=warmup, chains=1, cores=1, seed=seed,
-            progress_bar=False,
+            progress_bar=progress_bar,
         )  # fmt: skip
         return {name: trace.posterior[name].values[0] for name in ("phase", "sigma")}
 
@@ -65,7 +70,7 @@ def sine_fit_pymc(lib: Stack, warmup: int, draws: int) -> Any:
     "nuts-sine", "NUTS, sine fit (1000 + 2000)", full=FULL, small=SMALL, sampler=True,
     steady={"jax": 100.0, "nutpie": 4.0}, other={"nutpie": sine_fit_pymc},
 )  # fmt: skip
-def sine_fit(lib: Stack, warmup: int, draws: int) -> Any:
+def sine_fit(lib: Stack, **run: Any) -> Any:
     jnp, prob, dist = lib.numpy, lib.prob, lib.dist
 
     def model(x: Any, y: Any) -> None:
@@ -73,14 +78,14 @@ def sine_fit(lib: Stack, warmup: int, draws: int) -> Any:
         sigma = prob.sample("sigma", dist.Exponential(1.0))
         prob.sample("y", dist.Normal(jnp.sin(x + phase), sigma), obs=y)
 
-    return sampler(lib, model, sine_data(), warmup, draws), ()
+    return sampler(lib, model, sine_data(), **run), ()
 
 
 @workload(
     "nuts-schools", "NUTS, eight schools non-centred", full=FULL, small=SMALL, sampler=True,
     steady={"jax": 80.0},
 )  # fmt: skip
-def eight_schools(lib: Stack, warmup: int, draws: int) -> Any:
+def eight_schools(lib: Stack, **run: Any) -> Any:
     prob, dist = lib.prob, lib.dist
 
     def model(sigma: Any, y: Any) -> None:
@@ -92,7 +97,7 @@ def eight_schools(lib: Stack, warmup: int, draws: int) -> Any:
 
     y = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
     sigma = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
-    return sampler(lib, model, (sigma, y), warmup, draws), ()
+    return sampler(lib, model, (sigma, y), **run), ()
 
 
 def logistic_data(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,14 +112,14 @@ def logistic_data(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     full={"rows": 1000, "columns": 20, **FULL}, small={"rows": 100, "columns": 3, **SMALL},
     sampler=True, steady={"jax": 8.0},
 )  # fmt: skip
-def logistic_regression(lib: Stack, rows: int, columns: int, warmup: int, draws: int) -> Any:
+def logistic_regression(lib: Stack, rows: int, columns: int, **run: Any) -> Any:
     prob, dist = lib.prob, lib.dist
 
     def model(x: Any, y: Any) -> None:
         w = prob.sample("w", dist.Normal(0.0, 1.0).expand([columns]).to_event(1))
         prob.sample("y", dist.Bernoulli(logits=x @ w), obs=y)
 
-    return sampler(lib, model, logistic_data(rows, columns), warmup, draws), ()
+    return sampler(lib, model, logistic_data(rows, columns), **run), ()
 
 
 def process_data(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +134,7 @@ def process_data(n: int) -> tuple[np.ndarray, np.ndarray]:
     "nuts-gp", "NUTS, GP with 101 points", full={"n": 101, **FULL}, small={"n": 30, **SMALL},
     sampler=True, steady={"jax": 4.0},
 )  # fmt: skip
-def gaussian_process(lib: Stack, n: int, warmup: int, draws: int) -> Any:
+def gaussian_process(lib: Stack, n: int, **run: Any) -> Any:
     jnp, prob, dist = lib.numpy, lib.prob, lib.dist
 
     def covariance(t: Any, tau: Any, a: Any, sigma: Any) -> Any:
@@ -143,4 +148,4 @@ def gaussian_process(lib: Stack, n: int, warmup: int, draws: int) -> Any:
         k = covariance(t, tau, a, sigma)
         prob.sample("y", dist.MultivariateNormal(loc=jnp.zeros(n), covariance_matrix=k), obs=y)
 
-    return sampler(lib, model, process_data(n), warmup, draws), ()
+    return sampler(lib, model, process_data(n), **run), ()

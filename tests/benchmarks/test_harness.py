@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from benchmarks import compare, report
 from benchmarks.compare import difference, mean_distance
 from benchmarks.machine import Others, describe
 from benchmarks.runner import Plan, WorkerError, available, environment, measure, start
 from benchmarks.worker import Order
 from benchmarks.workloads import REGISTRY
-
-import numpy as np
-from benchmarks import report
 
 
 def test_a_workload_from_end_to_end() -> None:
@@ -145,6 +146,13 @@ def test_the_design_note_has_its_markers() -> None:
 def test_terminal_tables_are_aligned() -> None:
     lines = report.as_text(report.main_table(report.rows(record()))).splitlines()
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("module", [compare, report])
+def test_examples(module: Any) -> None:
+    done = doctest.testmod(module)
+    assert done.attempted > 0
+    assert done.failed == 0
 
 
 def test_plans() -> None:
