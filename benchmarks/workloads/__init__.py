@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-# isort: off  (the order here is the table's)
 from benchmarks.workload import REGISTRY, Workload
-from benchmarks.workloads import (
-    eager,
-    elementwise,
-    gaussian_process,
-    kepler,
-    learning,
-    loops,
-    nuts,
-    random_numbers,
-)
 
+# The order of these imports is the order of the table.
+# isort: off
+from benchmarks.workloads import elementwise, loops, kepler, random_numbers
+from benchmarks.workloads import gaussian_process, learning, eager, nuts
 # isort: on
 
 __all__ = [

@@ -159,3 +159,9 @@ def test_plans() -> None:
     plan = Plan({}).quick()
     assert plan.repetitions == 1
     assert replace(plan, repetitions=3).repetitions == 3
+
+
+def test_workloads_stand_in_the_order_of_the_table() -> None:
+    names = list(REGISTRY)
+    assert names[:2] == ["abs-sin", "twice-log-cos-sin"]
+    assert names[-4:] == ["nuts-sine", "nuts-schools", "nuts-logistic", "nuts-gp"]
