@@ -257,10 +257,11 @@ def print_summary(
     """Print the summary table.
 
     >>> import numpy as np
-    >>> print_summary({"x": np.random.default_rng(0).normal(size=(2, 500))})  # doctest: +ELLIPSIS
+    >>> print_summary({"x": np.random.default_rng(0).normal(size=(2, 500))})
     <BLANKLINE>
-         mean   std  median   5.0%  95.0%  n_eff  r_hat
-    ...
+        mean   std  median   5.0%  95.0%   n_eff  r_hat
+    x  -0.05  0.98   -0.07  -1.58   1.46  995.84   1.00
+    <BLANKLINE>
     """
     columns, rows = summary_rows(samples, prob, group_by_chain)
     columns_shown = [c for c in columns if c not in ("ess_bulk", "ess_tail")]
