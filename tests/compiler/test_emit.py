@@ -173,6 +173,10 @@ HAZARDS = {
     "shifted sum": lambda x: lax.fori_loop(
         0, 3, lambda i, c: c + bnp.concatenate([c[1:], c[:1]]), x
     ),
+    # LLVM 22.1 made a value used before its definition of these stores (see engine._optimised)
+    "rows written from the last one": lambda x: (
+        lambda ys: (ys * bnp.cos(bnp.arange(6.0)).reshape(2, 3)).sum()
+    )(lax.scan(lambda c, _: (bnp.exp(c - c.max()),) * 2, x[:3], None, length=2, reverse=True)[1]),
     "carry of one element": lambda x: lax.fori_loop(0, 3, lambda i, c: c.at[0].add(2.0), x[:1]),
 }
 
@@ -224,6 +228,9 @@ EDGES = {
     "size one": lambda x: (x[:1].sum(), x[:1, None] * 2, x[:1].reshape(()), x[:1].mean()),
     "bool and integers": lambda x: (x > 1.5, (x * 10).astype(int), (x > 1.5).sum(), ~(x > 1.2)),
     "complex": lambda x: ((x + 1j) * (x - 2j), bnp.abs(x + 1j), (x + 1j).sum()),
+    "convolve": lambda x: (
+        bnp.convolve(x, x[:3]), bnp.convolve(x > 1.3, x > 1.5), bnp.convolve(x / (x - x[0]), x[:2])
+    ),
     "single": lambda x: (x.astype("f4") * 2, x.astype("f4").sum()),
 }
 

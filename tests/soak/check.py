@@ -8,6 +8,7 @@ in the last place: a program that answers those as strongly says nothing.
 
 from __future__ import annotations
 
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
@@ -125,6 +126,39 @@ def by_lane(f: Callable[..., Any], axes: list[Any], size: int) -> Callable[..., 
     return run
 
 
+def watched(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f under debug_nans; where it finds a nan, what f gives without."""
+    g = bibun.jit(f)
+
+    def call(*args: Any) -> Any:
+        try:
+            with config.using(debug_nans=True):
+                return g(*args)
+        except FloatingPointError:
+            return g(*args)
+
+    return call
+
+
+def from_disk(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f compiled, forgotten, and read from the cache."""
+    from bibun.compiler import pipeline
+
+    def call(*args: Any) -> Any:
+        before = config.read("cache_dir")
+        with tempfile.TemporaryDirectory() as folder:
+            config.update("cache_dir", folder)
+            try:
+                for _ in range(2):
+                    pipeline._native.clear()
+                    out = bibun.jit(f)(*args)
+            finally:
+                config.update("cache_dir", before)
+        return out
+
+    return call
+
+
 def ways(
     env: dict[str, Any],
 ) -> tuple[list[Any], Callable[..., Any], list[tuple[str, Callable[..., Any]]]]:
@@ -136,8 +170,12 @@ def ways(
 
     nums = wrt(inputs)
     loss = readout(f)
-    if mode in ("jit", "compiled_loops"):
+    if mode in ("jit", "compiled_loops", "debug_nans", "cached"):
         found = [("jit", bibun.jit(f))]
+        if mode == "debug_nans":
+            found = [("jit with debug_nans", watched(f))]
+        if mode == "cached":
+            found = [("jit", bibun.jit(f)), ("from the cache", from_disk(f))]
         if mode == "compiled_loops":
             found.append(("loops", f))
         return inputs, f, found
@@ -248,20 +286,22 @@ def moved(args: list[Any], rng: np.random.Generator) -> list[Any]:
         if a.dtype.kind in "fc":
             eps = 64 * np.finfo(a.dtype).eps
             a = (a * (1 + eps * rng.choice([-1.0, 1.0], a.shape))).astype(a.dtype)
-            out.append(a if isinstance(x, np.ndarray) else float(a))
+            out.append(float(a) if type(x) is float else a)
         else:
             out.append(x)
     return out
 
 
 def sensitivity(
-    run: Callable[[list[Any]], list[np.ndarray]], args: list[Any], env: dict[str, Any]
+    run: Callable[[list[Any]], Any], args: list[Any], env: dict[str, Any]
 ) -> list[Any] | None:
     """How far each element of the result goes when inputs and captured arrays move a little.
 
     None: cannot say.
     """
     base = run(args)
+    if isinstance(base, Raised):
+        return None
     captured = {k: v for k, v in env.items() if k.startswith("K") and hasattr(v, "shape")}
     rng = np.random.default_rng(0)
     far: list[Any] = [np.zeros(b.shape) for b in base]
@@ -270,6 +310,8 @@ def sensitivity(
         env.update(zip(captured, map(bnp.asarray, near[len(args) :]), strict=True))
         other = run(near[: len(args)])
         env.update(captured)
+        if isinstance(other, Raised):
+            return None
         for k, (a, b) in enumerate(zip(base, other, strict=True)):
             if a.shape != b.shape:
                 return None
@@ -282,43 +324,101 @@ def sensitivity(
     return far
 
 
+class Raised:
+    """An out of bounds error in place of results."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def run(way: Callable[..., Any], args: list[Any]) -> list[np.ndarray] | Raised:
+    try:
+        return outputs(way(*args))
+    except IndexError as e:
+        return Raised(e)
+
+
+def agree(
+    name: str,
+    got: Any,
+    want: Any,
+    again: Callable[[list[Any]], Any],
+    args: list[Any],
+    env: dict[str, Any],
+    single: bool,
+) -> None:
+    """Raise Different unless both raised, or both gave the same up to what inputs allow."""
+    if isinstance(got, Raised) or isinstance(want, Raised):
+        if isinstance(got, Raised) and isinstance(want, Raised):
+            return
+        raised, other = (got, "the reference") if isinstance(got, Raised) else (want, name)
+        raise Different(f"{name}: {other} did not raise {raised.error!r}") from raised.error
+    try:
+        compare(name, got, want, None, single)
+    except Different:
+        slack = sensitivity(again, args, env)
+        if slack is not None:
+            compare(name, got, want, slack, single)
+
+
+def other_data(args: list[Any]) -> list[Any]:
+    """Other values of the same types: integers, and so indices, that may be out of bounds."""
+    rng = np.random.default_rng(3)
+    out = []
+    for x in args:
+        a = np.asarray(x)
+        if type(x) is float:
+            out.append(x * 0.75)
+        elif a.dtype.kind in "fc":
+            out.append((a * rng.uniform(0.5, 1.5, a.shape)).astype(a.dtype))
+        elif a.dtype.kind == "b":
+            out.append(~a)
+        else:
+            out.append(a + rng.integers(0, 4, a.shape).astype(a.dtype))
+    return out
+
+
+def same_bits(a: list[np.ndarray] | Raised, b: list[np.ndarray] | Raised) -> bool:
+    if isinstance(a, Raised) or isinstance(b, Raised):
+        return isinstance(a, Raised) and isinstance(b, Raised)
+    return len(a) == len(b) and all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
+
+
 def check(source: str) -> None:
-    """Run a program in its ways. Raises Different, or what a way raised."""
+    """Run a program in its ways. Raises Different, or what the reference raised."""
     env = load(source)
     single = any(word in source for word in ("f4", "c8", "float32", "complex64"))
     args, reference, found = ways(env)
     captured = {k: v for k, v in env.items() if k.startswith("K") and hasattr(v, "shape")}
-    before = [np.array(a, copy=True) for a in args]
     kept = {k: np.array(v, copy=True) for k, v in captured.items()}
 
-    def eagerly(xs: list[Any]) -> list[np.ndarray]:
+    def eagerly(xs: list[Any]) -> list[np.ndarray] | Raised:
         with config.using(disable_jit=True):
-            return outputs(reference(*xs))
+            return run(reference, xs)
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            want = eagerly(args)
+            data = [(xs, eagerly(xs)) for xs in (args, other_data(args))]
         except DifferentiationError:  # forward mode met a custom_vjp: nothing to compare
             return
         for name, way in found:
-            try:
-                got = outputs(way(*args))
-                again = outputs(way(*args))
-            except Exception as e:
-                raise Different(f"{name} raised {type(e).__name__}: {e}\n{traceback.format_exc()}") from e
-            for a, b in zip(args, before, strict=True):
-                if np.asarray(a).tobytes() != b.tobytes():
-                    raise Different(f"{name} changed its input")
-            for k, v in captured.items():
-                if np.asarray(v).tobytes() != kept[k].tobytes():
-                    raise Different(f"{name} changed the captured array {k}")
-            for a, b in zip(got, again, strict=True):
-                if a.tobytes() != b.tobytes():
-                    raise Different(f"{name}: two calls gave different results: {a!r} {b!r}")
-            try:
-                compare(name, got, want, None, single)
-            except Different:
-                slack = sensitivity(eagerly, args, env)
-                if slack is not None:
-                    compare(name, got, want, slack, single)
+            results = []
+            for xs, want in [*data, data[0]]:
+                before = [np.array(a, copy=True) for a in xs]
+                try:
+                    got = run(way, xs)
+                except Exception as e:
+                    raise Different(
+                        f"{name} raised {type(e).__name__}: {e}\n{traceback.format_exc()}"
+                    ) from e
+                for a, b in zip(xs, before, strict=True):
+                    if np.asarray(a).tobytes() != b.tobytes():
+                        raise Different(f"{name} changed its input")
+                for k, v in captured.items():
+                    if np.asarray(v).tobytes() != kept[k].tobytes():
+                        raise Different(f"{name} changed the captured array {k}")
+                results.append(got)
+                agree(name, got, want, eagerly, xs, env, single)
+            if not same_bits(results[0], results[2]):
+                raise Different(f"{name}: two calls gave different results: {results[::2]!r}")

@@ -76,7 +76,7 @@ INDEX = """
 {x}[{i}]|{x}[bnp.array({ints})]|{x}[..., bnp.array({ints})]|bnp.take({x}, bnp.array({wild}), axis={k}, mode='clip')
 bnp.take({x}, bnp.array({wild}), axis={k}, mode='wrap')|bnp.take({x}, bnp.array({wild}), axis={k}, mode='fill')
 {x}.at[bnp.array({wild})].get(mode='clip')|{x}.at[bnp.array({wild})].get(mode='fill', fill_value=2)
-{x}[bnp.clip({j}, 0, {x}.shape[0] - 1)]|{x}[bnp.clip({j}, -{x}.shape[0], {x}.shape[0] - 1)]|{x}[:, bnp.array({ints})]
+{x}[{j}]|{x}[..., {js}]|{x}[{js} + {n}]|{x}[bnp.clip({j}, 0, {x}.shape[0] - 1)]|{x}[bnp.clip({j}, -{x}.shape[0], {x}.shape[0] - 1)]|{x}[:, bnp.array({ints})]
 lax.dynamic_slice({x}, {starts}, {sizes})|lax.dynamic_index_in_dim({x}, {js}, {k}, keepdims={flag})
 lax.dynamic_slice_in_dim({x}, {js}, 1, axis={k})|{x}[bnp.array({ints})[:, None], bnp.array({ints})]
 lax.dynamic_update_slice({x}, {x}[{slices}], {starts})|lax.dynamic_update_index_in_dim({x}, {x}.sum().astype({x}.dtype), {js}, 0)
@@ -107,7 +107,7 @@ UPDATES = """
 {x}.at[bnp.clip({js}, 0, {x}.shape[0] - 1)].add({x}.reshape(-1)[0])|{x}.at[0].set({x}[-1]).at[-1].set({x}[0])
 {x}.at[...].set({x}.T.reshape({x}.shape))|{x}.at[...].add({x}.reshape(-1)[::-1].reshape({x}.shape))
 {x}.at[bnp.clip({j}, 0, {x}.shape[0] - 1)].add({v})|lax.dynamic_update_slice({x}, {x}[1:], {starts})
-{x}.at[..., bnp.array({ints})].set({v})
+{x}.at[..., bnp.array({ints})].set({v})|{x}.at[{js}].set({v})|{x}.at[{j}].add({v})
 """
 
 DTYPE_ONE = {"f": "1.5", "c": "(0.5 + 1j)", "i": "2", "u": "3", "b": "True"}

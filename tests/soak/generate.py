@@ -25,7 +25,9 @@ MAX_ELEMENTS = 2500
 MODES = {
     "jit": 10, "compiled_loops": 2, "grad": 6, "jvp": 3, "vmap": 5, "vmap_grad": 3,
     "grad_vmap": 2, "hessian": 2, "hvp": 1, "grad_jit": 2, "vmap_jit": 1, "checkpoint_grad": 1,
-}  # fmt: skip
+    "debug_nans": 1, "cached": 1,
+}
+PLAIN = ("jit", "compiled_loops", "vmap", "vmap_jit", "debug_nans", "cached")  # no derivatives  # fmt: skip
 
 
 class Var:
@@ -67,12 +69,13 @@ class Scope:
         return Scope(dict(self.env), list(self.vars), self.depth + 1)
 
 
-def fine(value: Any) -> bool:
+def fine(value: Any, wild: bool, large: bool) -> bool:
     """Whether an example is small enough, and of a size to keep on computing with."""
     a = np.asarray(value)
-    if a.size > MAX_ELEMENTS or a.ndim > 4 or a.dtype.kind not in "fciub":
+    limit = 1_200_000 if large else MAX_ELEMENTS
+    if a.size > limit or a.ndim > 4 or a.dtype.kind not in "fciub":
         return False
-    if a.dtype.kind in "fc" and a.size:
+    if a.dtype.kind in "fc" and a.size and not wild:
         with np.errstate(all="ignore"):
             return bool(np.all(np.isfinite(a)) and np.max(np.abs(a)) < 1e4)
     return True
@@ -85,6 +88,8 @@ class Generator:
         self.seed = seed
         self.rng = random.Random(seed)
         self.count = 0
+        self.wild = False  # nan, inf and the ends of the integers among the inputs
+        self.large = False  # arrays of a size that is worth threads
 
     # small choices ---------------------------------------------------------------------
 
@@ -106,6 +111,8 @@ class Generator:
 
     def shape(self) -> tuple[int, ...]:
         r = self.rng
+        if self.large and r.random() < 0.6:
+            return r.choice([(300_000,), (300_001,), (500, 700), (1000, 257), (9, 40_000), (40_000, 9)])
         ndim = r.choices([0, 1, 2, 3], [3, 6, 4, 1.5])[0]
         if ndim and r.random() < 0.05:
             dims = [r.choice([0, 1, 3, 8]) for _ in range(ndim)]
@@ -121,6 +128,8 @@ class Generator:
         r = self.rng
         mode = r.choices(list(MODES), list(MODES.values()))[0]
         small = mode == "hessian"
+        self.wild = mode in PLAIN and self.chance(0.12)
+        self.large = mode in ("jit", "grad", "jvp") and self.chance(0.03)
         env: dict[str, Any] = {}
         exec(HEADER, env)
         scope = Scope(env, [], 0)
@@ -129,7 +138,7 @@ class Generator:
         for k in range(r.choice([1, 2, 2, 3])):
             kinds, weights = ["f8", "f4", "i8", "i4", "b1", "c16", "u1", "c8"], [10, 2, 3, 1, 1, 1, 0.5, 0.3]
             kind = r.choices(kinds, weights)[0]
-            if k == 0 and mode not in ("jit", "compiled_loops", "vmap", "vmap_jit"):
+            if k == 0 and mode not in PLAIN:
                 kind = "f8"
             shape = r.choice([(), (2,), (3,), (2, 2), (1,)]) if small else self.shape()
             name = f"x{k}"
@@ -191,6 +200,8 @@ class Generator:
         else:
             text = f"{rng}.integers(-4, 12, size={shape})"
         text = f"np.asarray({text}, {kind!r})"
+        if self.wild and self.chance(0.7):
+            text = f"wild({text}, {seed})"
         if len(shape) >= 2 and self.chance(0.15):  # memory that is not contiguous
             return f"np.asfortranarray({text})"
         if len(shape) >= 1 and self.chance(0.1):
@@ -216,7 +227,7 @@ class Generator:
                     self.expression(scope)
             except (ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError):
                 continue
-            except (np.linalg.LinAlgError, AttributeError, NotImplementedError):
+            except (np.linalg.LinAlgError, AttributeError, NotImplementedError, MemoryError):
                 continue
 
     def expression(self, scope: Scope) -> None:
@@ -239,7 +250,7 @@ class Generator:
             env[b.name](*examples)
         value = eval(text, env)
         values = list(value) if isinstance(value, tuple | list) else [value]
-        if not all(fine(v) for v in values):
+        if not all(fine(v, self.wild, self.large) for v in values):
             return False
         names = [self.fresh() for _ in values]
         outs = {n: (tuple(v.shape), np.dtype(v.dtype)) for n, v in zip(names, values, strict=True)}
@@ -275,7 +286,7 @@ class Generator:
     def control(self, scope: Scope) -> None:
         how = self.rng.choice(
             ["scan", "scan", "fori", "while", "cond", "cond", "switch", "map", "jit", "checkpoint",
-             "vmap", "grad", "custom_vjp", "custom_jvp"]
+             "vmap", "grad", "custom_vjp", "custom_jvp", "associative_scan", "jvp"]
         )  # fmt: skip
         getattr(self, f"_{how}")(scope)
 
@@ -351,6 +362,8 @@ class Generator:
         extra = f", length={length}" if not xs else ""
         if self.chance(0.3):
             extra += ", reverse=True"
+        if self.chance(0.1):
+            extra += ", unroll=2"
         text = f"bibun.tree.leaves(lax.scan({block.name}, {_tuple([v.name for v in carries])}, {given}{extra}))"
         rows = tuple(v for _, v in examples[len(names) :])
         carry = tuple(v for _, v in examples[: len(names)])
@@ -494,6 +507,26 @@ class Generator:
             given = ", ".join(v.name for v in args)
             nums = tuple(range(len(args)))
             self.accept(scope, f"bibun.grad({block.name}, argnums={nums})({given})", [block])
+
+    def _jvp(self, scope: Scope) -> None:
+        made = self._function(scope, lambda v: v.dtype == np.float64, floats=True)
+        if made is not None:
+            block, args = made
+            given = _tuple([v.name for v in args])
+            along = _tuple([f"bnp.cos({v})" for v in args])
+            self.accept(scope, f"bibun.jvp({block.name}, {given}, {along})", [block])
+
+    def _associative_scan(self, scope: Scope) -> None:
+        x = self.pick(scope, lambda v: v.ndim and v.kind in "fiu")
+        if x is None:
+            return
+        k = self.rng.randrange(x.ndim)
+        how = self.rng.choice(["a + b", "bnp.maximum(a, b)", "bnp.minimum(a, b)"])
+        if x.kind == "f":
+            how = self.rng.choice([how, "bnp.tanh(a) * bnp.tanh(b)", "bnp.logaddexp(a, b)"])
+        block = Block(self.fresh("op"), ["a", "b"], [], how)
+        extra = ", reverse=True" if self.chance(0.3) else ""
+        self.accept(scope, f"lax.associative_scan({block.name}, {x}{extra}, axis={k})", [block])
 
     def _custom_vjp(self, scope: Scope) -> None:
         """sin with a rule that is not its derivative, so that one sees whether it is used."""

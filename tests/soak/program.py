@@ -20,7 +20,7 @@ import numpy as np
 import bibun
 import bibun.numpy as bnp
 from bibun import lax
-from tests.soak.program import with_jvp, with_vjp
+from tests.soak.program import wild, with_jvp, with_vjp
 """
 
 
@@ -29,6 +29,19 @@ def with_vjp(f: Callable[..., Any], fwd: Callable[..., Any], bwd: Callable[..., 
     g = bibun.custom_vjp(f)
     g.defvjp(fwd, bwd)
     return g
+
+
+def wild(x: np.ndarray, seed: int) -> np.ndarray:
+    """`x` with some of its elements replaced by the numbers that are forgotten."""
+    rng = np.random.default_rng(seed)
+    if x.dtype.kind in "iu":
+        info = np.iinfo(x.dtype)
+        special = [info.min, info.max, 0, info.min + 1, 63, 64]
+    else:
+        tiny = np.finfo(x.dtype).tiny
+        special = [np.nan, np.inf, -np.inf, -0.0, 0.0, tiny / 4, -tiny, 1e20, -1e-20, 2.0**31]
+    some = np.asarray([special[k] for k in rng.integers(0, len(special), x.size)], x.dtype)
+    return np.where(rng.random(x.shape) < 0.3, some.reshape(x.shape), x)
 
 
 def with_jvp(f: Callable[..., Any], rule: Callable[..., Any]) -> Any:

@@ -29,6 +29,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -162,8 +163,6 @@ def _pipeline(opt: str) -> Callable[[Any], None]:
 
 def _numbered(text: str, message: str) -> str:
     """The lines of the IR around the one that LLVM's message names."""
-    import re
-
     found = re.search(r":(\d+):\d+: error", message)
     if not found:
         return ""
@@ -173,6 +172,27 @@ def _numbered(text: str, message: str) -> str:
         f"{'>' if n == at else ' '} {n:5d} {lines[n - 1]}"
         for n in range(max(1, at - 4), min(len(lines), at + 3) + 1)
     )
+
+
+_ARRAY = re.compile(r"^  (%\S+) = alloca \[\d+ x i8\]")
+_INSIDE = re.compile(r"^  (%\S+) = getelementptr \S+, ptr (%[^\s,]+)")
+_READ = re.compile(r"^  %\S+ = load (?=<[^>]*>, ptr (%[^\s,]+))")
+
+
+def _volatile_arrays(ir_text: str) -> str:
+    """The module with volatile vector loads from local arrays."""
+    arrays: set[str] = set()
+    lines = ir_text.split("\n")
+    for k, line in enumerate(lines):
+        if line.startswith("define"):
+            arrays.clear()
+        elif found := _ARRAY.match(line):
+            arrays.add(found[1])
+        elif (found := _INSIDE.match(line)) and found[2] in arrays:
+            arrays.add(found[1])
+        elif (found := _READ.match(line)) and found[1] in arrays:
+            lines[k] = f"{line[: found.end()]}volatile {line[found.end() :]}"
+    return "\n".join(lines)
 
 
 def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
@@ -199,8 +219,8 @@ def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
     except RuntimeError:
         # SROA of LLVM 22.1 merges vector stores that fill a local array out of order into a
         # value used before its definition, and code generation would abort the process. It
-        # leaves volatile stores alone; slower, and rare.
-        module = llvm.parse_assembly(ir_text.replace("  store <", "  store volatile <"), context)
+        # leaves volatile loads alone; slower, and rare.
+        module = llvm.parse_assembly(_volatile_arrays(ir_text), context)
         module.triple = machine.triple
         module.data_layout = str(machine.target_data)
         _pipeline(opt)(module)

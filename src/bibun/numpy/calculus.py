@@ -24,6 +24,7 @@ from bibun.numpy.creation import arange, asarray, full, ones, vander, zeros
 from bibun.numpy.cumulative import cumsum, diff
 from bibun.numpy.elementwise import conjugate, where
 from bibun.numpy.joining import concatenate
+from bibun.numpy.reductions import any as any_
 from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import atleast_1d, expand_dims, flip, moveaxis, ravel
 from bibun.numpy.sorting import argsort, searchsorted
@@ -111,7 +112,11 @@ def _windows(name: str, a: Any, v: Any, mode: str, reverse: bool) -> Value:
     count = padded.shape[0] - size + 1
     rows = expand_dims(arange(count), 1) + expand_dims(arange(size), 0)
     window = take(padded, rows, mode="promise_in_bounds")
-    return sum_(el.mul(window, flip(short)), -1)
+    products = el.mul(window, flip(short))
+    if lo or hi:  # 0 inf is nan, and beyond the ends there is nothing to multiply
+        inside = el.and_(el.ge(rows, lo), el.lt(rows, lo + long.shape[0]))
+        products = el.select(inside, long.dtype.type(0), products)
+    return any_(products, -1) if long.dtype.kind == "b" else sum_(products, -1)
 
 
 def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None,
