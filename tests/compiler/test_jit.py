@@ -478,8 +478,8 @@ def test_ctrl_c_leaves_a_long_native_loop():
         bibun.config.update("cache_dir", "")
         f = bibun.jit(lambda x, n: lax.fori_loop(0, n, lambda i, c: bnp.sin(c) + 1, x))
         f(bnp.ones(10), 3)
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             f(bnp.ones(10), 10**12)
         except KeyboardInterrupt:
             print("interrupted", float(f(bnp.zeros(1), 1)[0]), flush=True)

@@ -1,53 +1,147 @@
 """Guards: what a traced function read of an object's attributes.
 
 While a method is traced, its `self` (any watched object with ordinary attributes) gets a
-subclass of its own class that notes every attribute read. The trace is good as long as
-these attributes hold the same objects, or equal numbers, strings and tuples of these.
+subclass of its own class that notes every attribute read; an object found in an attribute
+is watched in turn, so that `self.model.order` is a guard too. The trace is good as long as
+these attributes hold the same objects, or equal numbers, strings and containers of these.
 Arrays are compared by identity: they are captured by identity too.
+
+A trace made inside another one, or found there, passes its reads on: what an inner method
+read, the outer function depends on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bibun.array import Value
 
-_PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset)
+_PLAIN = (int, float, complex, str, bytes, bool, type(None), frozenset)
 _lock = threading.RLock()
 _classes: dict[type, type] = {}
+_MISSING = object()
+
+Path = tuple[Any, ...]  # the number of a root, then names of attributes
 
 
 class Guards:
-    """Attributes read during a trace: (position of the object, name, value then)."""
+    """Attributes read during a trace: path -> what it held then.
 
-    __slots__ = ("reads", "count")
+    The first `given` roots are the watched objects, which a caller hands in again; the others
+    are objects that inner traces depend on.
+    """
 
+    __slots__ = ("reads", "roots", "given", "_watched")
+
+    def __init__(self, objects: Sequence[Any]) -> None:
+        self.reads: dict[Path, Any] = {}
+        self.roots: list[Any] = list(objects)
+        self.given = len(self.roots)
+        self._watched: list[tuple[Any, tuple[Guards, Path]]] = []
+
+    def hold(self, objects: Sequence[Any]) -> bool:
+        """Whether all that was read is as it was; `objects` are the roots of now."""
+        return self.changed(objects) is None
+
+    def changed(self, objects: Sequence[Any]) -> str | None:
+        """The attribute that is not as it was, as `Model.layer.size`; None if all are."""
+        for path, before in self.reads.items():
+            root = now = self._root(path, objects)
+            for name in path[1:]:
+                now = getattr(now, "__dict__", {}).get(name, _MISSING)
+            if now is not before and not _same(before, now):
+                return ".".join([type(root).__name__, *path[1:]])
+        return None
+
+    def _root(self, path: Path, objects: Sequence[Any]) -> Any:
+        return objects[path[0]] if path[0] < self.given else self.roots[path[0]]
+
+    def pass_on(self, objects: Sequence[Any]) -> None:
+        """Let the traces that are being made depend on what this one read."""
+        if not _tracing.guards:
+            return
+        for path in self.reads:
+            x = self._root(path, objects)
+            for outer in _tracing.guards:
+                outer.watch_root(x)
+            for name in path[1:]:  # reading notes it, where x is watched
+                x = getattr(x, name, None)
+
+    def watch_root(self, x: Any) -> None:
+        if not any(x is r for r in self.roots):
+            self.roots.append(x)
+            self.watch(x, (len(self.roots) - 1,))
+
+    def watch(self, x: Any, path: Path) -> None:
+        """Note what is read of x from now on, under `path`."""
+        entry = (self, path)
+        with _lock:
+            logs = _active.get(id(x))
+            if logs is None:
+                if not _watchable(x) or (made := _watched_class(type(x))) is None:
+                    return
+                try:
+                    x.__class__ = made
+                except TypeError:
+                    return
+                logs = _active[id(x)] = []
+            elif any(g is self for g, _ in logs):
+                return
+            logs.append(entry)
+            self._watched.append((x, entry))
+
+    def stop(self) -> None:
+        with _lock:
+            for x, entry in self._watched:
+                logs = _active[id(x)]
+                logs.remove(entry)
+                if not logs:
+                    del _active[id(x)]
+                    x.__class__ = type(x).__mro__[1]
+            self._watched.clear()
+
+
+class _Tracing(threading.local):
     def __init__(self) -> None:
-        self.reads: dict[tuple[int, str], Any] = {}
-        self.count = 0
+        self.guards: list[Guards] = []  # of the traces being made in this thread, outermost first
 
-    def hold(self, objects: list[Any]) -> bool:
-        """Whether all that was read is as it was."""
-        for (k, name), value in self.reads.items():
-            now = vars(objects[k]).get(name, _MISSING)
-            if now is value:
-                continue
-            if type(now) is not type(value) or not isinstance(now, _PLAIN) or now != value:
-                return False
+
+_tracing = _Tracing()
+_active: dict[int, list[tuple[Guards, Path]]] = {}
+
+
+def _snapshot(x: Any) -> Any:
+    """Containers are copied, so that a change inside is a change."""
+    kind = type(x)
+    if kind in (list, tuple):
+        return kind(map(_snapshot, x))
+    if kind is dict:
+        return {k: _snapshot(v) for k, v in x.items()}
+    return set(x) if kind is set else x
+
+
+def _same(before: Any, now: Any) -> bool:
+    if now is before:
         return True
-
-
-_MISSING = object()
+    kind = type(before)
+    if type(now) is not kind:
+        return False
+    if kind in (list, tuple):
+        return len(now) == len(before) and all(map(_same, before, now))
+    if kind is dict:
+        return list(now) == list(before) and all(_same(v, now[k]) for k, v in before.items())
+    return kind in (*_PLAIN, set) and now == before
 
 
 def _watchable(x: Any) -> bool:
     cls = type(x)
+    module = cls.__module__.partition(".")[0]
     return (
         hasattr(x, "__dict__")
-        and cls.__module__ != "builtins"
+        and module not in ("builtins", "bibun", "numpy", "functools")
         and not isinstance(x, type | Value)
         and cls.__setattr__ is object.__setattr__
     )
@@ -59,10 +153,14 @@ def _watched_class(cls: type) -> type | None:
 
         def __getattribute__(self: Any, name: str) -> Any:
             value = cls.__getattribute__(self, name)
-            log = _active.get(id(self))
-            if log is not None and name in cls.__getattribute__(self, "__dict__"):
-                guards, k = log
-                guards.reads.setdefault((k, name), value)
+            logs = _active.get(id(self))
+            if logs and name in cls.__getattribute__(self, "__dict__"):
+                for guards, path in tuple(logs):
+                    full = (*path, name)
+                    if full not in guards.reads:
+                        guards.reads[full] = _snapshot(value)
+                        if _watchable(value) or id(value) in _active:
+                            guards.watch(value, full)
             return value
 
         try:
@@ -73,33 +171,16 @@ def _watched_class(cls: type) -> type | None:
     return made
 
 
-_active: dict[int, tuple[Guards, int]] = {}
-
-
 @contextlib.contextmanager
-def watching(objects: list[Any]) -> Iterator[Guards]:
+def watching(objects: Sequence[Any]) -> Iterator[Guards]:
     """Note the attributes of `objects` that are read inside the block."""
-    guards = Guards()
-    changed: list[tuple[Any, type]] = []
-    if objects:
-        with _lock:
-            for k, x in enumerate(objects):
-                if not _watchable(x) or id(x) in _active:
-                    continue
-                cls = type(x)
-                watched = _watched_class(cls)
-                if watched is None:
-                    continue
-                try:
-                    x.__class__ = watched
-                except TypeError:
-                    continue
-                _active[id(x)] = (guards, k)
-                changed.append((x, cls))
+    guards = Guards(objects)
+    _tracing.guards.append(guards)
     try:
+        for k, x in enumerate(guards.roots):
+            guards.watch(x, (k,))
         yield guards
     finally:
-        with _lock:
-            for x, cls in changed:
-                x.__class__ = cls
-                del _active[id(x)]
+        _tracing.guards.pop()
+        guards.stop()
+        guards.pass_on(guards.roots)

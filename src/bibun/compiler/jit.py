@@ -27,7 +27,6 @@ from bibun.compiler.guards import Guards, watching
 from bibun.config import config
 from bibun.dtypes import scalar_dtype
 from bibun.ir.program import Closed
-from bibun.ir.types import ArrayType
 from bibun.trace.core import EVAL, Tracer, as_value, state, type_of
 from bibun.trace.stage import stage
 
@@ -244,7 +243,8 @@ class Jitted:
         for k, (a, b) in enumerate(zip(last.closed.in_types, in_types, strict=True)):
             if a != b:
                 return f"leaf {k}: {a} became {b}"
-        return "a setting, or an attribute read during tracing, changed"
+        name = last.guards.changed(self.watched(statics))
+        return f"the attribute {name} changed" if name else "a setting changed"
 
     def bind(
         self, leaves: list[Any], key: Any, statics: Any, args: tuple[Any, ...], kwargs: dict
@@ -253,6 +253,8 @@ class Jitted:
         from bibun.ops.control.call import call
 
         trace = self.trace_of(leaves, key, statics, args, kwargs)
+        if trace.guards.reads:
+            trace.guards.pass_on(self.watched(statics))
         outs = call(
             *trace.closed.consts, *leaves, program=trace.closed.program, name=self.__name__
         )

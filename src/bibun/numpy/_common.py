@@ -9,10 +9,12 @@ identity of the dtype objects.
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import canonical, default_float, default_int, promote, scalar_dtype
 from bibun.errors import DTypeError, ShapeError
@@ -29,6 +31,15 @@ def is_eager() -> bool:
     return state.trace is EVAL
 
 
+class _Lists(threading.local):
+    """Whether lists of numbers count as arrays: in functions called by NumPy's names they do."""
+
+    allowed = False
+
+
+lists = _Lists()
+
+
 def arraylike(name: str, arg: str, x: Any) -> Any:
     """`x` if it is an array or a number. Errors: TypeError naming function and argument."""
     if isinstance(x, Value) or type(x) in SCALARS:
@@ -43,6 +54,10 @@ def arraylike(name: str, arg: str, x: Any) -> Any:
     convert = getattr(type(x), "__bibun_array__", None)
     if convert is not None:
         return convert(x)
+    if lists.allowed and isinstance(x, list | tuple):
+        from bibun.numpy.creation import array
+
+        return array(x)
     hint = (
         "; make it an array first, with bibun.numpy.array(...)"
         if isinstance(x, list | tuple)
@@ -238,6 +253,6 @@ def full_value(fill: Any, shape: tuple[int, ...], dtype: np.dtype) -> Value:
 __all__ = [
     "EVAL", "OPERANDS", "SCALARS", "Array", "Tracer", "Value", "arraylike", "as_int",
     "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "concrete", "converted", "dtype_of",
-    "full_value", "index_dtype", "is_eager", "is_staged", "need_concrete", "no_out", "promote_args",
+    "full_value", "index_dtype", "is_eager", "is_staged", "lists", "need_concrete", "no_out", "promote_args",
     "promote_inexact", "public", "scalar_dtype", "shape_of", "state", "type_of", "value",
 ]  # fmt: skip

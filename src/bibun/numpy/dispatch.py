@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.errors import TracerError
-from bibun.numpy._common import Tracer
+from bibun.numpy._common import Tracer, lists
 from bibun.trace.sites import current_site, describe
 
 __all__ = ["dispatch_table"]
@@ -120,7 +121,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: An
             return plain(wide, b)
     if function is None:
         return _on_host(getattr(ufunc, method), f"numpy's {what}", inputs, kwargs)
-    result = function(*inputs, **kwargs)
+    result = _as_numpy_does(function, inputs, kwargs)
     if dtype is not None:
         from bibun.numpy.elementwise import astype
 
@@ -148,7 +149,16 @@ def call_function(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     found = _find(module, name) if module in _MODULES else None
     if found is None:
         return _on_host(func, what, args, kwargs)
-    return found(*args, **kwargs)
+    return _as_numpy_does(found, args, kwargs)
+
+
+def _as_numpy_does(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Call a bibun function; lists of numbers are arrays, as they are to NumPy."""
+    before, lists.allowed = lists.allowed, True
+    try:
+        return function(*args, **kwargs)
+    finally:
+        lists.allowed = before
 
 
 def dispatch_table() -> dict[str, str | None]:
