@@ -135,3 +135,11 @@ def test_table_is_aligned_and_has_a_row_for_each_number():
     assert len({len(line) for line in lines}) == 1
     assert [line.split()[0] for line in lines[1:]] == ["a", "m[0,0]", "m[0,1]", "m[1,0]", "m[1,1]"]
     assert " ".join(lines[0].split()) == "mean sd 5 % 95 % ESS bulk ESS tail R-hat"
+
+
+def test_values_that_are_not_finite():
+    x = normal()
+    x[0, :10] = np.nan
+    v = verdict({"log_of_negative": x, "fine": normal(1)})
+    assert v.level == "bad"
+    assert "not finite: log_of_negative (0.2% of the draws)" in v.findings[0]

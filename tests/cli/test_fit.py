@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import bibun
 from bibun.cli.main import main
 
 pytest.importorskip("arviz")
@@ -23,7 +24,7 @@ import bibun.numpy as bnp
 import bibun.prob as prob
 import bibun.prob.distributions as dist
 
-settings = {"chains": 2, "warmup": 300, "samples": 300}
+settings = {"chains": 2, "warmup": 500, "samples": 1000}
 
 
 def model(x, y, weight=None):
@@ -34,6 +35,7 @@ def model(x, y, weight=None):
     prob.deterministic("at_ten", a + 10 * b)
     prob.sample("y", dist.Normal(mean, s), obs=y)
 """
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(bibun.__file__).parents[1])}
 RESULTS = {"posterior.nc", "trace.png", "pair.png", "predictive.png", "report.html"}
 
 
@@ -81,10 +83,10 @@ def test_a_fit_from_end_to_end(folder, capsys):
     assert re.search(r"y: \d+ of 25 observed values lie inside", out)
 
     data = arviz.from_netcdf("results/posterior.nc")
-    assert data.posterior["b"].shape == (2, 300)
-    assert data.posterior["mean"].shape == (2, 300, 25)
-    assert data.posterior_predictive["y"].shape == (2, 300, 25)
-    assert data.log_likelihood["y"].shape == (2, 300, 25)
+    assert data.posterior["b"].shape == (2, 1000)
+    assert data.posterior["mean"].shape == (2, 1000, 25)
+    assert data.posterior_predictive["y"].shape == (2, 1000, 25)
+    assert data.log_likelihood["y"].shape == (2, 1000, 25)
     assert abs(float(data.posterior["b"].mean()) - 2.0) < 0.2
     np.testing.assert_array_equal(data.constant_data["y"], data.observed_data["y"])
     assert data.posterior.attrs["command"].startswith("bibun fit line.py")
@@ -124,6 +126,23 @@ def test_bad_results_are_called_bad(folder, capsys):
     assert re.search(rf"a: {chains} near -{five}; {chains} near {five}\.", out)
     assert "nothing is observed" in out
     assert not (folder / "results" / "predictive.png").exists()
+
+
+@pytest.mark.parametrize("samples", ["1", "3", "9"])
+@pytest.mark.parametrize("chains", ["1", "2"])
+def test_the_smallest_runs_still_give_results(folder, capsys, chains, samples):
+    assert fit("--chains", chains, "--samples", samples, "--warmup", "50") == 0
+    assert "Do not trust this result:" in capsys.readouterr().out
+    assert {p.name for p in (folder / "results").iterdir()} == RESULTS
+
+
+def test_nan_among_the_results_is_said(folder, capsys):
+    text = LINE.replace('"at_ten", a + 10 * b', '"root", bnp.sqrt(b - 2.0)')
+    (folder / "line.py").write_text(text)
+    assert fit() == 0
+    out = capsys.readouterr().out
+    assert "values that are not finite: root" in out
+    assert {p.name for p in (folder / "results").iterdir()} == RESULTS
 
 
 def test_what_to_show_and_predict_can_be_said(folder, capsys):
@@ -192,8 +211,8 @@ REFUSED_MODELS = {
         ["settings has no option 'sample'; did you mean 'samples'?"],
     ),
     "settings of a wrong type": (
-        LINE.replace('"samples": 300', '"samples": "300"'),
-        ["settings['samples'] must be of type int, got '300'"],
+        LINE.replace('"samples": 1000', '"samples": "many"'),
+        ["settings['samples'] must be of type int, got 'many'"],
     ),
 }
 
@@ -272,7 +291,7 @@ def test_a_disk_that_takes_no_more_harms_nothing(folder):
     )
     run = subprocess.run(
         [sys.executable, "-c", script, "fit", "line.py", "data.csv", "--samples", "50"],
-        capture_output=True, text=True,
+        capture_output=True, text=True, env=ENVIRONMENT,
     )  # fmt: skip
     assert run.returncode == 2, run.stderr
     assert "results/posterior.nc: cannot be written" in run.stderr
@@ -287,7 +306,7 @@ def interrupt(folder, wait_for, *arguments):
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "bibun.cli.main", "fit", "line.py", "data.csv", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=ENVIRONMENT,
     )  # fmt: skip
     seen = ""
     while wait_for not in seen:

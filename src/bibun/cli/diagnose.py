@@ -34,6 +34,10 @@ class Row:
     draws: np.ndarray = field(repr=False)  # (chains, draws)
 
     @property
+    def finite(self) -> bool:
+        return bool(np.all(np.isfinite(self.draws)))
+
+    @property
     def constant(self) -> bool:
         return bool(np.ptp(self.draws) == 0)
 
@@ -119,6 +123,7 @@ def judge(rows: list[Row], stats: Mapping[str, np.ndarray], max_tree_depth: int)
         findings.append(
             ("caution", "One chain cannot show whether others would agree with it: run at least 4.")
         )
+    findings += _not_finite(rows)
     findings += _stuck_chains(rows)
     apart = {r.label: groups for r in rows if (groups := _modes(r)) is not None}
     findings += _apart(rows, apart)
@@ -153,6 +158,14 @@ def _facts(rows: list[Row], stats: Mapping[str, np.ndarray]) -> list[str]:
 def _named(rows: list[Row], value: Any, most: int = 5) -> str:
     text = ", ".join(f"{r.label} {value(r)}" for r in rows[:most])
     return text + (f" and {len(rows) - most} more" if len(rows) > most else "")
+
+
+def _not_finite(rows: list[Row]) -> list[tuple[str, str]]:
+    wrong = [r for r in rows if not r.finite]
+    if not wrong:
+        return []
+    named = _named(wrong, lambda r: f"({np.mean(~np.isfinite(r.draws)):.1%} of the draws)")
+    return [("bad", f"There are values that are not finite: {named}.")]
 
 
 def _stuck_chains(rows: list[Row]) -> list[tuple[str, str]]:

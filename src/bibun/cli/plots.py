@@ -115,7 +115,7 @@ def trace_plot(path: Path, rows: Sequence[Row], diverging: np.ndarray) -> None:
             right.plot(np.arange(1, draws + 1), row.draws[k], color=colour, lw=0.35, alpha=0.75)
         at = np.flatnonzero(diverging.any(axis=0)) + 1
         if len(at):
-            low = row.draws.min()
+            low = np.min(row.draws, where=np.isfinite(row.draws), initial=np.inf)
             right.plot(at, np.full(len(at), low), "|", color=ALARM, ms=7, mew=1.0)
         left.set_title(row.label)
         left.set_yticks([])
@@ -137,7 +137,7 @@ def trace_plot(path: Path, rows: Sequence[Row], diverging: np.ndarray) -> None:
 @styled
 def pair_plot(path: Path, rows: Sequence[Row], diverging: np.ndarray) -> None:
     """Every two numbers against each other; divergent draws in red."""
-    shown = [r for r in rows if not r.constant][:PAIR_ROWS] or list(rows[:1])
+    shown = [r for r in rows if r.finite and not r.constant][:PAIR_ROWS] or list(rows[:1])
     n = len(shown)
     figure = _figure(1.55 * n + 0.6, 1.5 * n + 0.6)
     grid = figure.subplots(n, n, squeeze=False)
@@ -171,6 +171,9 @@ def pair_plot(path: Path, rows: Sequence[Row], diverging: np.ndarray) -> None:
 
 
 def _limits(set_limits: Any, x: np.ndarray) -> None:
+    x = x[np.isfinite(x)]
+    if not len(x):
+        return
     low, high = np.quantile(x, [0.001, 0.999])
     pad = 0.05 * (high - low) or 1.0
     set_limits(low - pad, high + pad)
