@@ -72,9 +72,7 @@ def test_an_update_of_a_carry_copies_nothing_in_the_loop(how):
 
 def test_updates_of_a_carry_of_a_million_elements_are_quick():
     """100 000 updates that copied 8 MB each would take minutes."""
-    f = bibun.jit(
-        lambda x, n: lax.fori_loop(0, n, lambda i, c: c.at[i].set(c[i + 1] * 2.0), x)
-    )
+    f = bibun.jit(lambda x, n: lax.fori_loop(0, n, lambda i, c: c.at[i].set(c[i + 1] * 2.0), x))
     x = bnp.ones(1_000_000)
     f(x, 2)
     begin = time.perf_counter()
@@ -104,9 +102,9 @@ HAZARDS = {
     "add shifted in a loop": lambda x: lax.fori_loop(0, 3, lambda i, c: c.at[1:].add(c[:-1]), x),
     "reverse": lambda x: lax.fori_loop(0, 3, lambda i, c: c.at[...].set(c[::-1] * 2), x),
     "every second from the end": lambda x: (x * 2).at[::2].set((x * 2)[::-1][::2]),
-    "a view of itself": lambda x: (
-        lambda y: y.at[1:].set(y.reshape(1, N)[0, :-1] * 2)
-    )(bnp.sort(x)),
+    "a view of itself": lambda x: (lambda y: y.at[1:].set(y.reshape(1, N)[0, :-1] * 2))(
+        bnp.sort(x)
+    ),
     "a view, scattered": lambda x: (
         lambda y: y.at[bnp.array([3, 4, 5])].set(y.reshape(N, 1)[2:5, 0])
     )(bnp.sort(x)),
@@ -118,12 +116,8 @@ HAZARDS = {
         0, 4, lambda i, c: (c[0] * 2, c[1].at[i].add(c[0][i])), (x, x)
     ),
     "swapped": lambda x: lax.fori_loop(0, 3, lambda i, c: (c[1], c[0]), (x, x * 2)),
-    "swapped and changed": lambda x: lax.fori_loop(
-        0, 3, lambda i, c: (c[1] + 1, c[0]), (x, x * 2)
-    ),
-    "rotated": lambda x: lax.fori_loop(
-        0, 4, lambda i, c: (c[2], c[0], c[1]), (x, x * 2, x * 3)
-    ),
+    "swapped and changed": lambda x: lax.fori_loop(0, 3, lambda i, c: (c[1] + 1, c[0]), (x, x * 2)),
+    "rotated": lambda x: lax.fori_loop(0, 4, lambda i, c: (c[2], c[0], c[1]), (x, x * 2, x * 3)),
     "rotated and updated": lambda x: lax.fori_loop(
         0, 4, lambda i, c: (c[2].at[i].set(0.0), c[0], c[1].at[0].add(c[2][1])), (x, x * 2, x * 3)
     ),
@@ -133,9 +127,7 @@ HAZARDS = {
     "two carries become one": lambda x: lax.fori_loop(
         0, 3, lambda i, c: (c[0] + c[1], c[0] + c[1]), (x, x * 2)
     ),
-    "scalars swapped": lambda x: lax.fori_loop(
-        0, 3, lambda i, c: (c[1], c[0] + 1), (x[0], x[1])
-    ),
+    "scalars swapped": lambda x: lax.fori_loop(0, 3, lambda i, c: (c[1], c[0] + 1), (x[0], x[1])),
     "captured in a loop, updated": lambda x: lax.scan(
         lambda c, i: (c + 1, (x * 2).at[i].set(0.0)), 0, bnp.arange(3)
     ),
@@ -157,9 +149,9 @@ HAZARDS = {
     "a y that is the old carry": lambda x: lax.scan(
         lambda c, _: (c.at[0].add(1.0), c), x, None, length=3
     ),
-    "an update into a result twice": lambda x: (
-        lambda y: (y.at[0].set(1.0), y.at[1].set(2.0))
-    )(bnp.sort(x)),
+    "an update into a result twice": lambda x: (lambda y: (y.at[0].set(1.0), y.at[1].set(2.0)))(
+        bnp.sort(x)
+    ),
     "a sort of what is kept": lambda x: (lambda y: (bnp.sort(-y), y))(bnp.sort(x)),
     "matmul into a dead operand": lambda x: lax.fori_loop(
         0, 3, lambda i, c: c @ c * 0.01, bnp.outer(x, x)
@@ -217,7 +209,9 @@ EDGES = {
     ),
     "empty arrays": lambda x: (x[:0] + 1, bnp.sin(x[:0]).sum(), bnp.sort(x[:0])),
     "reductions over nothing": lambda x: (
-        bnp.zeros((3, 0)).sum(axis=1), bnp.zeros((0, 3)).sum(axis=0), bnp.ones((2, 0, 3)).prod()
+        bnp.zeros((3, 0)).sum(axis=1),
+        bnp.zeros((0, 3)).sum(axis=0),
+        bnp.ones((2, 0, 3)).prod(),
     ),
     "partial reduction over nothing": lambda x: bnp.zeros((2, 3, 0)).sum(axis=(0, 2)) + x[:3],
     "empty matmul": lambda x: bnp.zeros((2, 0)) @ bnp.zeros((0, 3)) + x[0],
@@ -229,7 +223,9 @@ EDGES = {
     "bool and integers": lambda x: (x > 1.5, (x * 10).astype(int), (x > 1.5).sum(), ~(x > 1.2)),
     "complex": lambda x: ((x + 1j) * (x - 2j), bnp.abs(x + 1j), (x + 1j).sum()),
     "convolve": lambda x: (
-        bnp.convolve(x, x[:3]), bnp.convolve(x > 1.3, x > 1.5), bnp.convolve(x / (x - x[0]), x[:2])
+        bnp.convolve(x, x[:3]),
+        bnp.convolve(x > 1.3, x > 1.5),
+        bnp.convolve(x / (x - x[0]), x[:2]),
     ),
     "single": lambda x: (x.astype("f4") * 2, x.astype("f4").sum()),
 }
@@ -288,7 +284,10 @@ def test_an_error_inside_loops_names_the_users_line():
 
     def longer(x: Any) -> Any:
         return lax.fori_loop(
-            0, 5, lambda i, c: lax.fori_loop(0, i, lambda j, c: c + x[j + 9], c), 0.0  # the line
+            0,
+            5,
+            lambda i, c: lax.fori_loop(0, i, lambda j, c: c + x[j + 9], c),
+            0.0,  # the line
         )
 
     assert np.isfinite(float(bibun.jit(f)(x)))  # 10 is the last one read

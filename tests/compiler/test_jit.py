@@ -206,7 +206,7 @@ def test_new_captured_data_of_the_same_shape_reuses_native_code():
     np.testing.assert_allclose(float(out), np.sin(2 * np.asarray(b)).sum() * 1.0625)
 
 
-# caching -------------------------------------------------------------------------------------------
+# caching ------
 
 
 def test_float_literals_do_not_recompile():
@@ -217,9 +217,7 @@ def test_float_literals_do_not_recompile():
     with counted() as c:
         outs = [float(make(k)(0.5)) for k in (2.71, 3.14, -11.7)]
     assert c.made == 0
-    np.testing.assert_allclose(
-        outs, [np.cos(0.5 * k + k / 7) ** 2 for k in (2.71, 3.14, -11.7)]
-    )
+    np.testing.assert_allclose(outs, [np.cos(0.5 * k + k / 7) ** 2 for k in (2.71, 3.14, -11.7)])
 
 
 def test_float_literals_inside_loops_do_not_recompile():
@@ -313,7 +311,7 @@ def test_compiled_code_on_disk_gives_the_same(tmp_path):
     assert cache is not None
 
 
-# transformations -------------------------------------------------------------------------------------
+# transformations ------
 
 
 def test_jit_inside_and_outside_of_transformations():
@@ -382,7 +380,7 @@ def test_recursion_of_jitted_functions():
     assert float(power(2.0, 5)) == 32.0
 
 
-# threads, processes, interrupts --------------------------------------------------------------------------
+# threads, processes, interrupts ------
 
 
 def test_threads_may_call_one_function():

@@ -117,9 +117,7 @@ def test_effects_keep_their_order():
         return x[i] + x[i + 1] + x[i + 2]
 
     plan = plan_of(f, X, np.int64(3))
-    checks = [
-        eq for u in plan.units for eq in u.equations if eq.op.name == "check_index"
-    ]
+    checks = [eq for u in plan.units for eq in u.equations if eq.op.name == "check_index"]
     program = [eq for eq in plan.program.equations if eq.op.name == "check_index"]
     assert [id(e) for e in checks] == [id(e) for e in program]
     assert len(checks) == 3

@@ -140,7 +140,10 @@ def soak(minutes: float, seed: int, batch: int, out: Path, leaks: bool = True) -
             failures.append(r)
             key = signature(r["failure"])
             seen[key] += 1
-            print(f"\n=== seed {r['done']} ({r['mode']}): {r['failure'].splitlines()[0][:300]}", flush=True)
+            print(
+                f"\n=== seed {r['done']} ({r['mode']}): {r['failure'].splitlines()[0][:300]}",
+                flush=True,
+            )
             if seen[key] > 2:
                 continue
             try:

@@ -65,7 +65,9 @@ def readout(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wrt(inputs: list[Any]) -> tuple[int, ...]:
-    return tuple(k for k, x in enumerate(inputs) if is_real(x) and np.asarray(x).dtype == np.float64)
+    return tuple(
+        k for k, x in enumerate(inputs) if is_real(x) and np.asarray(x).dtype == np.float64
+    )
 
 
 def directions(inputs: list[Any]) -> list[np.ndarray]:
@@ -103,7 +105,9 @@ def lanes(inputs: list[Any], axes: list[Any], size: int) -> list[np.ndarray]:
         rows = []
         for k in range(size):
             if x.dtype.kind in "fc":
-                rows.append((x * (1 + 0.3 * k) + rng.normal(size=x.shape) * 0.2 * k).astype(x.dtype))
+                rows.append(
+                    (x * (1 + 0.3 * k) + rng.normal(size=x.shape) * 0.2 * k).astype(x.dtype)
+                )
             elif x.dtype.kind == "b":
                 rows.append(x ^ (rng.random(x.shape) < 0.3))
             else:
@@ -212,7 +216,11 @@ def ways(
                 grads.append(sum(parts) if axes[n] is None else np.stack(parts, axes[n]))
             return value, tuple(grads)
 
-        return args, by_hand, [("jit(grad(vmap))", bibun.jit(bibun.value_and_grad(total, argnums=nums)))]
+        return (
+            args,
+            by_hand,
+            [("jit(grad(vmap))", bibun.jit(bibun.value_and_grad(total, argnums=nums)))],
+        )
     if not nums:
         return inputs, lambda *_: [], []
     if mode in ("grad", "grad_jit", "checkpoint_grad"):
@@ -223,7 +231,11 @@ def ways(
         ]  # fmt: skip
     if mode == "jvp":
         p = pushforward(f, nums)
-        return inputs, p, [("jit(jvp)", bibun.jit(p)), ("jvp(jit)", pushforward(bibun.jit(f), nums))]
+        return (
+            inputs,
+            p,
+            [("jit(jvp)", bibun.jit(p)), ("jvp(jit)", pushforward(bibun.jit(f), nums))],
+        )
     g = bibun.grad(loss, argnums=nums)
     if mode == "hvp":
         p = pushforward(lambda *xs: bibun.tree.leaves(g(*xs)), nums)
@@ -273,7 +285,8 @@ def compare(
             at = np.argwhere(~ok)[:4].tolist()
             bad = tuple(np.argwhere(~ok)[0])
             raise Different(
-                f"{name}: result {k} ({w.dtype}{w.shape}) differs in {int((~ok).sum())} of {w.size} "
+                f"{name}: result {k} ({w.dtype}{w.shape}) differs in {int((~ok).sum())} of "
+                f"{w.size} "
                 f"elements, first at {at}: {g[bad]!r} instead of {w[bad]!r}"
             )
 

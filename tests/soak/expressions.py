@@ -4,6 +4,8 @@
 What does not fit raises when it is run, and is dropped; so the tables need not be careful.
 """
 
+# ruff: noqa: E501  (tables, an operation after the other)
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,9 @@ INT_UNARY = """
 {x}.astype('f4')|{x}.astype('i4')|{x}.astype('i2')|{x}.astype('u1')|{x}.astype(bool)|bnp.sign({x})|{x} / 3
 bnp.sin({x})|lax.population_count({x})|lax.clz({x})|bnp.clip({x}, 0, 4)|{x} ** 2|{x} == 2|bnp.exp(-bnp.abs({x}))
 """
-BOOL_UNARY = "~{x}|{x}.astype('f8')|{x}.astype('i4')|bnp.where({x}, 1.5, -2)|{x} * 2|{x}.astype('i8')"
+BOOL_UNARY = (
+    "~{x}|{x}.astype('f8')|{x}.astype('i4')|bnp.where({x}, 1.5, -2)|{x} * 2|{x}.astype('i8')"
+)
 COMPLEX_UNARY = """
 bnp.real({x})|bnp.imag({x})|bnp.conj({x})|bnp.abs({x})|{x} * {x}|bnp.exp(1j * bnp.real({x}))|-{x}|bnp.sin({x})
 bnp.sqrt({x} + 3)|1 / ({x} * bnp.conj({x}) + 1)|bnp.tanh({x})|{x}.astype('c8')|bnp.log({x} + 3)|bnp.angle({x} + 3)
@@ -145,7 +149,9 @@ def draw(g: Generator, scope: Scope) -> str | None:
     if group == "unary":
         x = g.pick(scope)
         assert x is not None
-        name = {"f": "FLOAT_UNARY", "c": "COMPLEX_UNARY", "b": "BOOL_UNARY"}.get(x.kind, "INT_UNARY")
+        name = {"f": "FLOAT_UNARY", "c": "COMPLEX_UNARY", "b": "BOOL_UNARY"}.get(
+            x.kind, "INT_UNARY"
+        )
         return r.choice(TABLES[name]).format(x=x)
     if group == "binary":
         return binary(g, scope)
@@ -188,7 +194,17 @@ def partner(g: Generator, scope: Scope, x: Var) -> Any:
     if fits and g.chance(0.75):
         return r.choice(fits)
     if x.ndim and x.size and x.kind != "b":
-        return r.choice([f"{x}[..., :1]", f"{x}[:1]", f"{x}[0]", f"{x}.sum(axis=0)", f"{x}.T", f"bnp.arange({x.shape[-1]})", f"{x}[..., ::-1]"])
+        return r.choice(
+            [
+                f"{x}[..., :1]",
+                f"{x}[:1]",
+                f"{x}[0]",
+                f"{x}.sum(axis=0)",
+                f"{x}.T",
+                f"bnp.arange({x.shape[-1]})",
+                f"{x}[..., ::-1]",
+            ]
+        )
     return r.choice(fits) if fits else x
 
 
@@ -215,7 +231,9 @@ def fill(g: Generator, scope: Scope, x: Var | None, template: str) -> str | None
     perm = list(range(x.ndim))
     r.shuffle(perm)
     values = [f"{x}.sum().astype({str(x.dtype)!r})", DTYPE_ONE[x.kind]]
-    values += [str(v) for v in scope.vars if v.dtype == x.dtype and v.shape in ((), x.shape[1:])][-3:]
+    values += [str(v) for v in scope.vars if v.dtype == x.dtype and v.shape in ((), x.shape[1:])][
+        -3:
+    ]
     places = {
         "x": x, "y": y, "n": r.randint(0, 4), "k": r.randrange(x.ndim) if x.ndim else 0,
         "axes": tuple(sorted(r.sample(range(x.ndim), r.randint(0, x.ndim)))),

@@ -23,11 +23,23 @@ from tests.soak.program import HEADER, Block, Program, Statement, drop_unused
 SIZES = [1, 2, 3, 7, 8, 9, 15, 16, 17, 33]
 MAX_ELEMENTS = 2500
 MODES = {
-    "jit": 10, "compiled_loops": 2, "grad": 6, "jvp": 3, "vmap": 5, "vmap_grad": 3,
-    "grad_vmap": 2, "hessian": 2, "hvp": 1, "grad_jit": 2, "vmap_jit": 1, "checkpoint_grad": 1,
-    "debug_nans": 1, "cached": 1,
+    "jit": 10,
+    "compiled_loops": 2,
+    "grad": 6,
+    "jvp": 3,
+    "vmap": 5,
+    "vmap_grad": 3,
+    "grad_vmap": 2,
+    "hessian": 2,
+    "hvp": 1,
+    "grad_jit": 2,
+    "vmap_jit": 1,
+    "checkpoint_grad": 1,
+    "debug_nans": 1,
+    "cached": 1,
 }
-PLAIN = ("jit", "compiled_loops", "vmap", "vmap_jit", "debug_nans", "cached")  # no derivatives  # fmt: skip
+# without derivatives
+PLAIN = ("jit", "compiled_loops", "vmap", "vmap_jit", "debug_nans", "cached")  # fmt: skip
 
 
 class Var:
@@ -112,7 +124,9 @@ class Generator:
     def shape(self) -> tuple[int, ...]:
         r = self.rng
         if self.large and r.random() < 0.6:
-            return r.choice([(300_000,), (300_001,), (500, 700), (1000, 257), (9, 40_000), (40_000, 9)])
+            return r.choice(
+                [(300_000,), (300_001,), (500, 700), (1000, 257), (9, 40_000), (40_000, 9)]
+            )
         ndim = r.choices([0, 1, 2, 3], [3, 6, 4, 1.5])[0]
         if ndim and r.random() < 0.05:
             dims = [r.choice([0, 1, 3, 8]) for _ in range(ndim)]
@@ -136,7 +150,10 @@ class Generator:
         inputs: list[str] = []
         params: list[str] = []
         for k in range(r.choice([1, 2, 2, 3])):
-            kinds, weights = ["f8", "f4", "i8", "i4", "b1", "c16", "u1", "c8"], [10, 2, 3, 1, 1, 1, 0.5, 0.3]
+            kinds, weights = (
+                ["f8", "f4", "i8", "i4", "b1", "c16", "u1", "c8"],
+                [10, 2, 3, 1, 1, 1, 0.5, 0.3],
+            )
             kind = r.choices(kinds, weights)[0]
             if k == 0 and mode not in PLAIN:
                 kind = "f8"
@@ -179,9 +196,7 @@ class Generator:
         if "vmap" not in mode:
             return {}
         types = {v.name: v for v in scope.vars}
-        axes = [
-            None if r.random() < 0.25 else r.randint(0, types[p].ndim) for p in params
-        ]
+        axes = [None if r.random() < 0.25 else r.randint(0, types[p].ndim) for p in params]
         if all(a is None for a in axes):
             axes[0] = 0
         return {"axes": axes, "size": r.choice([1, 2, 3, 3, 5, 8, 9])}
@@ -290,9 +305,7 @@ class Generator:
         )  # fmt: skip
         getattr(self, f"_{how}")(scope)
 
-    def block(
-        self, scope: Scope, params: list[tuple[str, Any]], n: int
-    ) -> tuple[Scope, list[Var]]:
+    def block(self, scope: Scope, params: list[tuple[str, Any]], n: int) -> tuple[Scope, list[Var]]:
         inner = scope.child()
         own = []
         for name, value in params:
@@ -332,7 +345,9 @@ class Generator:
         r = self.rng
         carries = self.carries(scope)
         xs = [
-            v for v in (self.pick(scope, lambda v: v.ndim and v.shape[0] <= 9) for _ in range(2)) if v
+            v
+            for v in (self.pick(scope, lambda v: v.ndim and v.shape[0] <= 9) for _ in range(2))
+            if v
         ]
         if len(xs) == 2 and xs[0].shape[0] != xs[1].shape[0]:
             xs = xs[:1]
@@ -351,7 +366,9 @@ class Generator:
         if not after and not ys:
             return
         c, x = self.fresh("carry"), self.fresh("x")
-        block = Block(self.fresh("body"), [c, x], inner.statements, f"({_tuple(after)}, {_tuple(ys)})")
+        block = Block(
+            self.fresh("body"), [c, x], inner.statements, f"({_tuple(after)}, {_tuple(ys)})"
+        )
         head = []
         if names:
             head.append(_unpack(names, c))
@@ -364,7 +381,8 @@ class Generator:
             extra += ", reverse=True"
         if self.chance(0.1):
             extra += ", unroll=2"
-        text = f"bibun.tree.leaves(lax.scan({block.name}, {_tuple([v.name for v in carries])}, {given}{extra}))"
+        init = _tuple([v.name for v in carries])
+        text = f"bibun.tree.leaves(lax.scan({block.name}, {init}, {given}{extra}))"
         rows = tuple(v for _, v in examples[len(names) :])
         carry = tuple(v for _, v in examples[: len(names)])
         self.accept(scope, text, [block], (carry, rows))
@@ -405,9 +423,7 @@ class Generator:
         inner, own = self.block(scope, [(k, bnp.asarray(0)), *examples], self.rng.randint(0, 4))
         after = self.next_carry(inner, own[1:])
         c = self.fresh("carry")
-        block = Block(
-            self.fresh("body"), [c], inner.statements, _tuple([f"{k} + 1", *after])
-        )
+        block = Block(self.fresh("body"), [c], inner.statements, _tuple([f"{k} + 1", *after]))
         block.statements[:0] = [_unpack([k, *names], c)]
         d = self.fresh("carry")
         test = f"{d}[0] < {self.count(scope)}"
@@ -416,8 +432,12 @@ class Generator:
             test = f"({test}) & (bnp.abs({extra}).sum() + {d}[0] < {self.rng.choice([3, 10, 100])})"
         cond = Block(self.fresh("go"), [d], [], test)
         init = _tuple(["0", *(v.name for v in carries)])
-        self.accept(scope, f"lax.while_loop({cond.name}, {block.name}, {init})", [cond, block],
-                    ((bnp.asarray(0), *(v for _, v in examples)),))
+        self.accept(
+            scope,
+            f"lax.while_loop({cond.name}, {block.name}, {init})",
+            [cond, block],
+            ((bnp.asarray(0), *(v for _, v in examples)),),
+        )
 
     def _branches(self, scope: Scope, n: int) -> tuple[list[Block], list[Var], tuple[Any, ...]]:
         operands = [v for v in (self.pick(scope) for _ in range(self.rng.choice([0, 1, 2]))) if v]
@@ -494,9 +514,7 @@ class Generator:
         axis = min(range(x.ndim), key=lambda k: x.shape[k])
         value = scope.env[x.name]
         a = self.fresh("a")
-        inner, _ = self.block(
-            scope, [(a, bnp.moveaxis(value, axis, 0)[0])], self.rng.randint(1, 4)
-        )
+        inner, _ = self.block(scope, [(a, bnp.moveaxis(value, axis, 0)[0])], self.rng.randint(1, 4))
         block = Block(self.fresh("g"), [a], inner.statements, self.results(inner))
         self.accept(scope, f"bibun.vmap({block.name}, in_axes={axis})({x})", [block])
 

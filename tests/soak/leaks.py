@@ -6,6 +6,7 @@ tapes, failing checks, callbacks into Python and exceptions are among the functi
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -91,10 +92,8 @@ def growth(f: Callable[[Any], Any], calls: int) -> int:
 
     def run(n: int) -> None:
         for _ in range(n):
-            try:
+            with contextlib.suppress(IndexError):
                 g(v)
-            except IndexError:
-                pass
 
     run(calls // 2)
     gc.collect()

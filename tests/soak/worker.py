@@ -38,12 +38,19 @@ def main(first: int, count: int, log: str) -> None:
             except Exception as e:
                 import traceback
 
-                failure = f"reference or generator: {type(e).__name__}: {e}\n{traceback.format_exc()}"
+                failure = (
+                    f"reference or generator: {type(e).__name__}: {e}\n{traceback.format_exc()}"
+                )
             faulthandler.cancel_dump_traceback_later()
             mode = program.mode if program is not None else "?"
             f.write(
                 json.dumps(
-                    {"done": seed, "failure": failure, "mode": mode, "s": time.perf_counter() - begin}
+                    {
+                        "done": seed,
+                        "failure": failure,
+                        "mode": mode,
+                        "s": time.perf_counter() - begin,
+                    }
                 )
                 + "\n"
             )
