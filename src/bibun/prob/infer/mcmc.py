@@ -24,7 +24,7 @@ from bibun.prob.infer.hmc import HMC, HMCState, Potential
 from bibun.prob.infer.progress import Progress
 from bibun.transforms import vmap
 
-CHUNK = 256  # rows of a chunk's buffers
+CHUNK = 512  # rows of a chunk's buffers
 CHUNK_SECONDS = 0.1
 STATISTICS = (
     "potential_energy", "energy", "num_steps", "accept_prob", "diverging", "step_size",
@@ -79,6 +79,7 @@ class Chain:
         self.draws: list[np.ndarray] = []
         self.stats: dict[str, list[np.ndarray]] = {k: [] for k in STATISTICS}
         self.done = 0
+        self.pace = 8  # draws in the next chunk
         self.divergences = 0
         self.error: BaseException | None = None
 
@@ -276,9 +277,9 @@ class MCMC:
         keep: bool, progress: Progress, label: str,
     ) -> None:  # fmt: skip
         """Run `count` transitions in chunks."""
-        left, n = count, 8
+        left = count
         while left > 0 and not self._stop.is_set():
-            n = min(n, left, CHUNK)
+            n = min(chain.pace, left, CHUNK)
             begin = time.perf_counter()
             state, draws, stats = runner(chain.state, n, adapting, learning, data)
             spent = time.perf_counter() - begin
@@ -292,7 +293,7 @@ class MCMC:
                 chain.done += n
                 chain.divergences += int(diverging.sum())
             progress.update(chain.number, n, state, chain.divergences, label)
-            n = max(1, min(CHUNK, int(n * min(8.0, CHUNK_SECONDS / max(spent, 1e-9)))))
+            chain.pace = max(1, min(CHUNK, int(n * min(8.0, CHUNK_SECONDS / max(spent, 1e-9)))))
 
     def _warm(
         self, chain: Chain, runner: Any, potential: Potential, progress: Progress, collect: bool

@@ -89,6 +89,11 @@ class Tree(NamedTuple):
     depth: Any
 
 
+def _row(rows: Any, k: Any) -> Any:
+    """`rows[k]`, for an index that is in range by construction."""
+    return rows.at[k].get(mode="promise_in_bounds")
+
+
 class _Subtree(NamedTuple):
     """A subtree under construction; `last` is its newest leaf."""
 
@@ -127,7 +132,6 @@ def _grow_subtree(
     """2^depth further leaves from `start`, or as many as it takes to turn or diverge."""
     dimension = start.z.shape[0]
     count = bnp.left_shift(bnp.asarray(1), depth)
-    uniforms = random.uniform(key, (2**max_depth,))  # only those that are read are computed
     zeros = bnp.zeros(dimension)
     rows = bnp.zeros((max(max_depth, 1), dimension))
     empty = _Subtree(
@@ -146,14 +150,14 @@ def _grow_subtree(
         log_weight = bnp.logaddexp(t.log_weight, -error)
         r_sum = t.r_sum + p.r
         leaf = t.leaves
-        take = bnp.log(uniforms[leaf]) < -error - log_weight
+        take = bnp.log(random.uniform(random.fold_in(key, leaf))) < -error - log_weight
         first, last = _checkpoint_range(leaf)
         even = (leaf & 1) == 0
         at = bnp.where(even, last, 0)
-        keep_r = bnp.where(even, p.r, t.r_checkpoints[at])
-        keep_sum = bnp.where(even, r_sum, t.sum_checkpoints[at])
-        r_checkpoints = t.r_checkpoints.at[at].set(keep_r)
-        sum_checkpoints = t.sum_checkpoints.at[at].set(keep_sum)
+        keep_r = bnp.where(even, p.r, _row(t.r_checkpoints, at))
+        keep_sum = bnp.where(even, r_sum, _row(t.sum_checkpoints, at))
+        r_checkpoints = t.r_checkpoints.at[at].set(keep_r, mode="promise_in_bounds")
+        sum_checkpoints = t.sum_checkpoints.at[at].set(keep_sum, mode="promise_in_bounds")
 
         def not_turning(s: tuple[Any, Any]) -> Any:
             k, turning = s
@@ -161,8 +165,9 @@ def _grow_subtree(
 
         def check(s: tuple[Any, Any]) -> tuple[Any, Any]:
             k, _ = s
-            between = r_sum - sum_checkpoints[k] + r_checkpoints[k]
-            return k - 1, is_turning(metric, r_checkpoints[k], p.r, between)
+            r_left = _row(r_checkpoints, k)
+            between = r_sum - _row(sum_checkpoints, k) + r_left
+            return k - 1, is_turning(metric, r_left, p.r, between)
 
         _, turning = lax.while_loop(
             not_turning, check, (bnp.where(even, first - 1, last), bnp.asarray(False))
