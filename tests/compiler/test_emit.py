@@ -275,7 +275,7 @@ def test_unaligned_and_read_only_inputs():
 def test_an_error_inside_loops_names_the_users_line():
     def f(x: Any) -> Any:
         def inner(j: Any, c: Any) -> Any:
-            return c + x[j + 9]  # the line
+            return c + x[j + 9]
 
         return lax.fori_loop(0, 3, lambda i, c: lax.fori_loop(0, i, inner, c), 0.0)
 
@@ -283,12 +283,10 @@ def test_an_error_inside_loops_names_the_users_line():
     x = bnp.asarray(X)
 
     def longer(x: Any) -> Any:
-        return lax.fori_loop(
-            0,
-            5,
-            lambda i, c: lax.fori_loop(0, i, lambda j, c: c + x[j + 9], c),
-            0.0,  # the line
-        )
+        def inner(j: Any, c: Any) -> Any:
+            return c + x[j + 9]  # the line
+
+        return lax.fori_loop(0, 5, lambda i, c: lax.fori_loop(0, i, inner, c), 0.0)
 
     assert np.isfinite(float(bibun.jit(f)(x)))  # 10 is the last one read
     for g in (longer, bibun.grad(longer)):

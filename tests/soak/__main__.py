@@ -144,7 +144,7 @@ def soak(minutes: float, seed: int, batch: int, out: Path, leaks: bool = True) -
                 f"\n=== seed {r['done']} ({r['mode']}): {r['failure'].splitlines()[0][:300]}",
                 flush=True,
             )
-            if seen[key] > 2:
+            if seen[key] > 2 or not r["source"]:  # no source: the generator itself was at fault
                 continue
             try:
                 source = reduced(r)
