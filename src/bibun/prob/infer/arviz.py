@@ -15,11 +15,19 @@ from bibun.transforms import vmap
 _NAMES = {"accept_prob": "acceptance_rate", "num_steps": "n_steps", "potential_energy": "lp"}
 
 
+def observed_sites(mcmc: Any) -> dict[str, Any]:
+    """The observed sites of a run's model, with the data of its last run."""
+    args, kwargs = mcmc._args
+    seeded = handlers.seed(mcmc.sampler.flat.model, rng_seed=0)
+    trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+    return {k: s for k, s in trace.items() if s["type"] == "sample" and s["is_observed"]}
+
+
 def pointwise_log_likelihood(mcmc: Any) -> dict[str, np.ndarray]:
     """log p of each observed element at each draw: site -> (chains, draws, ...)."""
     flat = mcmc.sampler.flat
     args, kwargs = mcmc._args
-    observed = [k for k, s in flat.template.items() if s["type"] == "sample" and s["is_observed"]]
+    observed = list(observed_sites(mcmc))
     if not observed:
         return {}
     data, rebuild = split_arguments(args, kwargs)
@@ -61,11 +69,7 @@ def to_arviz(
     groups: dict[str, Any] = {"posterior": posterior, "sample_stats": stats}
     flat = mcmc.sampler.flat
     if flat is not None:
-        observed = {
-            k: np.asarray(s["value"])
-            for k, s in flat.template.items()
-            if s["type"] == "sample" and s["is_observed"]
-        }
+        observed = {k: np.asarray(s["value"]) for k, s in observed_sites(mcmc).items()}
         if observed:
             groups["observed_data"] = observed
         if log_likelihood:

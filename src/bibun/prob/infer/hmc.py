@@ -22,7 +22,7 @@ from bibun.compiler import jit
 from bibun.prob.infer import adaptation as ad
 from bibun.prob.infer import trajectory as tr
 from bibun.prob.infer.util import FlatModel, find_valid_initial, init_to_uniform, split_arguments
-from bibun.transforms import value_and_grad
+from bibun.transforms import custom_vjp, jacfwd, value_and_grad
 
 
 class HMCState(NamedTuple):
@@ -57,7 +57,8 @@ class HMC:
     unconstrained parameters. `step_size`, `inverse_mass_matrix`: starting values, adapted in
     warmup unless switched off. `num_steps` or `trajectory_length`: how far to go.
     `target_accept_prob`: what the step size is adapted to. `dense_mass`: learn a full
-    covariance. `init_strategy`: one of `init_to_*`.
+    covariance. `init_strategy`: one of `init_to_*`. `forward_mode_differentiation`: gradients by
+    forward mode, for a model with a part that has only a JVP.
 
     >>> import bibun.prob as prob
     >>> import bibun.prob.distributions as dist
@@ -85,6 +86,7 @@ class HMC:
         init_strategy: Callable[..., Any] = init_to_uniform,
         find_heuristic_step_size: bool = False,
         regularize_mass_matrix: bool = True,
+        forward_mode_differentiation: bool = False,
     ) -> None:
         if (model is None) == (potential_fn is None):
             raise ValueError("give exactly one of `model` and `potential_fn`")
@@ -109,6 +111,7 @@ class HMC:
         self.init_strategy = init_strategy
         self.find_heuristic_step_size = find_heuristic_step_size
         self.regularize_mass_matrix = regularize_mass_matrix
+        self.forward_mode_differentiation = bool(forward_mode_differentiation)
         self.flat: FlatModel | None = None
         self._compiled: dict[Any, Any] = {}
 
@@ -179,7 +182,7 @@ class HMC:
         """The potential as a function of (vector, data arrays), for one model and its data."""
         if self.potential_fn is not None:
             fn = self.potential_fn
-            return Potential(lambda z, data: fn(z), [], None)
+            return Potential(self._differentiable(lambda z, data: fn(z)), [], None)
         flat = self.flat = FlatModel(self.model, args, kwargs, rng_key)  # type: ignore[arg-type]
         data, rebuild = split_arguments(args, kwargs)
 
@@ -191,7 +194,29 @@ class HMC:
             a, k = rebuild(arrays)
             return flat.constrain(z, a, k)
 
-        return Potential(potential, data, constrain)
+        return Potential(self._differentiable(potential), data, constrain)
+
+    def _differentiable(self, potential: Callable[..., Any]) -> Callable[..., Any]:
+        """The potential, its gradient by forward mode if that was asked for."""
+        if not self.forward_mode_differentiation:
+            return potential
+
+        def forward_only(z: Any, data: Any) -> Any:
+            @custom_vjp
+            def at(z: Any) -> Any:
+                return potential(z, data)
+
+            slopes = jacfwd(lambda z: potential(z, data))
+            at.defvjp(lambda z: (potential(z, data), slopes(z)), lambda g, u: (u * g,))
+            return at(z)
+
+        return forward_only
+
+    def renew(self, potential: Potential, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Other data of the same structure and shapes for a potential that is set up."""
+        if self.flat is not None:
+            self.flat.args, self.flat.kwargs = tuple(args), dict(kwargs)
+            potential.data = split_arguments(args, kwargs)[0]
 
     def init(
         self, potential: Potential, rng_key: Any, init_params: Any = None
@@ -338,6 +363,7 @@ class NUTS(HMC):
         init_strategy: Callable[..., Any] = init_to_uniform,
         find_heuristic_step_size: bool = False,
         regularize_mass_matrix: bool = True,
+        forward_mode_differentiation: bool = False,
     ) -> None:
         super().__init__(
             model,
@@ -352,6 +378,7 @@ class NUTS(HMC):
             init_strategy=init_strategy,
             find_heuristic_step_size=find_heuristic_step_size,
             regularize_mass_matrix=regularize_mass_matrix,
+            forward_mode_differentiation=forward_mode_differentiation,
         )
         if not 1 <= max_tree_depth <= 20:
             raise ValueError(f"max_tree_depth must be from 1 to 20, got {max_tree_depth}")

@@ -260,16 +260,15 @@ class MCMC:
             for x in leaves
         )
         found = self._runners.get((structure, signature))
-        potential = self.sampler.setup(key, args, kwargs)
         if found is None:
+            potential = self.sampler.setup(key, args, kwargs)
             constrain = potential.constrain
             post = jit(vmap(constrain, in_axes=(0, None))) if constrain is not None else None
             runner = make_runner(self.sampler, potential)
             self._runners[structure, signature] = (potential, runner, post)
         else:
-            first, runner, _ = found
-            first.data = potential.data
-            potential = first
+            potential, runner, _ = found
+            self.sampler.renew(potential, args, kwargs)
         return potential, runner
 
     def _advance(
