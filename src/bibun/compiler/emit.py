@@ -85,11 +85,18 @@ class Emitter(KernelEmitter, LaneEmitter):
             p = fn.assign(f"load ptr, ptr {slot}")
             for value, k in self.pool.items():
                 self.pooled[value] = self.load(p, k, np.dtype(np.float64))
-        dests = []
+        dests, lists = [], []
         for k, a in enumerate(self.root.outputs):
             slot = fn.assign(f"getelementptr ptr, ptr %outs, i64 {k}")
-            dests.append(Memory(fn.assign(f"load ptr, ptr {slot}")))
+            p = fn.assign(f"load ptr, ptr {slot}")
+            if isinstance(a.type, RaggedType):  # grows in the call's own blocks, then leaves
+                own = self.allocate(HANDLE_BYTES)[0]
+                lists.append((own, p, a.type))
+                p = own
+            dests.append(Memory(p))
         self.body(self.root, storages, dests)
+        for own, p, type in lists:
+            self.tape_export(own, p, type)
         fn.jump("exit")
         self._finish()
         return abi.LLVM_TYPE + "\n" + self.module.text()

@@ -25,9 +25,9 @@ from bibun.ir.spec import verify
 from bibun.ir.types import ArrayType, RaggedType
 from bibun.ops.nan_checks import with_nan_checks
 from bibun.ops.op import EFFECT, LIBRARY
+from bibun.runtime.ragged import lend, take
 from bibun.trace.core import as_value, concrete, type_of
 from bibun.trace.sites import current_site
-from bibun.transforms.context import CONTEXT
 
 PASS_VERSION = "1"
 _ENTRY = "bibun_main"
@@ -204,20 +204,21 @@ def has_ragged(types: Iterable[Any]) -> bool:
 
 
 def execute(program: Program, args: Sequence[Any]) -> list[Any]:
-    """Run a program on concrete values natively, compiling it the first time.
-
-    Ragged lists have no form outside native code, so a program that takes or returns one is
-    run op by op; the loops in it that neither take nor return one are compiled.
-    """
-    if has_ragged(program.in_types) or has_ragged(program.out_types):
-        return CONTEXT.interpret(program, args)
+    """Run a program on concrete values natively, compiling it the first time."""
     compiled = _by_identity.get(id(program), program, lambda: compile_program(program))
     arrays = []
+    keep: list[Any] = []
     for a, t in zip(args, program.in_types, strict=True):
+        if isinstance(t, RaggedType):
+            arrays.append(lend(a, keep))
+            continue
         v = concrete(as_value(a))
         arrays.append(v if v.dtype == t.dtype else v.astype(t.dtype))  # type: ignore[union-attr]
     outs = compiled(arrays)
-    return [Array(o, t.weak) for o, t in zip(outs, program.out_types, strict=True)]
+    return [
+        take(o, t) if isinstance(t, RaggedType) else Array(o, t.weak)
+        for o, t in zip(outs, program.out_types, strict=True)
+    ]
 
 
 def _identity(p: Any) -> Any:
@@ -241,7 +242,4 @@ def execute_structured(op: Any, args: Sequence[Any], params: dict[str, Any]) -> 
         _single[key] = program  # keeps `params`, and so the identities in the key, alive
         while len(_single) > 1024:
             _single.popitem(last=False)
-    if has_ragged(types) or has_ragged(program.out_types):
-        with config.using(disable_jit=True):
-            return list(op.eval(CONTEXT, list(args), **params))
     return execute(program, args)

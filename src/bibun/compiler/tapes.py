@@ -17,7 +17,7 @@ from bibun.compiler.memory import Dest, Memory, Scalar, Source, Storage
 from bibun.compiler.parallel import ParallelEmitter
 from bibun.compiler.plan import is_small
 from bibun.compiler.values import Val
-from bibun.dtypes import int64
+from bibun.dtypes import int8, int64
 from bibun.ir.types import RaggedType
 from bibun.runtime import context as abi
 
@@ -174,10 +174,15 @@ class TapeEmitter(ParallelEmitter):
         return Memory(dest.ptr, mutable=True)
 
     def slice_of(self, source: Source, i: Val) -> Storage:
-        """Element `i` along the first axis of a stacked array or of a list."""
+        """Element `i` along the first axis of a stacked array, or of a list: zeros past its end."""
         if isinstance(source.type, RaggedType):
             data = self.fn.assign(f"load ptr, ptr {source.ptr}")
-            return self.element_at(source.type, data, i)
+            within = self.compare("lt", i, self.tape_length(source.ptr))
+            p = self.element_ptr(source.type, data, i)
+            zeros = self.zeros(element_bytes(source.type))
+            p = self.fn.assign(f"select i1 {within.name}, ptr {p}, ptr {zeros}")
+            element = source.type.element
+            return Scalar(self.load(p, 0, element.dtype)) if is_small(element) else Memory(p)
         storage = source.storage
         type = source.type.with_shape(source.shape[1:])
         if isinstance(storage, Scalar):  # one slice of one element
@@ -198,11 +203,13 @@ class TapeEmitter(ParallelEmitter):
         at = self.mul(i, self.const(element_bytes(type), int64))
         return self.fn.assign(f"getelementptr i8, ptr {data}, i64 {at.name}")
 
-    def element_at(self, type: RaggedType, data: str, i: Val) -> Storage:
-        p = self.element_ptr(type, data, i)
-        if is_small(type.element):
-            return Scalar(self.load(p, 0, type.element.dtype))
-        return Memory(p)
+    def zeros(self, count: int) -> str:
+        """Zero bytes to read: an element past the end of a list."""
+        name = f"@bibun.zeros.{count}"
+        line = f"{name} = internal global [{count} x i8] zeroinitializer, align 64"
+        if line not in self.module.support:
+            self.module.support.append(line)
+        return name
 
     # tapes --------------------------------------------------------------------------------------
 
@@ -293,6 +300,40 @@ class TapeEmitter(ParallelEmitter):
             self.fn.emit(f"call void @bibun.unblock(ptr %ctx, ptr {data})")
 
         self.if_(self.compare("gt", capacity, self.const(0, int64)), drop)
+
+    def tape_export(self, handle: str, dest: str, type: RaggedType) -> None:
+        """Copy a list to memory that outlives the call and is the caller's to free.
+
+        `dest` is an empty list; it is right at every moment, so that the caller can free what
+        is there if memory runs out half way.
+        """
+        malloc = self.module.external("malloc", "ptr (i64)")
+        count = self.tape_length(handle)
+        n, inner = element_bytes(type), type.element
+        size = self.mul(count, self.const(n, int64))
+
+        def move() -> None:
+            fn = self.fn
+            data = fn.assign(f"call ptr {malloc}(i64 {size.name})")
+            null = fn.assign(f"icmp eq ptr {data}, null")
+            bad, on = fn.label("full"), fn.label("on")
+            fn.branch(null, bad, on)
+            fn.block(bad)
+            self.leave("OUT_OF_MEMORY")
+            fn.block(on)
+            source = fn.assign(f"load ptr, ptr {handle}")
+            if isinstance(inner, RaggedType):
+                self.fill(data, self.const(0, int64), self.mul(count, self.const(n // 8, int64)))
+            else:
+                self.copy(data, source, size, int8)
+            fn.emit(f"store ptr {data}, ptr {dest}")
+            fn.emit(f"store i64 {count.name}, ptr {self._word(dest, 1)}")
+            if isinstance(inner, RaggedType):
+                self.loop(0, count, lambda i: self.tape_export(
+                    self.element_ptr(type, source, i), self.element_ptr(type, data, i), inner
+                ))  # fmt: skip
+
+        self.if_(self.compare("gt", count, self.const(0, int64)), move)
 
     # branches ------------------------------------------------------------------------------------
 

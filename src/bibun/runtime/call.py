@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 from bibun.config import config
-from bibun.ir.types import ArrayType
+from bibun.ir.types import ArrayType, RaggedType
 from bibun.runtime.context import Callback, acquire, release
 from bibun.runtime.entry import CallPlan, fast_entry
+from bibun.runtime.ragged import discard
 from bibun.runtime.failures import Failure, raise_status
 
 _PORTABLE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
@@ -40,12 +41,13 @@ class NativeCall:
     slots. `limits`: False if the code neither grows tapes nor starts threads.
 
     The caller vouches for shapes and dtypes; arrays that are not contiguous or not aligned
-    are copied. Inputs are never written.
+    are copied. Inputs are never written. Ragged lists go in and come out as their handles
+    (`bibun.runtime.ragged`).
     """
 
     __slots__ = (
         "native", "in_types", "out_types", "failures", "callbacks", "limits",
-        "_count", "_shapes", "_plan", "_plan_address", "_entry", "_function",
+        "_count", "_lists", "_shapes", "_plan", "_plan_address", "_entry", "_function",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +66,11 @@ class NativeCall:
         self.callbacks = tuple(callbacks)
         self.limits = limits
         self._count = len(self.in_types) + len(self.out_types)
-        self._shapes = [(t.shape, t.dtype) for t in self.out_types]
+        self._lists = [k for k, t in enumerate(self.out_types) if isinstance(t, RaggedType)]
+        handle = (3,), np.dtype(np.int64)
+        self._shapes = [
+            handle if isinstance(t, RaggedType) else (t.shape, t.dtype) for t in self.out_types
+        ]
         self._plan = CallPlan(native.address, len(self.in_types), len(self.out_types))
         self._plan_address = ctypes.addressof(self._plan)
         self._function = _PORTABLE(native.address)
@@ -75,6 +81,8 @@ class NativeCall:
             raise TypeError(f"expected {len(self.in_types)} arrays, got {len(arrays)}")
         empty = np.empty
         outputs = [empty(shape, dtype) for shape, dtype in self._shapes]
+        for k in self._lists:
+            outputs[k][:] = 0
         context = acquire()
         try:
             if context.capacity < self._count:
@@ -92,6 +100,8 @@ class NativeCall:
                     arrays = [_prepared(a) for a in arrays]
                     status = entry(self._plan_address, context.address, arrays, outputs)
             if status:
+                for k in self._lists:
+                    discard(outputs[k], self.out_types[k])  # type: ignore[arg-type]
                 raise_status(status, context, self.failures)
         finally:
             release(context)
