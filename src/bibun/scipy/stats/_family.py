@@ -44,8 +44,8 @@ _DOC = """{what} of {title}.
 class Continuous:
     """The standard forms of a continuous family, and what is derived from them.
 
-    `support(*shapes)` gives its ends (numbers or values); `valid(*shapes)` whether the shapes
-    are in their domain.
+    `support(*shapes)` gives its ends (numbers or values), `inside(*shapes)` a point between;
+    `valid(*shapes)` whether the shapes are in their domain; `finite`: the forms need finite z.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Continuous:
         logcdf: Form | None = None, logsf: Form | None = None, ppf: Form | None = None,
         isf: Form | None = None, support: Callable[..., tuple[Any, Any]] | tuple[Any, Any]
         = REAL_LINE, valid: Callable[..., Any] | None = None, inside: Any = 1.0,
+        finite: bool = False,
     ) -> None:  # fmt: skip
-        if sf is None and cdf is not None:
-            sf = lambda z, *a: 1 - cdf(z, *a)  # noqa: E731
-        if cdf is not None and logcdf is None:
-            logcdf = lambda z, *a: el.log(cdf(z, *a))  # noqa: E731
-        if sf is not None and logsf is None:
-            logsf = lambda z, *a: el.log(sf(z, *a))  # noqa: E731
+        if cdf is not None:
+            own = sf is not None
+            sf = sf or (lambda z, *a: 1 - cdf(z, *a))
+            logcdf = logcdf or (_log_of(cdf, sf) if own else lambda z, *a: el.log(cdf(z, *a)))
+            logsf = logsf or _log_of(sf, cdf)
         if ppf is not None and isf is None:
             isf = lambda p, *a: ppf(1 - p, *a)  # noqa: E731
         self.forms = {
@@ -68,6 +68,7 @@ class Continuous:
         }  # fmt: skip
         self.support = support if callable(support) else lambda *shapes: support
         self.valid = valid
+        self.finite = finite
         self.inside = inside if callable(inside) else lambda *shapes: inside
 
     # What a function is below and above the support.
@@ -81,7 +82,10 @@ class Continuous:
         low, high = self.support(*shapes)
         below, above = self.BEYOND[function]
         out_below = None if _is_number(low, -math.inf) else z < low
-        out_above = None if _is_number(high, math.inf) else z > high
+        if _is_number(high, math.inf):
+            out_above = z == math.inf if self.finite else None
+        else:
+            out_above = z > high
         safe = self.inside(*shapes)
         x = z
         for out in (out_below, out_above):
@@ -91,6 +95,17 @@ class Continuous:
         if out_below is not None:
             y = where(out_below, below, y)
         return y if out_above is None else where(out_above, above, y)
+
+
+def _log_of(f: Form, complement: Form) -> Form:
+    """log f, by way of its complement where f is near 1."""
+
+    def log(z: Any, *a: Any) -> Any:
+        y, rest = f(z, *a), complement(z, *a)
+        high = y > 0.5
+        return where(high, el.log1p(-where(high, rest, 0.0)), el.log(where(high, 0.5, y)))
+
+    return log
 
 
 def floats(name: str, *xs: Any) -> list[Value]:

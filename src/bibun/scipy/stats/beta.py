@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bibun.numpy.elementwise import where
 from bibun.ops import elementwise as el
 from bibun.scipy import special
 from bibun.scipy.stats._family import Continuous, continuous
@@ -16,7 +17,9 @@ continuous(
         cdf=lambda z, a, b: el.betainc(a, b, z),
         sf=lambda z, a, b: el.betainc(b, a, 1 - z),
         ppf=lambda p, a, b: special.betaincinv(a, b, p),
-        isf=lambda p, a, b: 1 - special.betaincinv(b, a, p),
+        isf=lambda p, a, b: where(
+            p < 0.5, 1 - special.betaincinv(b, a, p), special.betaincinv(a, b, 1 - p)
+        ),
         support=(0.0, 1.0),
         valid=lambda a, b: (a > 0) & (b > 0),
         inside=0.5,

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from bibun.numpy.elementwise import where
 from bibun.ops import elementwise as el
 from bibun.scipy.stats._family import Continuous, continuous
+
+
+def _ppf(p: Any) -> Any:
+    low, high = p < 0.25, p > 0.75
+    tail = -1 / el.tan(math.pi * where(low, p, where(high, 1 - p, 0.25)))
+    middle = el.tan(math.pi * (where(low | high, 0.5, p) - 0.5))
+    return where(low, tail, where(high, -tail, middle))
+
 
 continuous(
     "cauchy",
@@ -14,8 +24,8 @@ continuous(
         logpdf=lambda z: -math.log(math.pi) - el.log1p(z * z),
         cdf=lambda z: el.atan2(1.0, -z) / math.pi,
         sf=lambda z: el.atan2(1.0, z) / math.pi,
-        ppf=lambda p: el.tan(math.pi * (p - 0.5)),
-        isf=lambda p: -el.tan(math.pi * (p - 0.5)),
+        ppf=_ppf,
+        isf=lambda p: -_ppf(p),
     ),
     title="the Cauchy distribution",
     example=(

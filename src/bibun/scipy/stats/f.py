@@ -27,6 +27,7 @@ continuous(
         ppf=lambda p, dfn, dfd: special.fdtri(dfn, dfd, p),
         support=(0.0, math.inf),
         valid=lambda dfn, dfd: (dfn > 0) & (dfd > 0),
+        finite=True,
     ),
     title="the F distribution with dfn and dfd degrees of freedom",
     shapes=(

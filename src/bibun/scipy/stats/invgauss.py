@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from bibun.numpy.elementwise import where
+from bibun.numpy.formulas import logaddexp
 from bibun.ops import elementwise as el
 from bibun.scipy import special
 from bibun.scipy.stats._family import Continuous, continuous
@@ -32,6 +33,14 @@ def _cdf(z: Any, mu: Any) -> Any:
     return where(origin, 0.0, special.ndtr(a) + el.exp(reflected))
 
 
+def _logcdf(z: Any, mu: Any) -> Any:
+    a, reflected, origin = _parts(z, mu)
+    low = a < 0
+    y = logaddexp(special.log_ndtr(where(low, a, -1.0)), reflected)
+    high = el.log1p(-_sf(where(low, 1.0, z), mu))
+    return where(origin, -math.inf, where(low, y, high))
+
+
 def _sf(z: Any, mu: Any) -> Any:
     a, reflected, origin = _parts(z, mu)
     return where(origin, 1.0, special.ndtr(-a) - el.exp(reflected))
@@ -44,8 +53,10 @@ continuous(
         logpdf=_logpdf,
         cdf=_cdf,
         sf=_sf,
+        logcdf=_logcdf,
         support=(0.0, math.inf),
         valid=lambda mu: mu > 0,
+        finite=True,
     ),
     title="the inverse Gaussian distribution of mean mu (for scale 1)",
     shapes=("mu",),

@@ -18,6 +18,7 @@ continuous(
         ppf=lambda p: el.sqrt(-2 * el.log1p(-p)),
         isf=lambda p: el.sqrt(-2 * el.log(p)),
         support=(0.0, math.inf),
+        finite=True,
     ),
     title="the Rayleigh distribution",
     example=("0.5", "", "-0.818147 0.441248 0.117503 0.882497 -2.141291 -0.125 0.8446 1.551756"),

@@ -19,7 +19,7 @@ def _logpdf(z: Any, c: Any) -> Any:
 def _cdf(z: Any, c: Any) -> Any:
     rising = z < c
     up = z * z / where(rising, c, 1.0)
-    down = 1 - (1 - z) * (1 - z) / where(rising | (c == 1), 1.0, 1 - c)
+    down = (z * (2 - z) - c) / where(rising | (c == 1), 1.0, 1 - c)
     return where(rising, up, where(c == 1, z * z, down))
 
 

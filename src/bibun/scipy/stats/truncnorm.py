@@ -26,6 +26,13 @@ def log_mass(a: Any, b: Any) -> Any:
     return where(tail, one, where(empty, -math.inf, el.log1p(-where(empty, 0.0, rest))))
 
 
+def _share(part: Any, rest: Any, whole: Any) -> Any:
+    """log(part/whole), by way of the rest where it is near 0; arguments are logarithms."""
+    high = part - whole > -0.7
+    near = el.log1p(-el.exp(where(high, rest - whole, -1.0)))
+    return where(high, near, part - whole)
+
+
 def _ppf(p: Any, a: Any, b: Any) -> Any:
     upper = a > 0
     low, high = where(upper, -b, a), where(upper, -a, b)
@@ -46,8 +53,8 @@ continuous(
         logpdf=lambda z, a, b: -0.5 * z * z - 0.5 * math.log(2 * math.pi) - log_mass(a, b),
         cdf=lambda z, a, b: el.exp(log_mass(a, z) - log_mass(a, b)),
         sf=lambda z, a, b: el.exp(log_mass(z, b) - log_mass(a, b)),
-        logcdf=lambda z, a, b: log_mass(a, z) - log_mass(a, b),
-        logsf=lambda z, a, b: log_mass(z, b) - log_mass(a, b),
+        logcdf=lambda z, a, b: _share(log_mass(a, z), log_mass(z, b), log_mass(a, b)),
+        logsf=lambda z, a, b: _share(log_mass(z, b), log_mass(a, z), log_mass(a, b)),
         ppf=_ppf,
         isf=lambda p, a, b: -_ppf(p, -b, -a),
         support=lambda a, b: (a, b),
