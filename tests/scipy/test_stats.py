@@ -26,7 +26,9 @@ CONTINUOUS = {
     "uniform": (UNIT, [()]), "expon": (HALF, [()]), "halfnorm": (HALF, [()]),
     "halfcauchy": (HALF, [()]), "rayleigh": (HALF, [()]), "gamma": (HALF, SHAPE),
     "chi2": (HALF, SHAPE), "invgamma": (HALF, SHAPE), "weibull_min": (HALF, SHAPE),
-    "lognorm": (HALF, SHAPE), "pareto": (np.array([0.5, 1.0, 1.2, 3.0, 70.0, np.inf, np.nan]), SHAPE), "t": (LINE, SHAPE),
+    "lognorm": (HALF, SHAPE),
+    "pareto": (np.array([0.5, 1.0, 1.2, 3.0, 70.0, np.inf, np.nan]), SHAPE),
+    "t": (LINE, SHAPE),
     "gennorm": (LINE, SHAPE), "skewnorm": (LINE, [(0.6,), (-3.0,)]), "beta": (UNIT, TWO),
     "f": (HALF, TWO), "invgauss": (HALF, SHAPE), "triang": (UNIT, [(0.3,), (0.0,), (1.0,)]),
     "loguniform": (HALF, [(0.2, 3.0), (1e-3, 50.0)]), "wrapcauchy": (HALF, [(0.4,)]),
@@ -39,6 +41,12 @@ DISCRETE = {
     "poisson": [(0.4,), (7.0,), (0.0,), (-1.0,)], "geom": [(0.3,), (1.0,), (0.0,)],
     "nbinom": [(2.5, 0.3), (4.0, 1.0)], "betabinom": [(5.0, 2.0, 0.5)],
     "hypergeom": [(20.0, 7.0, 12.0), (9.0, 4.0, 3.0)], "zipf": [(1.5,), (4.0,)],
+}  # fmt: skip
+KEYWORDS = ({}, {"loc": 0.5}, {"loc": -1.0, "scale": 2.5})
+# SciPy loses digits there (1 - p for small p) or has nan for infinite arguments.
+WORSE = {
+    ("halfnorm", "logsf"), ("halfnorm", "ppf"), ("triang", "isf"), ("truncnorm", "isf"),
+    ("f", "logpdf"), ("f", "pdf"),
 }  # fmt: skip
 NAMES = "logpdf pdf logpmf pmf cdf sf logcdf logsf ppf isf".split()
 # SciPy's own value is wrong or of low accuracy there.
@@ -75,21 +83,25 @@ def test_values(case):
     theirs = getattr(getattr(reference, family), function)
     x = PROBABILITIES if function in ("ppf", "isf") else grid
     for s in shapes:
-        for more in ({}, {"loc": 0.5}) + (
-            ({"loc": -1.0, "scale": 2.5},) if family in CONTINUOUS else ()
-        ):
+        for more in KEYWORDS[: 3 if family in CONTINUOUS else 2]:
             with np.errstate(all="ignore"):
                 want = theirs(x, *s, **more)
             got = np.asarray(mine(bnp.array(x), *s, **more))
             assert got.dtype == np.float64
+            tolerance = LOOSE.get(family, 2e-12)
+            if (family, function) in WORSE:
+                known = np.isfinite(want)
+                tolerance, got, want = 1e-3, got[known], want[known]
             np.testing.assert_allclose(
-                got, want, rtol=LOOSE.get(family, 2e-12), atol=1e-30, err_msg=f"{s} {more}"
-            )
+                got, want, rtol=tolerance, atol=1e-15 if function == "logpmf" else 1e-30,
+                err_msg=f"{s} {more}",
+            )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in ALL if c[1] in ("logpdf", "logpmf", "cdf", "ppf")], ids=ids
-)
+SMOOTH = [c for c in ALL if c[1] in ("logpdf", "logpmf", "cdf", "logsf", "ppf")]
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=ids)
 def test_derivatives_in_point_and_parameters(case):
     """Against central differences, in the interior, at SciPy-like signatures."""
     family, function, grid, shapes = case
@@ -167,7 +179,8 @@ COV = ROOT @ ROOT.T + np.eye(3)
 
 @pytest.mark.parametrize(("x", "mean", "cov"), [
     (RNG.standard_normal(3), np.arange(3.0), COV), (RNG.standard_normal((5, 3)), None, COV),
-    (RNG.standard_normal((2, 5, 3)), np.arange(3.0), COV), (RNG.standard_normal((4, 3)), np.zeros(3), 2.0),
+    (RNG.standard_normal((2, 5, 3)), np.arange(3.0), COV),
+    (RNG.standard_normal((4, 3)), np.zeros(3), 2.0),
     (RNG.standard_normal((4, 3)), np.arange(3.0), np.array([1.0, 2.0, 3.0])),
     (np.float64(0.3), 1.0, 2.0), (RNG.standard_normal(5), 1.0, 2.0),
 ])  # fmt: skip
