@@ -143,7 +143,7 @@ def _linearize(
     num_cond_consts: int, num_body_consts: int, num_lanes: int | None = None,
 ) -> tuple[list[Any], Flags, Any]:  # fmt: skip
     cond_consts, consts, init = split(primals, num_cond_consts, num_body_consts)
-    _, const, start = map(tuple, split(nonzero, num_cond_consts, num_body_consts))
+    cond_const, const, start = map(tuple, split(nonzero, num_cond_consts, num_body_consts))
     num_carry, num_ys = len(init), len(body.outputs) - len(init)
     plan = taped(ctx, body, num_body_consts, num_carry, const, start, ())
     common = {"num_cond_consts": num_cond_consts, "num_body_consts": num_body_consts}
@@ -158,7 +158,8 @@ def _linearize(
     carry, (count,), ys, tape = split(outs, num_carry, 1, num_ys)
 
     def linear(*tangents: Any) -> list[Any]:
-        dconsts, dinit = split(tangents, sum(const))
+        # the condition has no derivative, but what it captures may have tangents
+        _, dconsts, dinit = split(tangents, sum(cond_const), sum(const))
         dcarry = start_tangents(body, num_body_consts, plan.carry_nonzero, start, dinit)
         invariant = [consts[k] for k in plan.invariant]
         return counted_loop(
