@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bibun
+import bibun.numpy as bnp
 from bibun.compiler.jit import jit
 from bibun.errors import DTypeError, ShapeError
 from bibun.ops.dot import dot_general, free_axes
@@ -133,3 +134,28 @@ def test_errors() -> None:
         dot_general(np.zeros((2, 3)), np.zeros((4, 2)), dimension_numbers=PLAIN)
     with pytest.raises(DTypeError, match="one dtype"):
         dot_general(np.zeros((2, 3)), np.zeros((3, 2), np.float32), dimension_numbers=PLAIN)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_a_matrix_times_its_own_transpose(axis, dtype):
+    x = np.random.default_rng(0).normal(size=(3, 50, 40)).astype(dtype) + dtype(0.5)
+    numbers = (((axis + 1,), (axis + 1,)), ((0,), (0,)))
+    got = np.asarray(jit(lambda x: dot_general(x, x, dimension_numbers=numbers))(x))
+    want = np.swapaxes(x, 1, 2) @ x if axis == 0 else x @ np.swapaxes(x, 1, 2)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    np.testing.assert_array_equal(got, np.swapaxes(got, 1, 2))
+
+
+def test_transposed_operands_are_not_moved():
+    x, y = np.arange(600.0).reshape(20, 30), np.arange(200.0).reshape(20, 10)
+    f = jit(lambda x, y: bnp.matmul(x.T, y) + bnp.matmul(y.T, x).T)
+    assert f.lower(x, y).as_text("ir").count("transpose") == 1  # the result's
+    np.testing.assert_allclose(np.asarray(f(x, y)), 2 * x.T @ y)
+
+
+def test_a_product_without_a_sum_is_a_multiplication():
+    x, y = np.arange(20.0), np.arange(30.0)
+    f = jit(lambda x, y: bnp.sum(bnp.outer(x, y) ** 2))
+    assert "dot_general" not in f.lower(x, y).as_text("ir")
+    np.testing.assert_allclose(float(f(x, y)), (np.outer(x, y) ** 2).sum())

@@ -37,6 +37,7 @@ from bibun.ops.registry import register
 
 Axes = tuple[int, ...]
 INLINE = 2000  # multiplications up to which loops beat a call of BLAS
+SYMMETRIC = 32  # rows from which x xᵀ is computed by half
 UNROLL = 16  # length of a contraction up to which it is written out
 _BLAS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 _CTYPE = {"s": "float", "d": "double", "c": "complex64", "z": "complex128"}
@@ -385,6 +386,8 @@ def _as_matrix(
 
 
 def _lower_blas(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
+    from bibun.ops.linalg.blocks import Matrix, each_pair
+
     (lc, rc), (lb, rb) = dimension_numbers
     x, y = ins
     lf, rf = free_axes(len(x.shape), lc, lb), free_axes(len(y.shape), rc, rb)
@@ -408,6 +411,7 @@ def _lower_blas(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
         return b.ref(value, "i32")
 
     one, zero = b.ref(1, _CTYPE[letter]), b.ref(0, _CTYPE[letter])
+    symmetric = m >= SYMMETRIC and (lc, lb) == (rc, rb) and x.ptr == y.ptr
 
     def product(idx: list[Any]) -> None:
         px, py = shifted(left.ptr, idx, left_steps), shifted(right.ptr, idx, right_steps)
@@ -430,6 +434,15 @@ def _lower_blas(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
             )  # fmt: skip
             return
         flag_x, ld_x = left.leading(k)
+        if symmetric:  # half of it is computed, and mirrored
+            b.call(
+                letter + "syrk",
+                [b.ref("U"), b.ref("T" if flag_x == "N" else "N"), number(m), number(k), one, px,
+                 number(ld_x), zero, po, number(m)],
+            )  # fmt: skip
+            mirrored = Matrix(b, po, m, dtype)
+            each_pair(b, m, lambda i, j: mirrored.store(j, i, mirrored.load(i, j)))
+            return
         flag_y, ld_y = right.leading(n)
         b.call(
             letter + "gemm",

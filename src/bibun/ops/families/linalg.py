@@ -34,6 +34,7 @@ from bibun.ops.registry import register
 from bibun.trace.core import type_of
 
 INT32 = np.dtype(np.int32)
+TILE = 32  # rows and columns of a matrix that are transposed at a time
 LETTER = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 CTYPE = {"s": "float", "d": "double", "c": "complex64", "z": "complex128"}
 
@@ -216,7 +217,10 @@ def each(b: Any, rows: int, columns: int, body: Callable[[Any, Any], None]) -> N
 def copy_transposed(
     b: Any, dest: str, source: str, rows: int, columns: int, dtype: np.dtype, conj: bool = False
 ) -> None:
-    """dest[j, i] = source[i, j] for a source of `rows` by `columns`, both row-major."""
+    """dest[j, i] = source[i, j] for a source of `rows` by `columns`, both row-major.
+
+    In tiles, whose rows and columns all stay in the nearest cache.
+    """
 
     def move(i: Any, j: Any) -> None:
         x = b.load(source, place(b, i, columns, j), dtype)
@@ -224,7 +228,17 @@ def copy_transposed(
             x = b.complex(b.real(x), b.neg(b.imag(x)))
         b.store(dest, place(b, j, rows, i), x)
 
-    each(b, rows, columns, move)
+    if min(rows, columns) <= TILE:
+        each(b, rows, columns, move)
+        return
+    step, m, n = (b.const(k, INT64) for k in (TILE, rows, columns))
+
+    def tile(t: Any, u: Any) -> None:
+        i, j = b.mul(t, step), b.mul(u, step)
+        i_end, j_end = b.min(b.add(i, step), m), b.min(b.add(j, step), n)
+        b.loop(i, i_end, lambda k: b.loop(j, j_end, lambda l: move(k, l)))
+
+    each(b, -(-rows // TILE), -(-columns // TILE), tile)
 
 
 def failed(b: Any, info: str) -> Any:
@@ -301,9 +315,9 @@ def only_diagonal(x: Any) -> Any:
 
 def diagonal(x: Any) -> Any:
     """The diagonals of square matrices: (..., n, n) -> (..., n)."""
-    from bibun.ops.reduce import reduce_sum
+    from bibun.ops.linalg.diagonal import diagonal
 
-    return reduce_sum(only_diagonal(x), axes=(len(x.shape) - 1,))
+    return diagonal(x, offset=0)
 
 
 def as_row(v: Any) -> Any:

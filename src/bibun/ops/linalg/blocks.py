@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bibun.ops.families.linalg import CTYPE, INT32, LETTER
+from bibun.ops.families.linalg import CTYPE, INT32, LETTER, TILE
 from bibun.ops.families.shape import INT64
 
 
@@ -141,9 +141,6 @@ def clear_upper(b: Any, x: Matrix, n: int) -> None:
         b.fill(x.at(i, after).ptr, zero, b.sub(last, i))
 
     b.loop(0, n - 1, row)
-
-
-TILE = 32
 
 
 def each_pair(b: Any, n: int, body: Callable[[Any, Any], None]) -> None:
