@@ -226,6 +226,7 @@ EDGES = {
         bnp.convolve(x, x[:3]),
         bnp.convolve(x > 1.3, x > 1.5),
         bnp.convolve(x / (x - x[0]), x[:2]),
+        bnp.convolve((100 * x).astype("u1"), x.astype("u1")),
     ),
     "single": lambda x: (x.astype("f4") * 2, x.astype("f4").sum()),
 }

@@ -16,6 +16,7 @@ import numpy as np
 import bibun
 import bibun.numpy as bnp
 from bibun import lax
+from bibun.config import config
 
 ALLOWED = 1 << 20  # bytes; a leak of one array of `SIZE` doubles a call is many times that
 SIZE = 1000
@@ -54,6 +55,17 @@ def _failing_in_a_loop(v: Any) -> Any:
     return bibun.grad(loss)(v)
 
 
+def _limit(v: Any) -> Any:
+    """A tape that passes the memory limit."""
+
+    def loss(v: Any) -> Any:
+        return lax.while_loop(
+            lambda c: c[0] < 10_000, lambda c: (c[0] + 1, bnp.sin(c[1])), (0, v)
+        )[1].sum()
+
+    return bibun.grad(loss)(v)
+
+
 def _ragged_nested(v: Any) -> Any:
     def loss(v: Any) -> Any:
         def outer(c: Any) -> Any:
@@ -76,6 +88,7 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "nested tapes": _ragged_nested,
     "failing check": lambda v: v[(v.sum() * 1e6).astype(int)],
     "failing check in a loop": _failing_in_a_loop,
+    "tape over the limit": _limit,
     "library": lambda v: bnp.linalg.cholesky(v[:16].reshape(4, 4) * 0.01 + bnp.eye(4)) @ v[:4],
     "callback": lambda v: bnp.linalg.svd(v[:100].reshape(10, 10))[1],
     "sort": lambda v: bnp.sort(v) + bnp.argsort(-v),
@@ -91,9 +104,10 @@ def growth(f: Callable[[Any], Any], calls: int) -> int:
     v = x()
 
     def run(n: int) -> None:
-        for _ in range(n):
-            with contextlib.suppress(IndexError):
-                g(v)
+        with config.using(ragged_memory_limit=1 << 20):
+            for _ in range(n):
+                with contextlib.suppress(IndexError, MemoryError):
+                    g(v)
 
     run(calls // 2)
     gc.collect()

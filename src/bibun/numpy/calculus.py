@@ -116,7 +116,7 @@ def _windows(name: str, a: Any, v: Any, mode: str, reverse: bool) -> Value:
     if lo or hi:  # 0 inf is nan, and beyond the ends there is nothing to multiply
         inside = el.and_(el.ge(rows, lo), el.lt(rows, lo + long.shape[0]))
         products = el.select(inside, long.dtype.type(0), products)
-    return any_(products, -1) if long.dtype.kind == "b" else sum_(products, -1)
+    return any_(products, -1) if long.dtype.kind == "b" else sum_(products, -1, dtype=x.dtype)
 
 
 def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None,
