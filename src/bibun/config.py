@@ -56,6 +56,7 @@ class Config:
     def __init__(self) -> None:
         self._values = {k: _from_environment(k, v) for k, v in _DEFAULTS.items()}
         self._local = threading.local()
+        self._overridden = False  # whether any thread ever had overrides
         self._key = tuple(self._values[name] for name in _TRACED)
         self.watch_nans = bool(self._values["debug_nans"])  # whether any thread may want it
 
@@ -90,6 +91,7 @@ class Config:
         before = getattr(self._local, "overrides", None) or {}
         self.watch_nans = self.watch_nans or bool(settings.get("debug_nans"))
         self._local.overrides = {**before, **{self._resolve(k): v for k, v in settings.items()}}
+        self._overridden = True
         try:
             yield
         finally:
@@ -97,7 +99,7 @@ class Config:
 
     def trace_key(self) -> tuple[Any, ...]:
         """The settings that change what a function traces or compiles to."""
-        overrides = getattr(self._local, "overrides", None)
+        overrides = getattr(self._local, "overrides", None) if self._overridden else None
         if not overrides:
             return self._key
         return tuple(overrides.get(name, self._values[name]) for name in _TRACED)

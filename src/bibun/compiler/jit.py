@@ -39,7 +39,7 @@ class Trace:
     """One traced version of a jitted function."""
 
     __slots__ = (
-        "closed", "out_tree", "guards", "compiled", "consts", "seconds", "why",
+        "closed", "out_tree", "guards", "compiled", "call", "pool", "consts", "seconds", "why",
         "made_for", "rebuild",
     )  # fmt: skip
 
@@ -48,6 +48,8 @@ class Trace:
         self.out_tree = out_tree
         self.guards = guards
         self.compiled: Any = None
+        self.call: Any = None
+        self.pool: np.ndarray | None = None
         self.consts: list[np.ndarray] = []
         self.rebuild: Any = None
         self.seconds = seconds
@@ -59,6 +61,7 @@ class Trace:
         from bibun.compiler.pipeline import compile_program
 
         self.compiled = compile_program(self.closed.program)
+        self.pool = self.compiled.pool
         self.consts = [as_value(c)._value for c in self.closed.consts]
         weak = [t.weak for t in self.closed.program.out_types]
         out_tree = self.out_tree
@@ -68,6 +71,30 @@ class Trace:
             self.rebuild = lambda outs: tuple(map(Array, outs, weak))
         else:
             self.rebuild = lambda outs: out_tree.unflatten(map(Array, outs, weak))
+        self.call = self.compiled.call  # last: a trace with a call is ready for other threads
+
+
+def quick_leaves(args: tuple[Any, ...]) -> tuple[list[Any], tuple[int, ...]] | None:
+    """Leaves and structure of arguments that are arrays, numbers or tuples of these.
+
+    Flattening these here takes a third of the time of the general way; None for others. The
+    structure is a tuple of ints: 0 for a leaf, n + 1 for a tuple of n.
+    """
+    leaves: list[Any] = []
+    structure = []
+    for a in args:
+        if type(a) in _LEAVES:
+            leaves.append(a)
+            structure.append(0)
+        elif type(a) is tuple:
+            for b in a:
+                if type(b) not in _LEAVES:
+                    return None
+            leaves += a
+            structure.append(len(a) + 1)
+        else:
+            return None
+    return leaves, tuple(structure)
 
 
 class Jitted:
@@ -95,13 +122,10 @@ class Jitted:
         settings = config.trace_key()
         if settings[2]:
             return self.fun(*args, **kwargs)
-        plain = not kwargs and not self.statics
-        for x in args if plain else ():
-            if type(x) not in _LEAVES:
-                plain = False
-                break
-        if plain:  # positional arrays and numbers: they are the leaves, and their number the structure
-            leaves, key, statics = args, len(args), ()
+        quick = quick_leaves(args) if not kwargs and not self.statics else None
+        if quick is not None:
+            leaves, key = quick
+            statics: Any = ()
         else:
             leaves, key, statics = self.split(args, kwargs)
         if state.trace is not EVAL:
@@ -122,13 +146,20 @@ class Jitted:
                 signature += (v.shape, v.dtype.num, False)
             arrays.append(v)
         full = tuple(signature)
-        trace = self.find(full, statics)
-        if trace is None:
-            trace = self.trace_for(full, [type_of(x) for x in leaves], args, kwargs, statics)
-        if trace.compiled is None:
+        found = self.traces.get(full)
+        if found is not None and not found[0].guards.reads:
+            trace = found[0]
+        else:
+            trace = self.find(full, statics) or self.trace_for(
+                full, [type_of(x) for x in leaves], args, kwargs, statics
+            )
+        if trace.call is None:
             trace.compile()
-        outs = trace.compiled(trace.consts + arrays)
-        return trace.rebuild(outs)
+        if trace.consts:
+            arrays = trace.consts + arrays
+        if trace.pool is not None:
+            arrays.append(trace.pool)
+        return trace.rebuild(trace.call(arrays))
 
     # tracing ----------------------------------------------------------------------------------
 
