@@ -1,13 +1,16 @@
 """Linear algebra: definitions, failures, and derivatives that the contract test cannot see."""
 
-import pytest
-from tests.contract import harness
-
 import numpy as np
+import pytest
+
+import bibun
+import bibun.numpy as bnp
+from bibun import lax
 from bibun.compiler.jit import jit
 from bibun.errors import DifferentiationError, DTypeError, ShapeError
 from bibun.ops import linalg
 from bibun.ops.families import linalg as fam
+from tests.contract import harness
 
 
 def raw(x):
@@ -334,3 +337,80 @@ def test_shapes_and_dtypes_are_checked():
         linalg.triangular_solve(np.eye(2), np.ones((3, 2, 1)), **flags)
     with pytest.raises(ShapeError, match="permutation of 2 rows"):
         linalg.lu_pivots_to_permutation(np.zeros(3, np.int32), permutation_size=2)
+
+
+# the derivative of cholesky in blocks --------------------------------------------------------
+
+
+def phi(x):
+    return np.tril(x, -1) + np.diag(np.diag(x)) / 2
+
+
+@COMPLEX
+@pytest.mark.parametrize("symmetrize", [False, True])
+@pytest.mark.parametrize("n", [1, 4, 8, 9, 32, 33, 70, 101])
+def test_cholesky_derivative_is_murrays_formula(n, symmetrize, complex_):
+    factor = np.linalg.cholesky(positive(n, complex_))
+    x = matrix(n, n, complex_=complex_, seed=1)
+    inverse = np.linalg.inv(factor)
+    below = np.tril(x, -1)
+    moved = (x + H(x)) / 2 if symmetrize else below + H(below) + np.diag(np.diag(x).real)
+    want = factor @ phi(inverse @ moved @ H(inverse))
+    got = raw(jit(lambda f, x: linalg.cholesky_tangent(f, x, symmetrize=symmetrize))(factor, x))
+    np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+    inner = phi(H(factor) @ np.tril(x.conj()))
+    twice = H(inverse) @ (inner + H(inner)) @ inverse
+    want = (twice / 2 if symmetrize else phi(twice)).conj()
+    got = raw(jit(lambda f, x: linalg.cholesky_cotangent(f, x, symmetrize=symmetrize))(factor, x))
+    np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+
+
+def gaussian(p, t, y):
+    """The log likelihood of a Gaussian process, up to a constant."""
+    k = p[0] * bnp.exp(-((t[:, None] - t) ** 2) / (2 * p[1] ** 2)) + bnp.eye(len(t)) * p[2] ** 2
+    factor = bnp.linalg.cholesky(k)
+    a = lax.linalg.triangular_solve(factor, y[:, None], left_side=True, lower=True)
+    return -0.5 * bnp.sum(a * a) - bnp.sum(bnp.log(bnp.diagonal(factor)))
+
+
+def test_gradient_of_a_gaussian_process_costs_three_factorisations():
+    t, y = np.linspace(0, 10, 40), np.sin(np.arange(40.0) ** 2)
+    p = np.array([1.0, 0.4, 0.6])
+    f = jit(bibun.value_and_grad(gaussian))
+    text = f.lower(p, t, y).as_text("ir")
+    counts = {op: text.count(f"= {op}[") for op in (
+        "cholesky", "cholesky_cotangent", "triangular_solve", "dot_general", "scatter_add",
+    )}  # fmt: skip
+    assert counts == {
+        "cholesky": 1, "cholesky_cotangent": 1, "triangular_solve": 2, "dot_general": 0,
+        "scatter_add": 0,
+    }  # fmt: skip
+    _, gradient = f(p, t, y)
+    for i in range(3):
+        h = np.eye(3)[i] * 1e-6
+        slope = (float(gaussian(p + h, t, y)) - float(gaussian(p - h, t, y))) / 2e-6
+        np.testing.assert_allclose(float(gradient[i]), slope, rtol=1e-6)
+
+
+def test_a_transposed_matrix_is_solved_with_where_it_lies():
+    a = matrix(20, 20) / 20 + 2 * np.eye(20)
+    y = matrix(20, 3)
+    f = jit(lambda a, y: lax.linalg.triangular_solve(a.T, y, left_side=True, lower=True))
+    text = f.lower(a, y).as_text("ir")
+    assert "transpose[" not in text
+    assert "transpose_a=True" in text
+    np.testing.assert_allclose(raw(f(a, y)), np.linalg.solve(np.tril(a.T), y), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bits", range(8))
+def test_one_right_side(bits):
+    left, lower, turned = (bool(bits >> k & 1) for k in range(3))
+    a = matrix(20, 20) / 20 + 2 * np.eye(20)
+    y = matrix(*((20, 1) if left else (1, 20)))
+    x = raw(jit(lambda a, y: linalg.triangular_solve(
+        a, y, left_side=left, lower=lower, transpose_a=turned, conjugate_a=False,
+        unit_diagonal=False,
+    ))(a, y))  # fmt: skip
+    op = np.tril(a) if lower else np.triu(a)
+    op = op.T if turned else op
+    np.testing.assert_allclose(op @ x if left else x @ op, y, rtol=1e-11, atol=1e-12)

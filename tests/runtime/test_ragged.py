@@ -3,11 +3,11 @@
 import gc
 import resource
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun.compiler.pipeline import execute
 from bibun.config import config
 from bibun.ir.types import ArrayType, RaggedType

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import DTypeError, ShapeError
@@ -19,17 +20,16 @@ from bibun.numpy._common import (
     no_out,
     value,
 )
-from bibun.ops import linalg
 from bibun.numpy.indexing import (
     GATHER_MODE,
     MODES,
     Plan,
     _refill,
     checked,
-    plan_index,
     read,
     wrapped,
 )
+from bibun.ops import linalg
 from bibun.ops import shape as sh
 
 __all__ = [

@@ -36,7 +36,7 @@ from bibun.ops.op import LIBRARY, Op, Sample, is_linear
 from bibun.ops.registry import register
 
 Axes = tuple[int, ...]
-INLINE = 2000  # multiplications up to which loops beat a call of BLAS
+INLINE = 2000  # multiplications of one matrix up to which loops beat a call of BLAS
 SYMMETRIC = 32  # rows from which x xᵀ is computed by half
 UNROLL = 16  # length of a contraction up to which it is written out
 _BLAS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
@@ -284,9 +284,9 @@ def _lower(
     out = outs[0]
     if 0 in out.shape:
         return
-    (lc, _), _ = dimension_numbers
+    (lc, _), (lb, _) = dimension_numbers
     k = math.prod(ins[0].shape[a] for a in lc)
-    work = k * math.prod(out.shape)
+    work = k * math.prod(out.shape[len(lb) :])
     blas = out.dtype.name in _BLAS and ins[0].dtype == out.dtype
     if k == 0:
         b.nest(out.shape, lambda idx: out.store(idx, b.const(0, out.dtype)))

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.config import config
 from bibun.ir.types import ArrayType, RaggedType
 from bibun.runtime.context import Callback, acquire, release
 from bibun.runtime.entry import CallPlan, fast_entry
-from bibun.runtime.ragged import discard
 from bibun.runtime.failures import Failure, raise_status
+from bibun.runtime.ragged import discard
 
 _PORTABLE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.ir.types import RaggedType
 from bibun.ops.control.ragged import Ragged, empty_value
 

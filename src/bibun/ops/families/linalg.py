@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import INEXACT, check_dtype, quietly

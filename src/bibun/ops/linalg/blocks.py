@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.ops.families.linalg import CTYPE, INT32, LETTER, TILE
 from bibun.ops.families.shape import INT64
 

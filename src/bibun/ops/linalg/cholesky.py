@@ -16,6 +16,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
     LETTER,

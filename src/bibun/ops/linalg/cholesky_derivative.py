@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
     adjoint,
@@ -211,20 +212,20 @@ def _cotangent_inline(b: Any, factor: str, x: str, n: int, dtype: np.dtype, mean
 
 
 class _Block:
-    """Rows and columns j..k of the factor `l` and of `x`, whose n rows are worked on in place.
+    """Rows and columns j..k of `factor` and of `x`, whose n rows are worked on in place.
 
     In L, D is the block on the diagonal, R left of it, C below it, B below and left; `s` its
     size, `m` the rows below. `w` is room for one block.
     """
 
-    def __init__(self, b: Any, l: Matrix, x: Matrix, w: Matrix, n: int, number: Any) -> None:
+    def __init__(self, b: Any, factor: Matrix, x: Matrix, w: Matrix, n: int, number: Any) -> None:
         size = w.row
         self.b, self.w = b, w
         self.j = b.mul(b.index(number), b.const(size, INT64))
         k = b.min(b.add(self.j, b.const(size, INT64)), b.const(n, INT64))
         self.s, self.m = b.sub(k, self.j), b.sub(b.const(n, INT64), k)
         self.D, self.R, self.B, self.C = (
-            l.at(i, j) for i, j in ((self.j, self.j), (self.j, 0), (k, 0), (k, self.j))
+            factor.at(i, j) for i, j in ((self.j, self.j), (self.j, 0), (k, 0), (k, self.j))
         )
         self.dD, self.dR, self.dB, self.dC = (
             x.at(i, j) for i, j in ((self.j, self.j), (self.j, 0), (k, 0), (k, self.j))

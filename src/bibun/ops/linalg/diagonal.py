@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.shape import INT64, move_axis, numpy_of, result_type, shape_op
@@ -94,7 +95,8 @@ diagonal = shape_op(
         Sample(_I, offset=0), Sample(_F[0] > 0, offset=1), Sample(_F[0].T, offset=5),
         Sample((_F[0] + 1j).astype(np.complex64), offset=-2), Sample(np.zeros((0, 3)), offset=0),
     ],
-    doc="`diagonal(x, offset)`: the diagonals (..., k) of matrices (..., m, n). Errors: ShapeError.",
+    doc="`diagonal(x, offset)`: the diagonals (..., k) of matrices (..., m, n). "
+    "Errors: ShapeError.",
 )  # fmt: skip
 
 embed_diagonal = shape_op(
@@ -105,9 +107,11 @@ embed_diagonal = shape_op(
     batch=_batch_front(lambda: embed_diagonal),
     lower=_embed_lower,
     samples=lambda: [
-        Sample(_F[0], rows=4, columns=4, offset=0), Sample(_F[0, 0, :2], rows=3, columns=2, offset=-1),
+        Sample(_F[0], rows=4, columns=4, offset=0),
+        Sample(_F[0, 0, :2], rows=3, columns=2, offset=-1),
         Sample(_F[:, 0, :3], rows=3, columns=5, offset=2), Sample(_I, rows=6, columns=4, offset=-2),
-        Sample(_F[0, :0, 0], rows=2, columns=3, offset=4), Sample(_F[0, 0, :1], rows=1, columns=1, offset=0),
+        Sample(_F[0, :0, 0], rows=2, columns=3, offset=4),
+        Sample(_F[0, 0, :1], rows=1, columns=1, offset=0),
         Sample((_F[0] + 1j).astype(np.complex128), rows=4, columns=4, offset=0),
     ],
     doc="`embed_diagonal(x, rows, columns, offset)`: matrices (..., rows, columns) that are zero "

@@ -17,6 +17,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun.dtypes import complex_of
 from bibun.errors import DifferentiationError
 from bibun.ir.types import ArrayType

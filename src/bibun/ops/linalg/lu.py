@@ -17,6 +17,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (

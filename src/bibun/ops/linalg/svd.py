@@ -19,6 +19,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun.dtypes import real_of
 from bibun.errors import DifferentiationError
 from bibun.ir.types import ArrayType

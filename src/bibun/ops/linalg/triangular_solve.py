@@ -8,7 +8,8 @@ Linear in b; in a: dx = op(a)⁻¹ (db - op(da) x).
 
 Compiled, a real system up to 8 by 8 is substitution in registers, vectorised over the right
 sides; others are `trsm` (`trsv` for one right side) in b's memory, if nothing else reads it,
-on a as it lies: a transposed one is not moved. Where only b is batched its batch axis becomes more right sides.
+on a as it lies: a transposed one is not moved. Where only b is batched its batch axis becomes
+more right sides.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
@@ -117,7 +119,10 @@ def _lower(
     if n <= INLINE and dtype.kind == "f":
 
         def body(p: list[str]) -> None:
-            _inline(b, p[0], p[1], p[1], n, m, left_side, lower != transpose_a, transpose_a, unit_diagonal, dtype)
+            turned = lower != transpose_a
+            _inline(
+                b, p[0], p[1], p[1], n, m, left_side, turned, transpose_a, unit_diagonal, dtype
+            )
     else:
 
         def body(p: list[str]) -> None:
