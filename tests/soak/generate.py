@@ -35,11 +35,13 @@ MODES = {
     "grad_jit": 2,
     "vmap_jit": 1,
     "checkpoint_grad": 1,
+    "jacobian": 2,
+    "vmap_vmap": 2,
     "debug_nans": 1,
     "cached": 1,
 }
 # without derivatives
-PLAIN = ("jit", "compiled_loops", "vmap", "vmap_jit", "debug_nans", "cached")  # fmt: skip
+PLAIN = "jit compiled_loops vmap vmap_vmap vmap_jit debug_nans cached".split()
 
 
 class Var:
@@ -199,7 +201,10 @@ class Generator:
         axes = [None if r.random() < 0.25 else r.randint(0, types[p].ndim) for p in params]
         if all(a is None for a in axes):
             axes[0] = 0
-        return {"axes": axes, "size": r.choice([1, 2, 3, 3, 5, 8, 9])}
+        return {
+            "axes": axes,
+            "size": r.choice([2, 3] if mode == "vmap_vmap" else [1, 2, 3, 3, 5, 8, 9]),
+        }
 
     def array(self, shape: tuple[int, ...], kind: str) -> str:
         seed = self.rng.randrange(10**6)

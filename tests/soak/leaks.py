@@ -59,9 +59,9 @@ def _limit(v: Any) -> Any:
     """A tape that passes the memory limit."""
 
     def loss(v: Any) -> Any:
-        return lax.while_loop(
-            lambda c: c[0] < 10_000, lambda c: (c[0] + 1, bnp.sin(c[1])), (0, v)
-        )[1].sum()
+        return lax.while_loop(lambda c: c[0] < 10_000, lambda c: (c[0] + 1, bnp.sin(c[1])), (0, v))[
+            1
+        ].sum()
 
     return bibun.grad(loss)(v)
 
