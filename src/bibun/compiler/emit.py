@@ -40,7 +40,8 @@ THREADED_PRODUCT, THREADED_BLAS = 2e9, 2e10
 class Frame:
     """The state of one program's emission."""
 
-    __slots__ = ("plan", "env", "memo", "flat", "owned", "tapes", "unit")
+    __slots__ = ("plan", "env", "memo", "flat", "owned", "tapes", "unit", "tiles",
+                 "preloaded", "tiled_flat")  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -50,6 +51,9 @@ class Frame:
         self.owned: dict[Var, Memory] = {}  # memory to release when the variable dies
         self.tapes: set[Var] = set()  # lists made here
         self.unit = 0
+        self.tiles: list[Any] = []  # of the present kernel: staged values and their memory
+        self.preloaded: list[Any] = []  # staged values of the present block
+        self.tiled_flat = False
 
 
 class Emitter(KernelEmitter, LaneEmitter):
@@ -383,7 +387,7 @@ class Emitter(KernelEmitter, LaneEmitter):
         storage = self.storage_of(frame, atom)
         if type(storage) is Scalar:
             return storage.val
-        key = (id(atom), *(i.known if i.known is not None else id(i) for i in idx))
+        key = self.memo_key(atom, idx)
         hit = frame.memo.get(key)
         if hit is not None:
             return hit[0]
@@ -396,6 +400,11 @@ class Emitter(KernelEmitter, LaneEmitter):
             value = self.element(frame, storage.equation, idx)  # type: ignore[union-attr]
         frame.memo[key] = (value, idx)
         return value
+
+    @staticmethod
+    def memo_key(atom: Atom, idx: Sequence[Val]) -> tuple[Any, ...]:
+        """What identifies an element within one block of straight-line code."""
+        return (id(atom), *(i.known if i.known is not None else id(i) for i in idx))
 
     def element(self, frame: Frame, eq: Equation, idx: Sequence[Val]) -> Val:
         """One element of an elementwise or index-map equation."""

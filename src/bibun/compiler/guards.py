@@ -164,7 +164,8 @@ def _watched_class(cls: type) -> type | None:
             return value
 
         try:
-            made = type(cls.__name__, (cls,), {"__getattribute__": __getattribute__, "__slots__": ()})
+            body = {"__getattribute__": __getattribute__, "__slots__": ()}
+            made = type(cls.__name__, (cls,), body)
         except TypeError:
             return None
         _classes[cls] = made

@@ -13,18 +13,21 @@ accumulators in memory, one per output element. The order is a function of the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bibun.compiler.builder import LANES, Slot, lane_blocks
 from bibun.compiler.text import llvm_type
 from bibun.compiler.memory import Inlined, Memory, Scalar
 from bibun.compiler.parallel import ParallelEmitter, cut
+from bibun.compiler.plan import prod
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
 from bibun.ir.program import Equation, Var
 from bibun.ir.types import ArrayType
 from bibun.ops.op import REDUCTION
+
+TILE = 512  # elements of a staged value that are computed ahead: a few kB, in the first cache
 
 if TYPE_CHECKING:
     from bibun.compiler.emit import Frame
@@ -61,13 +64,14 @@ class KernelEmitter(ParallelEmitter):
     """Emits kernels; `Emitter` adds reading and everything else."""
 
     read: Any
+    memo_key: Any
     element: Any
     store_at: Any
     destination: Any
     allocate: Any
 
     def emit_kernel(self, frame: Frame, unit: Unit, wanted: dict[Var, Memory]) -> None:
-        space = (_prod(unit.space),) if unit.flat else unit.space
+        space = (prod(unit.space),) if unit.flat else unit.space
         reductions = []
         stores: list[tuple[Equation, Memory]] = []
         for eq in unit.equations:
@@ -83,8 +87,11 @@ class KernelEmitter(ParallelEmitter):
             if eq.op.kind != REDUCTION:
                 frame.env[eq.outputs[0]] = Inlined(eq)
 
+        frame.tiled_flat = unit.flat
+        frame.tiles = [(v, self.scratch(TILE, v.type.dtype)) for v in unit.staged]  # type: ignore[union-attr]
+
         def body(idx: list[Val], tail: bool) -> None:
-            frame.memo = {}
+            frame.memo = {self.memo_key(v, idx): (value, idx) for v, value in frame.preloaded}
             frame.flat = unit.flat
             done: dict[Any, Val] = {}
             for eq in unit.equations:
@@ -98,12 +105,13 @@ class KernelEmitter(ParallelEmitter):
             frame.flat = False
 
         cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
-        if self.worth_threads(_prod(space), cost) and all(map(_splits, reductions)):
+        if self.worth_threads(prod(space), cost) and all(map(_splits, reductions)):
             self.split_levels(frame, space, reductions, body)
         elif 0 not in space:  # else `prepare` has written what there is
             self.levels(frame, space, 0, [], reductions, body)
         self.width = 1
         frame.memo = {}
+        frame.tiles = []
         for r in reductions:
             self.complete(frame, r)
         for eq, memory in stores:
@@ -131,9 +139,8 @@ class KernelEmitter(ParallelEmitter):
         elif k == ndim - 1:
             full, rest = lane_blocks(space[k])
             if full:
-                self.width = LANES
-                self.loop(
-                    0, full * LANES, lambda i: body([*idx, self.lanes(i)], False), step=LANES
+                self.vector_loop(
+                    frame, idx, 0, full * LANES, lambda lane: body([*idx, lane], False)
                 )
             if rest:
                 self.width = rest
@@ -150,6 +157,41 @@ class KernelEmitter(ParallelEmitter):
         for r in reductions:
             if r.depth == k and k < ndim:
                 self.finish(r, idx)
+
+    def vector_loop(
+        self, frame: Frame, outer: list[Val], lo: Any, hi: Any, run: Callable[[Val], None]
+    ) -> None:
+        """The innermost loop in full vector blocks; staged values a tile ahead of their use."""
+        self.width = LANES
+        if not frame.tiles:
+            self.loop(lo, hi, lambda i: run(self.lanes(i)), step=LANES)
+            return
+        hi = self.index(hi)
+
+        def tile(start: Val) -> None:
+            end = self.min(self.add(start, self.const(TILE, int64)), hi)
+
+            def fill(i: Val) -> None:
+                lane = self.lanes(i)
+                frame.memo = {}
+                for v, ptr in frame.tiles:
+                    value = self.read(frame, v, [*outer, lane])
+                    self.store(ptr, self.lanes(self.sub(i, start)), value)
+
+            def use(i: Val) -> None:
+                at = self.lanes(self.sub(i, start))
+                frame.preloaded = [
+                    (v, self.load(ptr, at, v.type.dtype)) for v, ptr in frame.tiles  # type: ignore[union-attr]
+                ]
+                run(self.lanes(i))
+                frame.preloaded = []
+
+            flat, frame.flat = frame.flat, len(outer) == 0 and frame.tiled_flat
+            self.loop(start, end, fill, step=LANES)
+            frame.flat = flat
+            self.loop(start, end, use, step=LANES)
+
+        self.loop(lo, hi, tile, step=TILE)
 
     def split_levels(
         self, frame: Frame, space: Sequence[int], reductions: list[Reduction], body: Any
@@ -175,15 +217,13 @@ class KernelEmitter(ParallelEmitter):
             for r in whole:
                 self.start(r, space[-1])
 
-            def rows(i: Val) -> None:
-                if step == LANES:
-                    self.width = LANES
-                    body([self.lanes(i)], False)
-                    self.width = 1
-                else:
-                    self.levels(frame, space, 1, [i], reductions, body)
-
-            self.loop(lo, hi, rows, step=step)
+            if step == LANES:
+                self.vector_loop(frame, [], lo, hi, lambda lane: body([lane], False))
+                self.width = 1
+            else:
+                self.loop(
+                    lo, hi, lambda i: self.levels(frame, space, 1, [i], reductions, body)
+                )
             for r in whole:
                 for (ptr, _), s in zip(partial[id(r)], (*r.wide, *r.tail), strict=True):
                     self.save_lanes(ptr, k, s)
@@ -392,10 +432,3 @@ class KernelEmitter(ParallelEmitter):
 def _splits(r: Reduction) -> bool:
     """Whether the rows of a reduction's space may be computed apart."""
     return r.depth == 0 or 0 in r.kept
-
-
-def _prod(shape: Sequence[int]) -> int:
-    n = 1
-    for s in shape:
-        n *= s
-    return n

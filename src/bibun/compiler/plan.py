@@ -12,6 +12,10 @@ that does not repeat the work. What a library call, a loop or the caller wants i
 a root. Joining a kernel must not create a cycle: a root joins only if nothing else it needs
 depends on that kernel.
 
+An op that branches on its data (`erf_inv` in its tails) pays for each mispredicted branch with
+the latency of all that it waits for. A dear value is therefore not fused into it but *staged*:
+computed into a tile in the cache just before.
+
 The plan knows kinds of ops, not ops. It depends on the program alone and is made once.
 """
 
@@ -24,6 +28,8 @@ from bibun.ir.program import Equation, Literal, Program, Var
 from bibun.ir.types import ArrayType
 from bibun.ops.op import EFFECT, ELEMENTWISE, INDEX_MAP, LIBRARY, REDUCTION
 
+STAGED_COST = 40.0  # what is dearer than this is not inlined into an op that branches
+STAGED_SIZE = 4096  # … in kernels of at least so many elements
 CHEAP = 3.0  # a value this cheap per element is recomputed rather than stored
 _JOIN_WINDOW = 6  # how many recent kernels over a space are tried for a new root
 
@@ -33,7 +39,7 @@ SCALAR, KERNEL, STEP, VIEW = "scalar", "kernel", "step", "view"
 class Unit:
     """A step of the schedule: one equation, or a kernel with several roots."""
 
-    __slots__ = ("kind", "equations", "space", "deps", "order", "flat", "reads")
+    __slots__ = ("kind", "equations", "space", "deps", "order", "flat", "reads", "staged")
 
     def __init__(self, kind: str, order: int, space: tuple[int, ...] = ()) -> None:
         self.kind = kind
@@ -42,6 +48,7 @@ class Unit:
         self.deps: set[Unit] = set()
         self.order = order
         self.flat = False
+        self.staged: list[Var] = []  # lazy values that are computed a tile ahead
         self.reads: dict[Var, None] = {}  # values in memory or registers that it reads
 
 
@@ -69,6 +76,14 @@ class Plan:
 def is_small(type: Any) -> bool:
     """One element: lives in a register."""
     return isinstance(type, ArrayType) and type.size == 1
+
+
+def prod(shape: tuple[int, ...]) -> int:
+    """The number of elements of a shape."""
+    n = 1
+    for s in shape:
+        n *= s
+    return n
 
 
 def squeezed(shape: tuple[int, ...]) -> list[int]:
@@ -206,6 +221,7 @@ class _Planner:
         self.read_first()
         self.order()
         self.flatten()
+        self.stages()
         self.lifetimes()
         return self.plan
 
@@ -268,6 +284,27 @@ class _Planner:
             for other in readers.get(homes.get(taken, taken), ()):
                 if other.order > unit.order and not self.reaches({other}, unit):
                     unit.deps.add(other)
+
+    def stages(self) -> None:
+        """Dear values that feed a branching op are computed a tile ahead of it."""
+        lazy, cost = self.plan.lazy, self.cost
+        for unit in self.plan.units:
+            if unit.kind != KERNEL or prod(unit.space) < STAGED_SIZE:
+                continue
+            stack = list(unit.equations)
+            seen: set[int] = set()
+            while stack:
+                eq = stack.pop()
+                if id(eq) in seen or eq.op.kind not in (ELEMENTWISE, REDUCTION):
+                    continue
+                seen.add(id(eq))
+                for a in eq.inputs:
+                    if type(a) is not Var or a not in lazy or a.type.shape != unit.space:
+                        continue
+                    if eq.op.branches and cost[a] >= STAGED_COST:
+                        unit.staged.append(a)
+                    else:
+                        stack.append(self.plan.producer[a])
 
     def order(self) -> None:
         """Topological order, earliest equation first."""

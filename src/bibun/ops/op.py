@@ -98,7 +98,7 @@ class Op:
     __slots__ = (
         "name", "kind", "type_rule", "eval", "jvp", "transpose", "batch", "lower", "linearize",
         "stage", "multiple_results", "structured", "has_effects", "linear", "commutative",
-        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "simplify", "rewrite", "samples", "doc",
+        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "branches", "simplify", "rewrite", "samples", "doc",
     )  # fmt: skip
 
     def __init__(
@@ -124,6 +124,7 @@ class Op:
         alias: int | None = None,
         lazy_inputs: bool = False,
         reinterpret: bool = False,
+        branches: bool = False,
         simplify: Callable[..., Any] | None = None,
         rewrite: Callable[..., Any] | None = None,
         samples: Callable[[], list[Sample]] | None = None,
@@ -150,6 +151,7 @@ class Op:
         self.alias = alias  # the input whose dead buffer the output may take over
         self.lazy_inputs = lazy_inputs  # LIBRARY: reads inputs through `read` only
         self.reinterpret = reinterpret  # same elements in the same order: may share memory
+        self.branches = branches  # its native form branches on data, unpredictably
         self.simplify = simplify  # (eq) -> atom that equals its output, or None
         self.rewrite = rewrite  # (ctx, eq, producer) -> equal equations, or None; once
         self.samples = samples

@@ -95,6 +95,7 @@ erf_inv = unary(
     lower="erf_inv",
     points=(-0.9, -0.3, 0.2, 0.7),
     cost=30.0,
+    branches=True,
     doc="The inverse of erf on [-1, 1]; nan outside.",
 )
 
