@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import bibun.numpy as bnp
-from bibun import grad, jacfwd, jacrev, jit, solvers, value_and_grad, vmap
+from bibun import jacfwd, jacrev, jit, solvers, value_and_grad, vmap
 from bibun.solvers import projection, prox
 from tests.solvers.problems import SMOOTH, rosenbrock
 
@@ -177,11 +177,18 @@ def test_lbfgsb_against_scipy(problem: Any, bounds: Any) -> None:
     assert np.all(np.asarray(x) >= low)
     assert np.all(np.asarray(x) <= bounds[1])
     both = jit(value_and_grad(problem.fun))
-    found = scipy.optimize.minimize(
-        lambda v: (float(both(v)[0]), np.array(both(v)[1])), np.array(problem.start), jac=True,
-        bounds=[(low, bounds[1])] * n, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9},
-    )  # fmt: skip
-    assert float(state.value) <= found.fun + 1e-6 * (1 + abs(found.fun))
+
+    def scipys(start: np.ndarray) -> float:
+        return scipy.optimize.minimize(
+            lambda v: (float(both(v)[0]), np.array(both(v)[1])), start, jac=True,
+            bounds=[(low, bounds[1])] * n, method="L-BFGS-B",
+            options={"ftol": 1e-15, "gtol": 1e-9},
+        ).fun  # fmt: skip
+
+    # as low as SciPy's; or another local minimum, from which SciPy finds nothing lower
+    value = float(state.value)
+    slack = 1e-6 * (1 + abs(value))
+    assert value <= scipys(np.array(problem.start)) + slack or value <= scipys(np.array(x)) + slack
 
 
 def test_lbfgsb_derivative_in_bounds_and_arguments() -> None:
@@ -208,4 +215,3 @@ def test_bounds_may_be_trees() -> None:
     )
     assert float(p["x"]) == 0.5
     assert float(p["y"][0]) == pytest.approx(0.25, abs=1e-6)
-    assert grad is not None

@@ -16,8 +16,8 @@ The interface follows JAXopt's (Blondel et al., 2021); the state says why it sto
 from __future__ import annotations
 
 import abc
+import copy
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -180,6 +180,23 @@ class Solver(abc.ABC):
         return tuple(getattr(self, n) for n in self.attribute_names())
 
 
+class _Whole:
+    """A solver's loop as `jit` sees it.
+
+    If the user's function is a method, its object is presented as `__self__`, so that `jit`
+    watches what it reads there.
+    """
+
+    def __init__(self, solver: Any, owner: Any) -> None:
+        self.solver = solver
+        self.__name__ = type(solver).__name__
+        if owner is not None:
+            self.__self__ = owner
+
+    def __call__(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.solver._whole(params, args, kwargs)
+
+
 @dataclasses.dataclass(eq=False)
 class IterativeSolver(Solver):
     """A solver that repeats a step. Subclasses write `_start` and `_step` on flat vectors.
@@ -239,9 +256,18 @@ class IterativeSolver(Solver):
         """Optimality conditions on flat vectors; zero at a solution."""
         return p.grad(x)
 
-    @functools.cached_property
+    @property
     def _compiled(self) -> Any:
-        return jit(self._whole)
+        """The jitted loop for the settings of now: a setting that was changed compiles anew."""
+        settings = self.attribute_values()
+        for before, whole in self.__dict__.setdefault("_made", []):
+            if all(a is b for a, b in zip(before, settings, strict=True)):
+                return whole
+        owners = (getattr(v, "__self__", None) for v in settings if callable(v))
+        owner = next((o for o in owners if o is not None), None)
+        whole = jit(_Whole(copy.copy(self), owner))
+        self.__dict__["_made"].append((settings, whole))
+        return whole
 
     def _whole(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not self.implicit_diff:
@@ -263,9 +289,11 @@ class IterativeSolver(Solver):
         )
         return p.back(x), state
 
-    def _status(self, error: Any, failed: Any = False, stalled: Any = False) -> Any:
+    def _status(
+        self, error: Any, failed: Any = False, stalled: Any = False, value: Any = 0.0
+    ) -> Any:
         """The status after a step with this error; `failed`: the line search found nothing."""
         status = bnp.where(stalled, STALLED, RUNNING)
         status = bnp.where(failed, LINESEARCH, status)
         status = bnp.where(error <= self.tol, CONVERGED, status)
-        return bnp.where(bnp.isfinite(error), status, NONFINITE)
+        return bnp.where(bnp.isfinite(error) & bnp.isfinite(value), status, NONFINITE)

@@ -58,7 +58,7 @@ class BFGS(IterativeSolver):
         value, aux, g = p.value_and_grad(x)
         error = norm(g)
         return BfgsState(
-            bnp.asarray(0), value, error, self._status(error), bnp.ones_like(value), g,
+            bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,
             bnp.eye(x.shape[0], dtype=x.dtype), () if aux is None else aux,
         )  # fmt: skip
 

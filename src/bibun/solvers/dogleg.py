@@ -29,7 +29,7 @@ class Dogleg(LeastSquaresSolver):
     [1.0, 1.0]
     """
 
-    initial_radius: float = 10.0
+    initial_radius: float = 100.0
     maxiter: int = dataclasses.field(default=1000, kw_only=True)
 
     def _damping(self, x: Any, jacobian: Any, scale: Any) -> Any:

@@ -55,11 +55,11 @@ class InteriorPointQP(QPSolver):
         mu = bnp.sum(s * lam) / max(m, 1)
         weight = lam / s
         h = qp.Q + qp.G.T @ (weight[:, None] * qp.G)
-        eps = 1e-13 * (1.0 + bnp.max(bnp.abs(h)))  # a singular matrix stays solvable
+        eps = 1e-12 * (1.0 + bnp.max(bnp.abs(qp.Q)))  # a singular matrix stays solvable
         kkt = bnp.concatenate(
             [
                 bnp.concatenate([h + eps * bnp.eye(n, dtype=x.dtype), qp.A.T], axis=1),
-                bnp.concatenate([qp.A, -1e-13 * bnp.eye(neq, dtype=x.dtype)], axis=1),
+                bnp.concatenate([qp.A, -1e-12 * bnp.eye(neq, dtype=x.dtype)], axis=1),
             ]
         )
         factors = lax.linalg.lu(kkt)
@@ -86,12 +86,19 @@ class InteriorPointQP(QPSolver):
         alpha = bnp.minimum(
             1.0, fraction * bnp.minimum(longest(s, ds / fraction), longest(lam, dlam / fraction))
         )
-        z, nu = z + alpha * dz, nu + alpha * dnu
-        s, lam = s + alpha * ds, lam + alpha * dlam
+        # at the limit of precision the matrix degenerates: the last good point stays
+        good = bnp.isfinite(alpha) & bnp.all(bnp.isfinite(dz)) & bnp.all(bnp.isfinite(dlam))
+        z, nu, s, lam = (
+            bnp.where(good, v + alpha * dv, v)
+            for v, dv in ((z, dz), (nu, dnu), (s, ds), (lam, dlam))
+        )
         error = qp.error(z, nu, lam)
         new = bnp.concatenate([z, nu, lam])
-        scale = 1.0 + bnp.max(bnp.abs(new))
-        status = self._status(error / scale)
-        lost = (state.iter_num > 5) & (scale > 1e12)
+        status = self._status(error / self._scale(p, z), stalled=~good)
+        lost = (state.iter_num > 5) & (bnp.max(bnp.abs(new)) > 1e11)
         status = bnp.where(lost, INFEASIBLE, status)
         return new, QPState(state.iter_num + 1, p.value(new), error, status, (s, lam))
+
+    def _iterate(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        solution, state = super()._iterate(params, args, kwargs)
+        return self._polished(self._problem(solution, args, kwargs), solution, state)

@@ -118,7 +118,7 @@ class LBFGS(IterativeSolver):
         value, aux, g = p.value_and_grad(x)
         error = norm(g)
         return LbfgsState(
-            bnp.asarray(0), value, error, self._status(error), bnp.ones_like(value), g,
+            bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,
             empty_history(x, self.history_size), () if aux is None else aux,
         )  # fmt: skip
 

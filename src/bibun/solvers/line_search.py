@@ -85,7 +85,7 @@ def zoom(
     start = Point(zero, value, slope, grad, aux)
 
     def one(carry: Any) -> Any:
-        i, t, lo, hi, have_hi, _ = carry
+        i, t, lo, hi, have_hi, _, _ = carry
         f, a, g = evaluate(x + t * direction)
         now = Point(t, f, bnp.sum(g * direction), g, a)
         finite = bnp.isfinite(f) & bnp.isfinite(now.d)
@@ -109,16 +109,20 @@ def zoom(
         t_next = bnp.where(bracketed, t_in, bnp.minimum(grow * lo.t, largest))
         ended = bracketed & (bnp.abs(width) <= 1e-15 * bnp.maximum(bnp.abs(hi.t), 1e-30))
         ended = ended | (~bracketed & (lo.t >= largest))
-        return i + 1, t_next, lo, hi, bracketed, wolfe | ended
+        return i + 1, t_next, lo, hi, bracketed, wolfe, wolfe | ended
 
     def go_on(carry: Any) -> Any:
         return (carry[0] < maxls) & ~carry[-1]
 
     first = bnp.asarray(first, dtype=value.dtype) + zero
     downhill = (slope < 0) & bnp.isfinite(slope)
-    carry = (bnp.asarray(0), first, start, start, bnp.asarray(False), ~downhill)
-    lo = lax.while_loop(go_on, one, carry)[2]
-    return Step(lo.t, lo.f, lo.g, lo.aux, lo.t > 0)
+    no = bnp.asarray(False)
+    _, _, lo, _, _, wolfe, _ = lax.while_loop(
+        go_on, one, (bnp.asarray(0), first, start, start, no, no, ~downhill)
+    )
+    ok = wolfe | (lo.f < value)  # lower than the start, or at a point with the conditions
+    best = _pick(ok, lo, start)
+    return Step(best.t, best.f, best.g, best.aux, ok)
 
 
 def backtracking(

@@ -13,7 +13,7 @@ from typing import Any
 
 from bibun import lax
 from bibun import numpy as bnp
-from bibun.solvers.quadratic import QPSolver, QPState, lu_solve, polish
+from bibun.solvers.quadratic import QPSolver, QPState, lu_solve
 
 
 @dataclasses.dataclass(eq=False)
@@ -83,8 +83,7 @@ class OSQP(QPSolver):
         primal, dual = _largest(kz - image), _largest(qz + qp.c + ky)
         new = bnp.concatenate([z, y])
         error = bnp.maximum(primal, dual)
-        scale = 1.0 + bnp.maximum(_largest(z), _largest(y))
-        status = self._status(error / scale)
+        status = self._status(error / self._scale(p, z))
 
         def adapted() -> Any:
             top = primal / bnp.maximum(_largest(kz), 1e-12)
@@ -103,11 +102,7 @@ class OSQP(QPSolver):
         solution, state = super()._iterate(params, args, kwargs)
         if self.polishing:
             p = self._problem(solution, args, kwargs)
-            new = type(solution)(*polish(p.qp, *solution))
-            value, error = p.qp.value(new.primal), p.qp.error(*new)
-            good = error <= self.tol
-            status = bnp.where(good & (state.status != 0), 1, state.status)
-            solution, state = new, state._replace(value=value, error=error, status=status)
+            return self._polished(p, solution, state)
         return solution, state
 
 

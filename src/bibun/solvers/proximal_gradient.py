@@ -112,7 +112,7 @@ class ProximalSteps(IterativeSolver):
         stalled = bnp.all(new == x) & bnp.all(new == y)
         after = ProximalGradientState(
             state.iter_num + 1, bnp.where(failed, state.value, value), error,
-            self._status(error, failed, stalled),
+            self._status(error, failed, stalled, value),
             size if fixed else bnp.minimum(size / self.decrease_factor**0.5, 1e10),
             t, velocity, keep(failed, state.aux, () if aux is None else aux),
         )  # fmt: skip
@@ -124,8 +124,15 @@ class ProximalSteps(IterativeSolver):
         def point(size: Any) -> Any:
             new = p.prox(y - size * g, size)
             d = new - y
-            model = fy + bnp.sum(g * d) + bnp.sum(d * d) / (2.0 * size)
-            return new, ~(p.value(new) <= model + noise)
+            square = bnp.sum(d * d) / size
+            excess = p.value(new) - (fy + bnp.sum(g * d) + 0.5 * square)
+            # where values differ by rounding only, gradients still tell the curvature
+            bad = lax.cond(
+                bnp.abs(excess) <= noise,
+                lambda: bnp.sum((p.grad(new) - g) * d) > square,
+                lambda: ~(excess <= 0.0),
+            )
+            return new, bad
 
         def one(carry: Any) -> Any:
             i, size, _, _ = carry

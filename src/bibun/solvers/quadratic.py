@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from bibun import lax
 from bibun import numpy as bnp
-from bibun.solvers.base import IterativeSolver, OptStep, is_converged, reason
+from bibun.solvers.base import CONVERGED, IterativeSolver, OptStep, is_converged, reason
 
 
 class KKTSolution(NamedTuple):
@@ -142,6 +142,21 @@ class QPSolver(IterativeSolver):
 
     def _residual(self, p: Any, x: Any) -> Any:
         return kkt_residual(p.qp, *p.parts(x))
+
+    def _scale(self, p: Any, z: Any) -> Any:
+        """What errors are compared with: the size of the data and of the primal variables."""
+        return 1.0 + bnp.max(bnp.abs(bnp.concatenate([p.qp.c, p.qp.b, p.qp.h, z])))
+
+    def _polished(self, p: Any, solution: KKTSolution, state: QPState) -> tuple[Any, QPState]:
+        """The solution on its active set, and the error that is left."""
+        new = KKTSolution(*polish(p.qp, *solution))
+        error = p.qp.error(*new)
+        good = error <= self.tol * self._scale(p, new.primal)
+        state = state._replace(
+            value=p.qp.value(new.primal), error=error,
+            status=bnp.where(good, CONVERGED, state.status),
+        )  # fmt: skip
+        return new, state
 
     def run(self, init_params: Any = None, *args: Any, **kwargs: Any) -> OptStep:
         """Solve; `init_params` (None, x, or a KKTSolution) is where the iteration starts."""

@@ -8,13 +8,14 @@ higher orders work.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from bibun import jacfwd, jit, tree
+from bibun import closure_convert, jacfwd, jit, tree
 from bibun import numpy as bnp
 from bibun import value_and_grad as value_and_gradient
 from bibun.errors import TracerError
@@ -52,6 +53,7 @@ class ScipyWrapper(Solver):
     """Base of the wrappers. Subclasses write `_solve` on NumPy vectors."""
 
     minimizes: ClassVar[bool] = True
+    function: ClassVar[str] = "fun"  # the setting that holds the user's function
 
     maxiter: int = dataclasses.field(default=500, kw_only=True)
     tol: float | None = dataclasses.field(default=None, kw_only=True)
@@ -75,7 +77,28 @@ class ScipyWrapper(Solver):
 
     def run(self, init_params: Any, *args: Any, **kwargs: Any) -> OptStep:
         """Solve with SciPy; the message it gave is in `self.message`."""
-        return OptStep(*implicit.implicit_run(self, as_floats(init_params), args, kwargs, True))
+        params = as_floats(init_params)
+        solver, consts = self._without_captures(params, args, kwargs)
+        found = implicit.implicit_run(solver, params, (*args, *consts), kwargs, True)
+        self.message = solver.message
+        return OptStep(*found)
+
+    def _without_captures(
+        self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[ScipyWrapper, tuple[Any, ...]]:
+        """The solver with traced values that the user's function closes over as last argument."""
+        fun = getattr(self, self.function)
+        p = self._problem(params, args, kwargs)
+        converted, consts = closure_convert(
+            lambda x, a, k: fun(x, *a, **k), params, p.args, p.kwargs
+        )
+        if not consts:
+            return self, ()
+        bare = copy.copy(self)
+        setattr(
+            bare, self.function, lambda x, *a, **k: converted(x, tuple(a[:-1]), k, *a[-1])
+        )
+        return bare, (tuple(consts),)
 
     def _iterate(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         p = self._problem(params, args, kwargs)
@@ -170,6 +193,7 @@ class ScipyRootFinding(ScipyWrapper):
     """`scipy.optimize.root` with exact Jacobians."""
 
     minimizes: ClassVar[bool] = False
+    function: ClassVar[str] = "optimality_function"
 
     optimality_function: Callable[..., Any]
     method: str = "hybr"
@@ -201,6 +225,8 @@ class ScipyRootFinding(ScipyWrapper):
 @dataclasses.dataclass(eq=False)
 class ScipyLeastSquares(ScipyWrapper):
     """`scipy.optimize.least_squares` with exact Jacobians."""
+
+    function: ClassVar[str] = "residual_fun"
 
     residual_fun: Callable[..., Any]
     method: str = "trf"
