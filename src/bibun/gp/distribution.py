@@ -13,6 +13,7 @@ class ProcessDistribution(Distribution):
 
     Made by `GaussianProcess.distribution()`. The density costs what the solver's costs.
 
+    >>> from bibun import numpy as bnp
     >>> from bibun.gp import GaussianProcess, kernels
     >>> gp = GaussianProcess(kernels.quasisep.Exp(), bnp.arange(3.0), diag=1.0)
     >>> round(float(gp.distribution().log_prob(bnp.zeros(3))), 4)
