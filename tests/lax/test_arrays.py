@@ -41,9 +41,9 @@ def test_round():
 @pytest.mark.parametrize("start,want", [(1, [1, 2]), (9, [3, 4]), (-2, [3, 4]), (-99, [0, 1])])
 def test_dynamic_slices_wrap_and_clamp(start, want):
     x = bnp.arange(5)
-    same(lax.dynamic_slice_in_dim(x, start, 2), want)
-    same(bibun.jit(lambda i: lax.dynamic_slice_in_dim(x, i, 2))(start), want)
-    new = lax.dynamic_update_slice(x, bnp.array([7, 8]), (start,))
+    same(lax.dynamic_slice_in_dim(x, start, 2, mode="clip"), want)
+    same(bibun.jit(lambda i: lax.dynamic_slice_in_dim(x, i, 2, mode="clip"))(start), want)
+    new = lax.dynamic_update_slice(x, bnp.array([7, 8]), (start,), mode="clip")
     expected = np.arange(5)
     expected[want] = [7, 8]
     same(new, expected)

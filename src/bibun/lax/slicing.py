@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import default_int
 from bibun.errors import ShapeError
@@ -20,6 +21,7 @@ from bibun.numpy._common import as_int, as_shape, axis_index, promote_args, valu
 from bibun.numpy.indexing import wrapped
 from bibun.ops import index as ix
 from bibun.ops import shape as sh
+from bibun.ops.check import check_true
 
 __all__ = [
     "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim",
@@ -77,7 +79,12 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
     return out if keepdims else sh.squeeze(out, axes=(k,))
 
 
-def _starts(name: str, x: Value, start_indices: Any) -> list[Any]:
+def _starts(
+    name: str, x: Value, start_indices: Any, sizes: Sequence[int], mode: str | None
+) -> list[Any]:
+    """Starts counted from 0, after a check that the window lies inside (not for "clip")."""
+    if mode not in (None, "raise", "clip"):
+        raise ValueError(f"{name}: mode must be 'raise' or 'clip', got {mode!r}")
     if isinstance(start_indices, Value | np.ndarray):
         if start_indices.ndim != 1:
             raise ShapeError(f"{name}: start_indices must be a sequence or a 1-d array")
@@ -85,16 +92,25 @@ def _starts(name: str, x: Value, start_indices: Any) -> list[Any]:
     if len(start_indices) != x.ndim:
         raise ShapeError(f"{name}: {len(start_indices)} starts for an array of shape {x.shape}")
     out = []
-    for i, n in zip(start_indices, x.shape, strict=True):
+    for axis, (i, n, size) in enumerate(zip(start_indices, x.shape, sizes, strict=True)):
         if isinstance(i, int | np.integer):
-            out.append(default_int().type(i + n if i < 0 else i))
+            start: Any = default_int().type(i + n if i < 0 else i)
         else:
-            out.append(wrapped(value(name, "start_indices", i), n))
+            start = wrapped(value(name, "start_indices", i), n)
+        if mode != "clip" and not (isinstance(start, np.integer) and 0 <= start <= n - size):
+            where = f"of a window of {size} is out of bounds for axis {axis} with size {n}"
+            inside = (start >= 0) & (start <= n - size)
+            check_true(inside, i, error="index", message=f"{name}: start {{}} {where}")
+        out.append(start)
     return out
 
 
-def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) -> Value:
-    """A box of static size at traced starts, which are clamped so that it lies inside.
+def dynamic_slice(
+    operand: Any, start_indices: Any, slice_sizes: Sequence[int], mode: str | None = None
+) -> Value:
+    """A box of static size at traced starts; negative ones count from the end.
+
+    Errors: IndexError where it does not lie inside; with `mode="clip"` the starts are clamped.
 
     >>> from bibun import lax
     >>> print(lax.dynamic_slice(lax.iota(int, 5), (2,), (2,)))
@@ -102,15 +118,18 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) 
     """
     x = value("dynamic_slice", "operand", operand)
     sizes = as_shape("dynamic_slice", tuple(slice_sizes), "slice_sizes")
-    return ix.dynamic_slice(x, *_starts("dynamic_slice", x, start_indices), sizes=sizes)
+    starts = _starts("dynamic_slice", x, start_indices, sizes, mode)
+    return ix.dynamic_slice(x, *starts, sizes=sizes)
 
 
 def _in_dim(x: Value, index: Any, k: int) -> list[Any]:
     return [index if j == k else 0 for j in range(x.ndim)]
 
 
-def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Value:
-    """A window of static size at a traced start along one axis.
+def dynamic_slice_in_dim(
+    operand: Any, start_index: Any, slice_size: int, axis: int = 0, mode: str | None = None
+) -> Value:
+    """A window of static size at a traced start along one axis; see `dynamic_slice`.
 
     >>> from bibun import lax
     >>> print(lax.dynamic_slice_in_dim(lax.iota(int, 5), 2, 2))
@@ -120,11 +139,13 @@ def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: 
     k = axis_index("dynamic_slice_in_dim", axis, x.ndim)
     sizes = list(x.shape)
     sizes[k] = as_int("dynamic_slice_in_dim", "slice_size", slice_size)
-    return dynamic_slice(x, _in_dim(x, start_index, k), sizes)
+    return dynamic_slice(x, _in_dim(x, start_index, k), sizes, mode)
 
 
-def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Value:
-    """One traced index (clamped) along an axis.
+def dynamic_index_in_dim(
+    operand: Any, index: Any, axis: int = 0, keepdims: bool = True, mode: str | None = None
+) -> Value:
+    """One traced index along an axis. Errors: IndexError, unless `mode="clip"`.
 
     >>> from bibun import lax
     >>> print(lax.dynamic_index_in_dim(lax.iota(int, 5), 2, keepdims=False))
@@ -132,12 +153,16 @@ def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool
     """
     x = value("dynamic_index_in_dim", "operand", operand)
     k = axis_index("dynamic_index_in_dim", axis, x.ndim)
-    out = dynamic_slice_in_dim(x, index, 1, k)
+    out = dynamic_slice_in_dim(x, index, 1, k, mode)
     return out if keepdims else sh.squeeze(out, axes=(k,))
 
 
-def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Value:
-    """A copy with a box overwritten at traced starts, clamped so that it lies inside.
+def dynamic_update_slice(
+    operand: Any, update: Any, start_indices: Any, mode: str | None = None
+) -> Value:
+    """A copy with a box overwritten at traced starts; negative ones count from the end.
+
+    Errors: IndexError where it does not lie inside; with `mode="clip"` the starts are clamped.
 
     >>> from bibun import lax
     >>> print(lax.dynamic_update_slice(lax.iota(int, 4), lax.full((2,), 9), (1,)))
@@ -145,11 +170,18 @@ def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Value
     """
     x, new = promote_args("dynamic_update_slice", operand, update)
     x, new = value("dynamic_update_slice", "operand", x), value("dynamic_update_slice", "u", new)
-    return ix.dynamic_update_slice(x, new, *_starts("dynamic_update_slice", x, start_indices))
+    if new.ndim != x.ndim:
+        raise ShapeError(
+            f"dynamic_update_slice: an update of shape {new.shape} for an array of shape {x.shape}"
+        )
+    starts = _starts("dynamic_update_slice", x, start_indices, new.shape, mode)
+    return ix.dynamic_update_slice(x, new, *starts)
 
 
-def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Value:
-    """A copy with a range along one axis overwritten at a traced start.
+def dynamic_update_slice_in_dim(
+    operand: Any, update: Any, start_index: Any, axis: int, mode: str | None = None
+) -> Value:
+    """A copy with a range along one axis overwritten at a traced start; see the above.
 
     >>> from bibun import lax
     >>> print(lax.dynamic_update_slice_in_dim(lax.iota(int, 4), lax.full((2,), 9), 1, 0))
@@ -157,11 +189,13 @@ def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axi
     """
     x = value("dynamic_update_slice_in_dim", "operand", operand)
     k = axis_index("dynamic_update_slice_in_dim", axis, x.ndim)
-    return dynamic_update_slice(x, update, _in_dim(x, start_index, k))
+    return dynamic_update_slice(x, update, _in_dim(x, start_index, k), mode)
 
 
-def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int) -> Value:
-    """A copy with one traced index along an axis overwritten.
+def dynamic_update_index_in_dim(
+    operand: Any, update: Any, index: Any, axis: int, mode: str | None = None
+) -> Value:
+    """A copy with one traced index along an axis overwritten; see the above.
 
     >>> from bibun import lax
     >>> print(lax.dynamic_update_index_in_dim(lax.iota(int, 3), 9, 1, 0))
@@ -172,7 +206,7 @@ def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int
     new = value("dynamic_update_index_in_dim", "update", update)
     if new.ndim != x.ndim:
         new = sh.expand_dims(new, axes=(k,))
-    return dynamic_update_slice_in_dim(x, new, index, k)
+    return dynamic_update_slice_in_dim(x, new, index, k, mode)
 
 
 # ---- gather and scatter: see the head of this file --------------------------------------------

@@ -17,6 +17,7 @@ import operator
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import ConcretizationError, DTypeError, IndexOutOfBoundsError
@@ -26,6 +27,7 @@ from bibun.numpy._common import (
     as_int,
     cast,
     concrete,
+    is_staged,
     state,
 )
 from bibun.ops import elementwise as el
@@ -49,6 +51,20 @@ def out_of_bounds(index: Any, axis: int, size: int, what: str) -> IndexOutOfBoun
         f"{what}: index {index} is out of bounds for axis {axis} with size {size}\n"
         f"At {describe(current_site(2))}"
     )
+
+
+def refuse(index: int, axis: int, size: int, what: str) -> int:
+    """A known index is outside its axis: an error at once.
+
+    In a program that is being written the error comes when it runs, because a branch that is
+    not taken must not raise; the result is an index to go on with.
+    """
+    if not is_staged() or size == 0:
+        raise out_of_bounds(index, axis, size, what)
+    from bibun.ops.check import check_index
+
+    check_index(np.int64(index), axis=axis, size=size, what=f"{what}: index")
+    return 0
 
 
 def wrapped(index: Any, size: int) -> Any:
@@ -76,7 +92,8 @@ def checked(index: Any, axis: int, size: int, what: str) -> Any:
     if known is not None:
         bad = (known < -size) | (known >= size)
         if bad.any():
-            raise out_of_bounds(int(known[bad].flat[0]), axis, size, what)
+            refuse(int(known[bad].flat[0]), axis, size, what)
+            return np.where(bad, known.dtype.type(0), known)
         return wrapped(index if isinstance(index, Tracer) else known, size)
     index = wrapped(index, size)
     from bibun.ops.check import check_index
@@ -238,7 +255,7 @@ def _lay_out(shape: tuple[int, ...], parts: list[Any], what: str, mode: Any) -> 
             continue
         if type(p) is int and mode in (None, "raise", "promise_in_bounds"):
             if not -shape[axis] <= p < shape[axis]:
-                raise out_of_bounds(p, axis, shape[axis], what)
+                p = refuse(p, axis, shape[axis], what)
             p %= shape[axis]
         if type(p) is int and not arrays and 0 <= p < shape[axis]:
             plan.entries.append(p)

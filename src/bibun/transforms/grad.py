@@ -11,6 +11,7 @@ from bibun.array import Array, Value
 from bibun.dtypes import default_float
 from bibun.errors import DifferentiationError
 from bibun.ops.families.shape import full
+from bibun.ops.families.tangents import as_float
 from bibun.trace.core import as_value, type_of
 from bibun.transforms.flat import (
     aux_pair,
@@ -136,6 +137,8 @@ def differentiable(x: Any, what: str, holomorphic: bool = False, allow_int: bool
             f"{what}: cannot differentiate with respect to a {type(x).__name__}. {error}"
         ) from None
     kind = x.dtype.kind
+    if kind in "iu" and x.weak and x.shape == () and not allow_int:
+        return as_float(x)  # a Python int that went through jit
     if holomorphic and kind != "c":
         raise DifferentiationError(
             f"{what} with holomorphic=True needs complex arguments, got {x.type}"

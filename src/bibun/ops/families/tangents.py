@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bibun.dtypes import FLOAT0
+from bibun.dtypes import FLOAT0, default_float
 from bibun.ir.types import ArrayType, RaggedType, Type
 from bibun.ops.families.shape import mapped_front, zeros
 from bibun.trace.core import type_of
@@ -23,6 +23,13 @@ def has_tangent(type: Type) -> bool:
     while isinstance(type, RaggedType):
         type = type.element
     return type.dtype.kind in "fc"
+
+
+def as_float(x: Any) -> Any:
+    """A weak integer, a Python int in disguise, as the weak float it may as well be."""
+    from bibun.ops.registry import get
+
+    return get("convert")(x, new_dtype=default_float(), weak=True)
 
 
 def zeros_of(type: Type) -> Any:
