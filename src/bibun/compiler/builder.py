@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from bibun.compiler.exits import ExitEmitter
 from bibun.compiler.memory import SMALL_BLOCK, STACK_LIMIT, Arena
 from bibun.compiler.text import Function, Module, llvm_type
-from bibun.compiler.values import Val, ValueBuilder
+from bibun.compiler.values import Val
 from bibun.dtypes import KEY, bool_, int8, int64
 
 LANES = 8  # the fixed logical width of vector code, in elements
@@ -67,7 +68,7 @@ class Slot:
         self.b.fn.emit(f"store {llvm_type(self.dtype, self.width)} {value.name}, ptr {self.ptr}")
 
 
-class LoopBuilder(ValueBuilder):
+class LoopBuilder(ExitEmitter):
     """Values plus loops, branches, memory and calls to the outside."""
 
     def __init__(self, module: Module, fn: Function) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from mpmath import mp
 
 from bibun.compiler.engine import compile_module
-from bibun.compiler.values import map_function
+from bibun.compiler.vecmath.mapping import map_function
 
 float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
 
