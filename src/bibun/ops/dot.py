@@ -211,7 +211,8 @@ def _rewrite(ctx: Any, eq: Equation, producer: Any) -> list[Equation] | None:
     numbers = (tuple(contract), tuple(batch))
     x, y = inputs
     dtype = eq.outputs[0].type.dtype
-    if all(x.type.shape[a] == 1 for a in contract[0]) and x.type.dtype == dtype and dtype.kind in "fc":
+    no_sum = all(x.type.shape[a] == 1 for a in contract[0])
+    if no_sum and x.type.dtype == dtype and dtype.kind in "fc":
         program = stage_program(lambda x, y: [_outer(x, y, numbers)], [x.type, y.type])
         if program.out_types[0].matches(eq.outputs[0].type):
             return [Equation(call, inputs, eq.outputs, {"program": program}, eq.site)]

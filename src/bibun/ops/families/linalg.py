@@ -237,7 +237,7 @@ def copy_transposed(
     def tile(t: Any, u: Any) -> None:
         i, j = b.mul(t, step), b.mul(u, step)
         i_end, j_end = b.min(b.add(i, step), m), b.min(b.add(j, step), n)
-        b.loop(i, i_end, lambda k: b.loop(j, j_end, lambda l: move(k, l)))
+        b.loop(i, i_end, lambda p: b.loop(j, j_end, lambda q: move(p, q)))
 
     each(b, -(-rows // TILE), -(-columns // TILE), tile)
 

@@ -49,7 +49,12 @@ from bibun.ops.linalg.blocks import (
 from bibun.ops.op import Sample, is_linear
 
 INLINE = 8  # the largest matrix that is worked on in registers
-BLOCK = 32  # columns of a block
+MIDDLE = 128  # up to this size blocks are narrower: more of the work is in their products
+
+
+def _blocks(n: int) -> tuple[int, int]:
+    """(columns of a block, number of blocks); measured in docs/design/linear-algebra.md."""
+    return blocked(n, 16 if n <= MIDDLE else 32)
 
 
 def _type_rule(factor: ArrayType, x: ArrayType, symmetrize: bool) -> ArrayType:
@@ -304,7 +309,7 @@ def _lower_tangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
             b, [ins[0]], outs, (2, 2), lambda p: _tangent_inline(b, *p, n, dtype, symmetrize)
         )
         return
-    size, count = blocked(n, BLOCK)
+    size, count = _blocks(n)
     w = Matrix(b, b.scratch(size * size, dtype), size, dtype)
 
     def body(p: list[str]) -> None:
@@ -327,7 +332,7 @@ def _lower_cotangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
             b, [ins[0]], outs, (2, 2), lambda p: _cotangent_inline(b, *p, n, dtype, symmetrize)
         )
         return
-    size, count = blocked(n, BLOCK)
+    size, count = _blocks(n)
     w = Matrix(b, b.scratch(size * size, dtype), size, dtype)
 
     def body(p: list[str]) -> None:
