@@ -129,7 +129,7 @@ def test_8_1_resampled_gaussian_process(data: Any, posterior: Any) -> None:
         IKw = scipy.linalg.inv(IKw)
         return cov @ IKw
 
-    Ns = 12  # the document: len(posterior_sigma); SciPy takes an eigendecomposition for each
+    Ns = 5  # the document: len(posterior_sigma); SciPy takes an eigendecomposition for each
     np.random.seed(seed=1)
     marr = []
     for i in range(Ns):

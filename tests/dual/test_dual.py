@@ -6,13 +6,13 @@ import doctest
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun import dual
 from bibun.dual import Dual, derivative, value_and_derivative
 
