@@ -53,7 +53,8 @@ def test_piecewise() -> None:
 
 
 def test_join_and_cycles() -> None:
-    s = optim.join_schedules([optim.constant_schedule(1.0), optim.linear_schedule(2.0, 0.0, 4)], [3])
+    line = optim.linear_schedule(2.0, 0.0, 4)
+    s = optim.join_schedules([optim.constant_schedule(1.0), line], [3])
     assert [float(s(n)) for n in (2, 3, 5, 9)] == pytest.approx([1.0, 2.0, 1.0, 0.0])
     with pytest.raises(ValueError, match="need 1 boundaries"):
         optim.join_schedules([optim.constant_schedule(1.0)] * 2, [])

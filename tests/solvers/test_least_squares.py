@@ -78,5 +78,6 @@ def test_rank_deficient_and_wide() -> None:
 
 
 def test_residual_aux() -> None:
-    _, state = solvers.LevenbergMarquardt(lambda x: (x - 3.0, x * 2.0), has_aux=True).run(np.zeros(2))
+    lm = solvers.LevenbergMarquardt(lambda x: (x - 3.0, x * 2.0), has_aux=True)
+    _, state = lm.run(np.zeros(2))
     np.testing.assert_allclose(state.aux, [6.0, 6.0], atol=1e-6)

@@ -11,6 +11,7 @@ function theorem, or through the iterations with `implicit_diff=False`; see
 from __future__ import annotations
 
 from bibun.solvers import line_search, linear_solve, projection, prox
+from bibun.solvers import roots as implicit_diff
 from bibun.solvers.anderson import AndersonAcceleration
 from bibun.solvers.base import IterativeSolver, OptStep, Solver
 from bibun.solvers.bfgs import BFGS
@@ -58,7 +59,7 @@ __all__ = [
     "InteriorPointQP", "IterativeSolver", "KKTSolution", "LevenbergMarquardt", "MirrorDescent",
     "NelderMead", "Newton", "NonlinearCG", "OptStep", "ProjectedGradient", "ProximalGradient",
     "ScipyBoundedMinimize", "ScipyLeastSquares", "ScipyMinimize", "ScipyRootFinding", "Solver",
-    "custom_fixed_point", "custom_root", "line_search", "linear_solve", "projection", "prox",
+    "custom_fixed_point", "custom_root", "implicit_diff", "line_search", "linear_solve", "projection", "prox",
     "root", "root_jvp", "root_vjp", "solve_bicgstab", "solve_cg", "solve_cholesky",
     "solve_gmres", "solve_inv", "solve_iterative_refinement", "solve_lu", "solve_normal_cg",
     "solve_qr",

@@ -266,7 +266,9 @@ class IterativeSolver(Solver):
         owners = (getattr(v, "__self__", None) for v in settings if callable(v))
         owner = next((o for o in owners if o is not None), None)
         whole = jit(_Whole(copy.copy(self), owner))
-        self.__dict__["_made"].append((settings, whole))
+        made = self.__dict__["_made"]
+        made.append((settings, whole))
+        del made[:-8]  # settings that change all the time leave nothing behind
         return whole
 
     def _whole(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -29,7 +29,7 @@ class InteriorPointQP(QPSolver):
     ...     qp = solvers.InteriorPointQP()
     ...     eye = bnp.eye(2)
     ...     return qp.run(None, (eye, -c), None, (-eye, bnp.zeros(2))).params.primal
-    >>> [round(float(v), 6) for v in project(bnp.array([2.0, -1.0]))]
+    >>> [abs(round(float(v), 6)) for v in project(bnp.array([2.0, -1.0]))]
     [2.0, 0.0]
     """
 

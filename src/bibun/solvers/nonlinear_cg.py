@@ -77,8 +77,8 @@ class NonlinearCG(IterativeSolver):
         error = norm(g)
         first = 1.0 / bnp.maximum(error, 1e-30)
         return NonlinearCGState(
-            bnp.asarray(0), value, error, self._status(error, value=value), bnp.minimum(1.0, first), g, -g,
-            () if aux is None else aux,
+            bnp.asarray(0), value, error, self._status(error, value=value),
+            bnp.minimum(1.0, first), g, -g, () if aux is None else aux,
         )  # fmt: skip
 
     def _step(self, p: Problem, x: Any, state: NonlinearCGState) -> Any:
