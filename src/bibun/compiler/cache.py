@@ -60,23 +60,16 @@ class Stats:
 stats = Stats()
 
 
-def _bibun_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("bibun")
-    except PackageNotFoundError:
-        return "source"
-
-
 @functools.cache
 def _source_stamp() -> str:
     """Names this very bibun: its version and the size and time of its compiler's sources.
 
     The version alone would let a developer's changed emitter meet objects of the old one.
     """
-    stamp = hashlib.sha256(_bibun_version().encode())
     package = Path(__file__).resolve().parent.parent
+    stamp = hashlib.sha256(sys.modules["bibun"].__version__.encode())
+    if "site-packages" in package.parts:  # installed: the version says it all
+        return stamp.hexdigest()
     for folder in ("compiler", "ops", "runtime", "ir"):
         for path, _, names in sorted(os.walk(package / folder)):
             for name in sorted(names):

@@ -24,10 +24,11 @@ from bibun.compiler.tapes import HANDLE_BYTES
 from bibun.compiler.text import Module
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
-from bibun.ir.program import Atom, Equation, Literal, Program, Var, subprograms
+from bibun.compiler.walk import library_ordinals, number_equations
+from bibun.ir.program import Atom, Equation, Literal, Program, Var
 from bibun.ir.serialize import pooled
 from bibun.ir.types import ArrayType, RaggedType
-from bibun.ops.op import ELEMENTWISE, LIBRARY
+from bibun.ops.op import ELEMENTWISE
 from bibun.runtime import context as abi
 
 
@@ -483,28 +484,3 @@ class Emitter(KernelEmitter, LaneEmitter):
         types = [a.type for a in (*eq.inputs, *eq.outputs) if isinstance(a.type, ArrayType)]
         shape = max((t.shape[-2:] for t in types if t.ndim > 1), key=np.prod, default=(1, 1))
         return float(np.prod(shape)) * max(shape)
-
-
-def number_equations(program: Program) -> dict[int, int]:
-    """Equation identity -> its position in a walk of the program and all that is in it."""
-    numbers: dict[int, int] = {}
-    for n, eq in enumerate(walk(program)):
-        numbers.setdefault(id(eq), n)
-    return numbers
-
-
-def walk(program: Program) -> list[Equation]:
-    """All equations, those of sub-programs after the equation that holds them."""
-    found: list[Equation] = []
-    stack = list(reversed(program.equations))
-    while stack:
-        eq = stack.pop()
-        found.append(eq)
-        for _, sub in reversed(subprograms(eq.params)):
-            stack.extend(reversed(sub.equations))
-    return found
-
-
-def library_ordinals(program: Program) -> list[int]:
-    """The ordinals of library equations: slot k of the callback table is the k-th of them."""
-    return [n for n, eq in enumerate(walk(program)) if eq.op.kind == LIBRARY]

@@ -59,7 +59,7 @@ class _Callbacks(Sequence[Any]):
     """The callback table of a program: slot k runs its k-th library equation in Python."""
 
     def __init__(self, program: Program) -> None:
-        from bibun.compiler.emit import walk
+        from bibun.compiler.walk import walk
 
         self.equations = [eq for eq in walk(program) if eq.op.kind == LIBRARY]
         self.made: dict[int, Any] = {}
@@ -107,7 +107,7 @@ def emit_text(program: Program, pool: dict[float, int]) -> tuple[str, set[str]]:
 def compile_program(program: Program) -> Compiled:
     """Native code for a program, from memory, from disk, or made now."""
     from bibun.compiler.cache import load_or_compile
-    from bibun.compiler.emit import walk
+    from bibun.compiler.walk import walk
     from bibun.runtime.call import NativeCall
 
     start = time.perf_counter()
