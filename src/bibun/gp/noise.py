@@ -51,7 +51,7 @@ class Homoscedastic(Noise):
         return bnp.broadcast_to(bnp.asarray(self.variance), (n,))
 
     def add_to(self, covariance: Any) -> Any:
-        return covariance + self.variance * bnp.eye(covariance.shape[-1])
+        return covariance + self.variance * bnp.eye(covariance.shape[-1], dtype=covariance.dtype)
 
 
 class Diagonal(Noise):
