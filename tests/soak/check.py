@@ -330,13 +330,13 @@ def compare(
             )
 
 
-def moved(args: list[Any], rng: np.random.Generator) -> list[Any]:
-    """Floating inputs changed by a few units in the last place."""
+def moved(args: list[Any], rng: np.random.Generator, single: bool) -> list[Any]:
+    """Floating inputs changed by a few units in the last place (of single precision)."""
     out = []
     for x in args:
         a = np.asarray(x)
         if a.dtype.kind in "fc":
-            eps = 64 * np.finfo(a.dtype).eps
+            eps = max(64 * np.finfo(a.dtype).eps, 4 * np.finfo("f4").eps if single else 0.0)
             a = (a * (1 + eps * rng.choice([-1.0, 1.0], a.shape))).astype(a.dtype)
             out.append(float(a) if type(x) is float else a)
         else:
@@ -345,7 +345,7 @@ def moved(args: list[Any], rng: np.random.Generator) -> list[Any]:
 
 
 def sensitivity(
-    run: Callable[[list[Any]], Any], args: list[Any], env: dict[str, Any]
+    run: Callable[[list[Any]], Any], args: list[Any], env: dict[str, Any], single: bool
 ) -> list[Any] | None:
     """How far each element of the result goes when inputs and captured arrays move a little.
 
@@ -358,7 +358,7 @@ def sensitivity(
     rng = np.random.default_rng(0)
     far: list[Any] = [np.zeros(b.shape) for b in base]
     for _ in range(3):
-        near = moved([*args, *map(np.asarray, captured.values())], rng)
+        near = moved([*args, *map(np.asarray, captured.values())], rng, single)
         env.update(zip(captured, map(bnp.asarray, near[len(args) :]), strict=True))
         other = run(near[: len(args)])
         env.update(captured)
@@ -408,7 +408,7 @@ def agree(
     try:
         compare(name, got, want, None, single)
     except Different:
-        slack = sensitivity(again, args, env)
+        slack = sensitivity(again, args, env, single)
         if slack is not None:
             compare(name, got, want, slack, single)
 
