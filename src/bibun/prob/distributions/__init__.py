@@ -17,6 +17,11 @@ from bibun.prob.distributions.bounded import (
     Uniform,
     Weibull,
 )
+from bibun.prob.distributions.censored import (
+    IntervalCensoredDistribution,
+    LeftCensoredDistribution,
+    RightCensoredDistribution,
+)
 from bibun.prob.distributions.discrete import (
     Bernoulli,
     BernoulliLogits,
@@ -41,7 +46,10 @@ from bibun.prob.distributions.distribution import (
     Independent,
     MaskedDistribution,
 )
+from bibun.prob.distributions.folded import FoldedDistribution
+from bibun.prob.distributions.kl import kl_divergence, register_kl
 from bibun.prob.distributions.mixture import MixtureSameFamily
+from bibun.prob.distributions.mixture_general import Mixture, MixtureGeneral
 from bibun.prob.distributions.multivariate import (
     Dirichlet,
     LKJCholesky,
@@ -50,6 +58,7 @@ from bibun.prob.distributions.multivariate import (
     MultivariateNormal,
     MultivariateStudentT,
 )
+from bibun.prob.distributions.processes import EulerMaruyama, GaussianRandomWalk
 from bibun.prob.distributions.real_line import (
     Cauchy,
     Gumbel,
@@ -61,6 +70,20 @@ from bibun.prob.distributions.real_line import (
     Normal,
     StudentT,
     VonMises,
+)
+from bibun.prob.distributions.skewed import (
+    AsymmetricLaplace,
+    AsymmetricLaplaceQuantile,
+    BetaProportion,
+    Kumaraswamy,
+    LogUniform,
+    SoftLaplace,
+)
+from bibun.prob.distributions.structured_normal import (
+    CAR,
+    GaussianCopula,
+    LowRankMultivariateNormal,
+    MatrixNormal,
 )
 from bibun.prob.distributions.transformed import (
     Delta,
@@ -74,11 +97,22 @@ from bibun.prob.distributions.truncated import (
     TruncatedNormal,
 )
 from bibun.prob.distributions.vector_transforms import biject_to
+from bibun.prob.distributions.wishart import Wishart, WishartCholesky
+from bibun.prob.distributions.zero_inflated import (
+    ZeroInflatedDistribution,
+    ZeroInflatedLogits,
+    ZeroInflatedNegativeBinomial2,
+    ZeroInflatedPoisson,
+    ZeroInflatedProbs,
+)
+from bibun.prob.distributions.zero_sum import ZeroSum, ZeroSumNormal, ZeroSumTransform
 
 # NumPyro keeps all transforms in one module: the vector ones are found there too.
 for _name, _item in vars(vector_transforms).items():
     if _name.endswith("Transform") or _name == "biject_to":
         setattr(transforms, _name, _item)
+transforms.ZeroSumTransform = ZeroSumTransform  # type: ignore[attr-defined]
+constraints.zero_sum = ZeroSum  # type: ignore[attr-defined]
 
 
 def enable_validation(is_validate: bool = True) -> None:
@@ -87,15 +121,22 @@ def enable_validation(is_validate: bool = True) -> None:
 
 
 __all__ = [
-    "Bernoulli", "BernoulliLogits", "BernoulliProbs", "Beta", "BetaBinomial", "Binomial",
-    "BinomialLogits", "BinomialProbs", "Categorical", "CategoricalLogits", "CategoricalProbs",
-    "Cauchy", "Chi2", "Delta", "Dirichlet", "DiscreteUniform", "Distribution",
-    "ExpandedDistribution", "Exponential", "Gamma", "GammaPoisson", "Geometric",
-    "GeometricProbs", "Gumbel", "HalfCauchy", "HalfNormal", "ImproperUniform", "Independent",
-    "InverseGamma", "LKJCholesky", "Laplace", "LogNormal", "Logistic", "MaskedDistribution",
-    "MixtureSameFamily", "Multinomial", "MultinomialProbs", "MultivariateNormal",
-    "MultivariateStudentT", "NegativeBinomial2", "Normal", "Pareto", "Poisson", "StudentT",
+    "AsymmetricLaplace", "AsymmetricLaplaceQuantile", "Bernoulli", "BernoulliLogits",
+    "BernoulliProbs", "Beta", "BetaBinomial", "BetaProportion", "Binomial", "BinomialLogits",
+    "BinomialProbs", "CAR", "Categorical", "CategoricalLogits", "CategoricalProbs", "Cauchy",
+    "Chi2", "Delta", "Dirichlet", "DiscreteUniform", "Distribution", "EulerMaruyama",
+    "ExpandedDistribution", "Exponential", "FoldedDistribution", "Gamma", "GammaPoisson",
+    "GaussianCopula", "GaussianRandomWalk", "Geometric", "GeometricProbs", "Gumbel",
+    "HalfCauchy", "HalfNormal", "ImproperUniform", "Independent",
+    "IntervalCensoredDistribution", "InverseGamma", "Kumaraswamy", "LKJCholesky", "Laplace",
+    "LeftCensoredDistribution", "LogNormal", "LogUniform", "Logistic",
+    "LowRankMultivariateNormal", "MaskedDistribution", "MatrixNormal", "Mixture",
+    "MixtureGeneral", "MixtureSameFamily", "Multinomial", "MultinomialProbs",
+    "MultivariateNormal", "MultivariateStudentT", "NegativeBinomial2", "Normal", "Pareto",
+    "Poisson", "RightCensoredDistribution", "SoftLaplace", "StudentT",
     "TransformedDistribution", "TruncatedCauchy", "TruncatedDistribution", "TruncatedNormal",
-    "Uniform", "Unit", "VonMises", "Weibull", "biject_to", "constraints", "enable_validation",
-    "transforms",
+    "Uniform", "Unit", "VonMises", "Weibull", "Wishart", "WishartCholesky",
+    "ZeroInflatedDistribution", "ZeroInflatedLogits", "ZeroInflatedNegativeBinomial2",
+    "ZeroInflatedPoisson", "ZeroInflatedProbs", "ZeroSumNormal", "biject_to", "constraints",
+    "enable_validation", "kl_divergence", "register_kl", "transforms",
 ]  # fmt: skip

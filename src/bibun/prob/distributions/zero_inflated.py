@@ -1,0 +1,150 @@
+"""Counts with too many zeros.
+
+With probability `gate` the count is zero, else it is drawn from a base distribution that may
+give zeros too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bibun import numpy as bnp
+from bibun import random
+from bibun.prob.distributions.discrete import NegativeBinomial2, Poisson
+from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
+from bibun.prob.distributions.special import sigmoid
+from bibun.prob.distributions.transforms import softplus
+
+
+class _ZeroInflated(_Wrapper):
+    """What both parametrisations of the gate share; subclasses give `_log_gate`."""
+
+    def __init__(
+        self, base_dist: Distribution, gate: Any, *, validate_args: bool | None = None
+    ) -> None:
+        if not base_dist.is_discrete or base_dist.event_shape:
+            raise ValueError(
+                "a zero-inflated distribution needs a base on whole numbers, got "
+                f"{type(base_dist).__name__} with event shape {base_dist.event_shape}"
+            )
+        name = self._fields[1]
+        self._wrap(base_dist, **{name: parameter(name, gate)})
+        if self._validate if validate_args is None else validate_args:
+            self._check_gate()
+
+    def _check_gate(self) -> None:
+        pass
+
+    def _compute_shapes(self) -> tuple[Shape, Shape]:
+        gate = np.shape(self.__dict__[self._fields[1]])
+        return np.broadcast_shapes(self.base_dist.batch_shape, gate), ()
+
+    def _log_gate(self) -> tuple[Any, Any]:
+        """(log gate, log(1 - gate))."""
+        raise NotImplementedError
+
+    def _log_prob(self, value: Any) -> Any:
+        log_gate, log_rest = self._log_gate()
+        lp = self.base_dist.log_prob(value) + log_rest
+        return bnp.where(bnp.equal(value, 0), bnp.logaddexp(log_gate, lp), lp)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        k_gate, k_base = random.split(key)
+        zero = random.bernoulli(k_gate, self.gate, self.shape(sample_shape))
+        x = self.base_dist.expand(self.batch_shape).sample(k_base, sample_shape)
+        return bnp.where(zero, 0, x)
+
+    def cdf(self, value: Any) -> Any:
+        below = bnp.less(value, 0)
+        return bnp.where(below, 0.0, self.gate + (1 - self.gate) * self.base_dist.cdf(value))
+
+    @property
+    def mean(self) -> Any:
+        return self._wide((1 - self.gate) * self.base_dist.mean)
+
+    @property
+    def variance(self) -> Any:
+        g, m = self.gate, self.base_dist.mean
+        return self._wide((1 - g) * (self.base_dist.variance + g * bnp.square(m)))
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        return self.base_dist.expand(self.batch_shape).enumerate_support(expand=expand)
+
+
+class ZeroInflatedProbs(_ZeroInflated):
+    """Zero with probability `gate`, else a draw of the base."""
+
+    _fields = ("base_dist", "gate")
+
+    def _check_gate(self) -> None:
+        from bibun.prob.distributions.constraints import unit_interval
+        from bibun.prob.distributions.distribution import satisfied
+
+        ok = satisfied(unit_interval, self.gate)
+        if ok is not None and not ok.all():
+            raise ValueError(f"ZeroInflatedProbs: gate must lie in [0, 1], got {self.gate}")
+
+    def _log_gate(self) -> tuple[Any, Any]:
+        return bnp.log(self.gate), bnp.log1p(-self.gate)
+
+
+class ZeroInflatedLogits(_ZeroInflated):
+    """Zero by the log odds `gate_logits`, else a draw of the base."""
+
+    _fields = ("base_dist", "gate_logits")
+
+    @property
+    def gate(self) -> Any:
+        return sigmoid(self.gate_logits)
+
+    def _log_gate(self) -> tuple[Any, Any]:
+        return -softplus(-self.gate_logits), -softplus(self.gate_logits)
+
+
+def ZeroInflatedDistribution(
+    base_dist: Distribution,
+    *,
+    gate: Any = None,
+    gate_logits: Any = None,
+    validate_args: bool | None = None,
+) -> _ZeroInflated:
+    """Zero by `gate` (a probability) or `gate_logits`, else a draw of `base_dist`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.ZeroInflatedDistribution(dist.Poisson(2.0), gate=0.5)
+    >>> float(d.mean)
+    1.0
+    """
+    _one_of_gates(gate, gate_logits)
+    if gate_logits is None:
+        return ZeroInflatedProbs(base_dist, gate, validate_args=validate_args)
+    return ZeroInflatedLogits(base_dist, gate_logits, validate_args=validate_args)
+
+
+def _one_of_gates(gate: Any, gate_logits: Any) -> None:
+    if (gate is None) == (gate_logits is None):
+        raise ValueError("ZeroInflatedDistribution: give exactly one of gate and gate_logits")
+
+
+def ZeroInflatedPoisson(
+    gate: Any, rate: Any = 1.0, *, validate_args: bool | None = None
+) -> ZeroInflatedProbs:
+    """Zero with probability `gate`, else Poisson of the given rate."""
+    base = Poisson(rate, validate_args=validate_args)
+    return ZeroInflatedProbs(base, gate, validate_args=validate_args)
+
+
+def ZeroInflatedNegativeBinomial2(
+    mean: Any,
+    concentration: Any,
+    *,
+    gate: Any = None,
+    gate_logits: Any = None,
+    validate_args: bool | None = None,
+) -> _ZeroInflated:
+    """Zero by the gate, else negative binomial by mean and concentration."""
+    base = NegativeBinomial2(mean, concentration, validate_args=validate_args)
+    return ZeroInflatedDistribution(
+        base, gate=gate, gate_logits=gate_logits, validate_args=validate_args
+    )
