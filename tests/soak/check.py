@@ -311,7 +311,7 @@ def compare(
         if w.dtype.kind in "fc":
             rtol = RTOL["f4" if single else w.dtype.str[1:]]
             with np.errstate(all="ignore"):
-                bound = rtol * (np.abs(w) + 1e-3 * scale_of(w) + 1e-6)
+                bound = rtol * (np.abs(w) + 1e-3 * max(scale_of(w), 1.0))
                 if slack is not None:
                     bound = bound + slack[k]
                 ok = (np.abs(g - w) <= bound) | (g == w) | (np.isnan(g) & np.isnan(w))
