@@ -255,8 +255,9 @@ def test_spectral_densities(name):
     kernel = 1.7 * getattr(kernels, name)(0.6)
     for tau in (0.0, 0.4):
         back, _ = quad(
-            lambda w: float(kernel.spectral_density(w)) * np.cos(w * tau) / np.pi, 0, 400, limit=400
-        )
+            lambda w, tau: float(kernel.spectral_density(w)) * np.cos(w * tau) / np.pi,
+            0, 400, args=(tau,), limit=400,
+        )  # fmt: skip
         np.testing.assert_allclose(back, kernel.evaluate(0.0, tau), atol=5e-3)
     density = bibun.jit(lambda w: kernel.spectral_density(bnp.stack([w, 0.0 * w])))
     total, _ = quad(lambda w: float(density(w)) * w / (2 * np.pi), 0, 2000, limit=400)

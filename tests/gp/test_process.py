@@ -215,7 +215,8 @@ def test_gradient(transform):
 def test_hessian_and_vmap():
     h = bibun.jit(bibun.hessian(log_density))(PARAMS)
     g = bibun.jit(bibun.grad(log_density))
-    for n, column in differences(lambda p: np.array([float(g(p)[m]) for m in PARAMS]), PARAMS).items():
+    slopes = differences(lambda p: np.array([float(g(p)[m]) for m in PARAMS]), PARAMS)
+    for n, column in slopes.items():
         for m, expected in zip(PARAMS, column, strict=True):
             np.testing.assert_allclose(h[m][n], expected, rtol=1e-5, atol=1e-6)
     taus = bnp.array([0.5, 0.8, 1.1])
