@@ -11,6 +11,8 @@ import bibun
 import bibun.numpy as bnp
 from bibun.scipy import special
 
+pytestmark = pytest.mark.filterwarnings("ignore:non-integer arg")
+
 P = np.array([0.01, 0.3, 0.55, 0.97])  # probabilities
 Q = np.array([0.4, 1.3, 2.2, 7.0])  # positive
 A = np.array([0.6, 1.5, 3.0, 12.0])  # parameters

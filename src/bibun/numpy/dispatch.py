@@ -162,14 +162,14 @@ def _as_numpy_does(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 
 def dispatch_table() -> dict[str, str | None]:
-    """Which public NumPy functions and ufuncs have a bibun form: name -> its name, or None.
+    """Which public NumPy functions and ufuncs, and SciPy ufuncs, have a bibun form: name -> its name, or None.
 
     >>> from bibun.numpy.dispatch import dispatch_table
     >>> dispatch_table()["numpy.sin"]
     'bibun.numpy.sin'
     """
     table: dict[str, str | None] = {}
-    for module in ("numpy", "numpy.linalg"):
+    for module in _MODULES:
         home = importlib.import_module(module)
         for name in dir(home):
             thing = getattr(home, name)
