@@ -162,7 +162,7 @@ def _as_numpy_does(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 
 def dispatch_table() -> dict[str, str | None]:
-    """Which public NumPy functions and ufuncs, and SciPy ufuncs, have a bibun form: name -> its name, or None.
+    """Which public NumPy functions, and SciPy ufuncs, have a bibun form: name -> its name, or None.
 
     >>> from bibun.numpy.dispatch import dispatch_table
     >>> dispatch_table()["numpy.sin"]
