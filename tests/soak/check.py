@@ -399,7 +399,7 @@ def sensitivity(
     captured = {k: v for k, v in env.items() if k.startswith("K") and hasattr(v, "shape")}
     rng = np.random.default_rng(0)
     far: list[Any] = [np.zeros(b.shape) for b in base]
-    for k in range(6):
+    for k in range(11):
         if k < 3:
             near = moved([*args, *map(np.asarray, captured.values())], rng, single)
             env.update(zip(captured, map(bnp.asarray, near[len(args) :]), strict=True))
