@@ -322,7 +322,7 @@ class StandardCheckpointer(AsyncCheckpointer):
     >>> target = {"w": bibun.ShapeDtypeStruct((3, 2), float), "step": 0}
     >>> checkpointer.restore(path, target)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    bibun.store.errors.CheckpointMismatchError: the checkpoint ... the leaf ['w'] is float64[2, 3]...
+    bibun.store.errors.CheckpointMismatchError: ... the leaf ['w'] is float64[2, 3] there...
     """
 
     def __init__(self, *, verify: bool = True, timeout_secs: int = 600) -> None:

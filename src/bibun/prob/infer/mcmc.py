@@ -4,11 +4,14 @@ A chain advances in chunks. One chunk is one native call that runs `n` transitio
 each draw into its row; `n` is an argument, so warmup and sampling share the compiled code,
 and is chosen so that a call takes about a tenth of a second: often enough for a progress bar
 and for Ctrl-C, seldom enough to cost nothing. Chains run in threads; native code holds no
-GIL. Ctrl-C stops all chains after their chunk and keeps the draws made so far.
+GIL. Ctrl-C stops all chains after their chunk and keeps the draws made so far. After each
+chunk a chain marks where it is, which is what `checkpoint.py` stores and goes on from.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +22,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import lax, random, tree
 from bibun.compiler import jit
+from bibun.prob.infer import checkpoint as ck
 from bibun.prob.infer.adaptation import windows
 from bibun.prob.infer.hmc import HMC, HMCState, Potential
 from bibun.prob.infer.progress import Progress
@@ -75,13 +79,31 @@ class Chain:
 
     def __init__(self, number: int, state: HMCState) -> None:
         self.number = number
-        self.state = state
+        self.mark = ck.Mark(state)  # where it is; replaced as a whole
         self.draws: list[np.ndarray] = []
         self.stats: dict[str, list[np.ndarray]] = {k: [] for k in STATISTICS}
-        self.done = 0
         self.pace = 8  # draws in the next chunk
         self.divergences = 0
         self.error: BaseException | None = None
+
+    @property
+    def state(self) -> HMCState:
+        return self.mark.state
+
+    @property
+    def done(self) -> int:
+        return self.mark.done
+
+    @classmethod
+    def restored(cls, number: int, run: ck.Run) -> Chain:
+        """A chain as it was stored."""
+        chain = cls(number, run.marks[number].state)
+        chain.mark = run.marks[number]
+        if chain.done:
+            chain.draws = [run.draws[number]]
+            chain.stats = {k: [run.stats[number][k]] for k in STATISTICS}
+            chain.divergences = int(run.stats[number]["diverging"].sum())
+        return chain
 
 
 class MCMC:
@@ -155,7 +177,12 @@ class MCMC:
         """Run the warmup alone; `run` then goes on from its end."""
         self._go(rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup)
 
-    def run(self, rng_key: Any, *args: Any, init_params: Any = None, **kwargs: Any) -> None:
+    def run(
+        self, rng_key: Any, *args: Any, init_params: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool | str | os.PathLike[str] = False, checkpoint_every: float = ck.EVERY,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         """Warm up (unless `warmup` has, or `post_warmup_state` is set) and draw.
 
         `args` and `kwargs` are the model's; a second `run` warms up again.
@@ -163,26 +190,81 @@ class MCMC:
         `rng_key`: a key or an integer seed. `init_params`: unconstrained start, a dict of
         arrays or a flat vector; with a leading chain axis for several chains.
 
-        Errors: RuntimeError if no valid starting point is found, naming the sites.
+        `checkpoint`: a directory in which the run is stored every `checkpoint_every` seconds and at
+        its end; `resume=True` goes on with the run that is there, if any, and `resume=path`
+        is both. However often it was killed, the draws are those of an unbroken run.
+
+        Errors: RuntimeError if no valid starting point is found, naming the sites;
+        FileExistsError if a run is stored at `checkpoint` and `resume` is not given;
+        `bibun.store.CheckpointMismatchError` if that was another run.
         KeyboardInterrupt is not raised: the run ends with the draws so far and `interrupted`.
         """
+        if not isinstance(resume, bool):
+            checkpoint, resume = resume, True
+        elif resume and checkpoint is None:
+            raise ValueError("resume=True needs checkpoint=path: where the run is stored")
+        if checkpoint is not None and not resume:
+            ck.refuse_existing(checkpoint)
+        go_on = checkpoint is not None and resume and ck.exists(checkpoint)
         self._go(
-            rng_key, args, kwargs, init_params,
-            warm=self._warmup_states is None, sample=True, collect=False,
+            rng_key, args, kwargs, init_params, warm=self._warmup_states is None, sample=True,
+            collect=False, checkpoint=checkpoint, go_on=go_on, every=checkpoint_every,
+        )  # fmt: skip
+
+    def resume(
+        self, checkpoint: str | os.PathLike[str], *args: Any,
+        checkpoint_every: float = ck.EVERY, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        """Go on with a run stored by `run(..., checkpoint=path)`, whatever ended it.
+
+        `args` and `kwargs` are the model's, those of the stored run. `num_samples` may be greater
+        than it was. The draws are bit for bit those of an unbroken run; a finished run is read
+        back.
+
+        Errors: FileNotFoundError where nothing is stored; `bibun.store.CheckpointMismatchError` if
+        model, data or options differ. Another version or processor is a warning.
+
+        >>> import tempfile
+        >>> import bibun.prob as prob
+        >>> import bibun.prob.distributions as dist
+        >>> from bibun.prob.infer import MCMC, NUTS
+        >>> def model():
+        ...     prob.sample("x", dist.Normal(0.0, 1.0))
+        >>> path = tempfile.mkdtemp() + "/run"
+        >>> MCMC(NUTS(model), 50, 50, progress_bar=False).run(0, checkpoint=path)
+        >>> mcmc = MCMC(NUTS(model), 50, 80, progress_bar=False)
+        >>> mcmc.resume(path)
+        >>> mcmc.get_samples()["x"].shape
+        (80,)
+        """
+        self._go(
+            None, args, kwargs, None, warm=True, sample=True, collect=False,
+            checkpoint=checkpoint, go_on=True, every=checkpoint_every,
         )  # fmt: skip
 
     def _go(
         self, rng_key: Any, args: Any, kwargs: Any, init_params: Any, warm: bool, sample: bool,
-        collect: bool,
+        collect: bool, checkpoint: str | os.PathLike[str] | None = None, go_on: bool = False,
+        every: float = ck.EVERY,
     ) -> None:  # fmt: skip
         key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        stored: ck.Run | None = None
+        if checkpoint is not None:
+            print_of_run = ck.fingerprint(self, args, kwargs)
+            if go_on:
+                stored = ck.load(checkpoint, self, print_of_run, key)
+                key, warm = stored.key, stored.warm
         self._args = (args, kwargs)
         self.interrupted = False
         self._stop.clear()
         key_setup, key_chains = random.split(key)
         potential, runner = self._prepare(key_setup, args, kwargs)
         keys = random.split(key_chains, self.num_chains)
-        if warm:
+        if stored is not None:
+            states = [m.state for m in stored.marks]
+            vg = potential.value_and_grad()
+            ck.check_density(stored.marks, lambda z: vg(z)[0], checkpoint)
+        elif warm:
             states = [
                 self.sampler.init(potential, keys[k], self._start(init_params, k))
                 for k in range(self.num_chains)
@@ -191,11 +273,23 @@ class MCMC:
             states = [s._replace(rng_key=keys[k]) for k, s in enumerate(self._warmup_states or [])]
         if len(states) > 1:  # compile once, before the threads ask for it at once
             runner(states[0], 0, warm, False, potential.data)
-        chains = [Chain(k, s) for k, s in enumerate(states)]
+        if stored is not None:
+            chains = [Chain.restored(k, stored) for k in range(self.num_chains)]
+        else:
+            chains = [Chain(k, s) for k, s in enumerate(states)]
+        saver = None
+        if checkpoint is not None:
+            about = ck.describe(print_of_run, key, warm)
+            saver = ck.Saver(checkpoint, chains, about, every, replace=go_on)
         total = (self.num_warmup if warm else 0) + (
             self.num_samples if sample else 0
         )
-        with Progress(total, self.num_chains, self.progress_bar) as progress:
+        with (
+            Progress(total, self.num_chains, self.progress_bar) as progress,
+            saver or contextlib.nullcontext(),
+        ):
+            for c in chains if stored is not None else ():
+                progress.update(c.number, c.mark.moved + c.done, c.state, c.divergences, "resumed")
 
             def work(chain: Chain) -> None:
                 try:
@@ -214,6 +308,8 @@ class MCMC:
         if not sample:
             self._warmup_states = None if self.interrupted else [c.state for c in chains]
         self._finish(chains, potential, sample or collect)
+        if saver is not None:
+            saver.finish()
 
     def _run_chains(self, chains: list[Chain], work: Callable[[Chain], None]) -> None:
         try:
@@ -282,15 +378,17 @@ class MCMC:
             begin = time.perf_counter()
             state, draws, stats = runner(chain.state, n, adapting, learning, data)
             spent = time.perf_counter() - begin
-            chain.state = state
             left -= n
             diverging = np.asarray(stats["diverging"])[:n]
             if keep:
                 chain.draws.append(np.asarray(draws)[:n])
                 for name in STATISTICS:
                     chain.stats[name].append(np.asarray(stats[name])[:n])
-                chain.done += n
                 chain.divergences += int(diverging.sum())
+            at = chain.mark
+            chain.mark = at._replace(
+                state=state, moved=at.moved + n * adapting, done=at.done + n * keep
+            )
             progress.update(chain.number, n, state, chain.divergences, label)
             chain.pace = max(1, min(CHUNK, int(n * min(8.0, CHUNK_SECONDS / max(spent, 1e-9)))))
 
@@ -298,19 +396,25 @@ class MCMC:
         self, chain: Chain, runner: Any, potential: Potential, progress: Progress, collect: bool
     ) -> None:
         schedule = windows(self.num_warmup)
-        for start, end, learning in schedule:
+        for k, (_, end, learning) in enumerate(schedule):
+            if k < chain.mark.window:
+                continue
             self._advance(
-                chain, runner, potential.data, end - start, True, learning, collect, progress,
-                "warmup",
+                chain, runner, potential.data, end - chain.mark.moved, True, learning, collect,
+                progress, "warmup",
             )  # fmt: skip
             if self._stop.is_set():
                 return
-            chain.state = self.sampler.end_window(chain.state, learned=learning, last=end == self.num_warmup)
-        chain.state = chain.state._replace(i=bnp.asarray(0), mean_accept_prob=bnp.zeros(()))
+            last = end == self.num_warmup
+            state = self.sampler.end_window(chain.state, learned=learning, last=last)
+            chain.mark = chain.mark._replace(state=state, window=k + 1)
+        if chain.mark.window == len(schedule):
+            state = chain.state._replace(i=bnp.asarray(0), mean_accept_prob=bnp.zeros(()))
+            chain.mark = chain.mark._replace(state=state, window=len(schedule) + 1)
 
     def _draw(self, chain: Chain, runner: Any, potential: Potential, progress: Progress) -> None:
         self._advance(
-            chain, runner, potential.data, self.num_samples, False, False, True,
+            chain, runner, potential.data, self.num_samples - chain.done, False, False, True,
             progress, "sample",
         )  # fmt: skip
 
