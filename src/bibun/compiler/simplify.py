@@ -25,6 +25,7 @@ from bibun.ir.serialize import literal_bytes
 from bibun.ir.types import ArrayType
 from bibun.ops.op import CALL, ELEMENTWISE
 from bibun.transforms.context import CONTEXT
+from bibun.transforms.simplify import drop_dead
 
 FOLD_COST = 40.0  # fold only what NumPy computes as exactly as native code does
 
@@ -176,15 +177,3 @@ class _Simplifier:
 
 def _negative_zero(value: Any) -> bool:
     return bool(value == 0 and np.signbit(np.real(value)))
-
-
-def drop_dead(equations: list[Equation], outputs: list[Atom]) -> list[Equation]:
-    """The equations that an output or an effect needs."""
-    live = {a for a in outputs if type(a) is Var}
-    kept = []
-    for eq in reversed(equations):
-        if any(v in live for v in eq.outputs) or equation_has_effects(eq):
-            kept.append(eq)
-            live.update(a for a in eq.inputs if type(a) is Var)
-    kept.reverse()
-    return kept
