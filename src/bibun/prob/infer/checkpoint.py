@@ -114,9 +114,12 @@ def function_text(f: Any) -> str:
         else:
             break
     try:
-        text = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(f))))
-    except (OSError, TypeError, SyntaxError):  # typed at a prompt, a lambda in an expression, …
-        code = getattr(f, "__code__", None)
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(f))).body
+        if not isinstance(definition, ast.FunctionDef):
+            raise SyntaxError("a lambda: its lines may hold others too")
+        text = ast.unparse(definition)
+    except (OSError, TypeError, ValueError, SyntaxError):  # no source, or more than the function
+        code = getattr(f, "__code__", getattr(type(f).__call__, "__code__", None))
         text = _code(code) if code is not None else getattr(f, "__qualname__", repr(type(f)))
     return " ".join([*layers, text])
 
