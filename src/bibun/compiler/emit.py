@@ -18,7 +18,7 @@ import numpy as np
 from bibun.compiler.kernels import KernelEmitter
 from bibun.compiler.lanes import LaneEmitter
 from bibun.compiler.libraries import is_blas
-from bibun.compiler.memory import Dest, Inlined, Memory, Scalar, Source, Storage
+from bibun.compiler.memory import KEEP, SUPPORT, Dest, Inlined, Memory, Scalar, Source, Storage
 from bibun.compiler.plan import KERNEL, SCALAR, VIEW, Plan, Unit, is_small, make_plan
 from bibun.compiler.tapes import HANDLE_BYTES
 from bibun.compiler.text import Module
@@ -116,15 +116,14 @@ class Emitter(KernelEmitter, LaneEmitter):
         fn = self.fn
         head = []
         if self.arena.size:
-            malloc = self.module.external("malloc", "ptr (i64)")
-            free = self.module.external("free", "void (ptr)")
-            head.append(f"  %arena = call ptr {malloc}(i64 {self.arena.size + 64})")
-            head.append("  %arena.int = ptrtoint ptr %arena to i64")
-            head.append("  %arena.up = add i64 %arena.int, 63")
-            head.append("  %arena.al = and i64 %arena.up, -64")
-            head.append("  %arena.base = inttoptr i64 %arena.al to ptr")
+            self.module.external("malloc", "ptr (i64)")
+            self.module.external("free", "void (ptr)")
+            self.module.support.append(SUPPORT.format(arena=abi.FIELDS["arena"]))
+            head.append(
+                f"  %arena = call noalias ptr @bibun.arena(ptr %ctx, i64 {self.arena.size})"
+            )
             for offset, name in self.arena_pointers.items():
-                head.append(f"  {name} = getelementptr i8, ptr %arena.base, i64 {offset}")
+                head.append(f"  {name} = getelementptr i8, ptr %arena, i64 {offset}")
             fn.entry.append("  %arena.null = icmp eq ptr %arena, null")
             fn.entry.append("  br i1 %arena.null, label %nomemory, label %start")
             fn.block("nomemory")
@@ -134,8 +133,8 @@ class Emitter(KernelEmitter, LaneEmitter):
             fn.entry.append("  br label %start")
         fn.entry[:0] = head
         fn.block("exit")
-        if self.arena.size:
-            fn.emit(f"call void {free}(ptr %arena)")
+        if self.arena.size > KEEP:
+            fn.emit("call void @bibun.arena_done(ptr %ctx)")
         for line in self.cleanup():
             fn.emit(line)
         fn.emit(f"%result = load i32, ptr {self.status}")
@@ -362,11 +361,15 @@ class Emitter(KernelEmitter, LaneEmitter):
 
     # reading -------------------------------------------------------------------------------------
 
+    def literal(self, atom: Literal) -> Val:
+        """A literal's value; float data comes from the pool, for it is not part of the code."""
+        if self.pooled and pooled(atom):
+            return self.convert(self.pooled[float(atom.value)], atom.type.dtype)
+        return self.const(atom.value, atom.type.dtype)
+
     def storage_of(self, frame: Frame, atom: Atom) -> Storage:
         if type(atom) is Literal:
-            if self.pooled and pooled(atom):
-                return Scalar(self.convert(self.pooled[float(atom.value)], atom.type.dtype))
-            return Scalar(self.const(atom.value, atom.type.dtype))
+            return Scalar(self.literal(atom))
         storage = frame.env.get(atom)  # type: ignore[arg-type]
         if storage is None:
             return Inlined(frame.plan.producer[atom])  # type: ignore[index]

@@ -88,8 +88,6 @@ class KernelEmitter(ParallelEmitter):
                 frame.env[eq.outputs[0]] = Inlined(eq)
 
         frame.tiled_flat = unit.flat
-        frame.tiles = [(v, self.scratch(TILE, v.type.dtype)) for v in unit.staged]  # type: ignore[union-attr]
-
         def body(idx: list[Val], tail: bool) -> None:
             frame.memo = {self.memo_key(v, idx): (value, idx) for v, value in frame.preloaded}
             frame.flat = unit.flat
@@ -106,8 +104,9 @@ class KernelEmitter(ParallelEmitter):
 
         cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
         if self.worth_threads(prod(space), cost) and all(map(_splits, reductions)):
-            self.split_levels(frame, space, reductions, body)
+            self.split_levels(frame, unit, space, reductions, body)
         elif 0 not in space:  # else `prepare` has written what there is
+            frame.tiles = [(v, self.scratch(TILE, v.type.dtype)) for v in unit.staged]  # type: ignore[union-attr]
             self.levels(frame, space, 0, [], reductions, body)
         self.width = 1
         frame.memo = {}
@@ -194,7 +193,12 @@ class KernelEmitter(ParallelEmitter):
         self.loop(lo, hi, tile, step=TILE)
 
     def split_levels(
-        self, frame: Frame, space: Sequence[int], reductions: list[Reduction], body: Any
+        self,
+        frame: Frame,
+        unit: Unit,
+        space: Sequence[int],
+        reductions: list[Reduction],
+        body: Any,
     ) -> None:
         """The outermost loop in chunks, each with accumulators of its own."""
         whole = [r for r in reductions if r.depth == 0]
@@ -210,6 +214,11 @@ class KernelEmitter(ParallelEmitter):
             ]
 
         def chunk(k: Val) -> None:
+            # Tiles of the region's own: on the stack of each thread, never in the one arena.
+            frame.tiles = [
+                (v, self.fn.alloca(f"[{TILE * v.type.dtype.itemsize} x i8]", align=64))  # type: ignore[union-attr]
+                for v in unit.staged
+            ]
             lo = self.mul(k, self.const(size * step, int64))
             hi = self.min(
                 self.add(lo, self.const(size * step, int64)), self.const(full * step, int64)

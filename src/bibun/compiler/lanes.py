@@ -59,6 +59,8 @@ class LaneSource:
 class LaneEmitter(TapeEmitter):
     """Emits lane blocks."""
 
+    literal: Any
+
     def lane_while(
         self, cond: Program, body: Program, cond_consts: Sequence[Source],
         consts: Sequence[Source], inits: Sequence[Source], outs: Sequence[Any], lanes: int, cost: int,
@@ -139,7 +141,7 @@ class LaneEmitter(TapeEmitter):
 
         def source(a: Any) -> Any:
             if type(a) is Literal:
-                return LaneSource(a.type, self.const(a.value, a.type.dtype), index)
+                return LaneSource(a.type, self.literal(a), index)
             return env[a]
 
         outer = self.equation
