@@ -2,7 +2,9 @@
 
 The arena is planned while code is emitted: emission order is execution order, so a free list
 kept during emission is a correct allocation, and the whole call needs one `malloc` of the
-high-water mark. Blocks of at most 4 kB are stack slots instead, which LLVM's SROA turns into
+high-water mark. That block stays with the call's context for the next call: fresh memory from
+the system costs a page fault every 4 kB, which was most of the time of a gradient through a long
+scan. Blocks of at most 4 kB are stack slots instead, which LLVM's SROA turns into
 registers wherever they are only used at constant indices.
 """
 
@@ -23,6 +25,52 @@ if TYPE_CHECKING:
 SMALL_BLOCK = 4096  # bytes; at most this goes on the stack
 STACK_LIMIT = 192 * 1024  # bytes of stack slots in one function
 ALIGN = 64
+KEEP = 1 << 28  # bytes; a larger arena is given back after its call
+
+SUPPORT = """
+define internal noalias ptr @bibun.arena(ptr %ctx, i64 %bytes) noinline {{
+entry:
+  %slot = getelementptr %bibun.ctx, ptr %ctx, i32 0, i32 {arena}
+  %old = load ptr, ptr %slot
+  %has = icmp ne ptr %old, null
+  br i1 %has, label %look, label %make
+look:
+  %room = load i64, ptr %old
+  %fits = icmp uge i64 %room, %bytes
+  br i1 %fits, label %ready, label %drop
+drop:
+  call void @free(ptr %old)
+  store ptr null, ptr %slot
+  br label %make
+make:
+  %total = add i64 %bytes, 128
+  %new = call ptr @malloc(i64 %total)
+  %null = icmp eq ptr %new, null
+  br i1 %null, label %none, label %keep
+keep:
+  store i64 %bytes, ptr %new
+  store ptr %new, ptr %slot
+  br label %ready
+ready:
+  %block = phi ptr [ %old, %look ], [ %new, %keep ]
+  %int = ptrtoint ptr %block to i64
+  %up = add i64 %int, 127
+  %aligned = and i64 %up, -64
+  %base = inttoptr i64 %aligned to ptr
+  ret ptr %base
+none:
+  ret ptr null
+}}
+
+define internal void @bibun.arena_done(ptr %ctx) noinline {{
+entry:
+  %slot = getelementptr %bibun.ctx, ptr %ctx, i32 0, i32 {arena}
+  %old = load ptr, ptr %slot
+  call void @free(ptr %old)
+  store ptr null, ptr %slot
+  ret void
+}}
+"""
 
 
 class Scalar:

@@ -60,7 +60,7 @@ class CtxStruct(ctypes.Structure):
         ("thread_count", ctypes.c_int32),
         ("ragged_limit", ctypes.c_int64),  # bytes
         ("ragged_used", ctypes.c_int64),
-        ("user", ctypes.c_void_p),
+        ("arena", ctypes.c_void_p),  # a block kept between calls; its first word is its size
         ("pointers", ctypes.c_void_p),  # scratch of the entry: addresses of inputs, outputs
     )
 
