@@ -71,9 +71,7 @@ def test_every_dtype_and_shape(tmp_path, name, shape) -> None:
 
 def test_all_that_a_tree_can_hold(tmp_path) -> None:
     item = {
-        "keys": {1: bnp.ones(2), "1": 2, (1, "a"): 3, True: 4}
-        if False
-        else {1: bnp.ones(2), 20: 2},
+        "keys": {1: bnp.ones(2), 20: 2},
         "nested": [(), {}, None, (1, [2.5, {"é/..\n": bnp.zeros((2, 2))}])],
         "scalars": [True, -(10**40), 0.1, float("inf"), float("nan"), 1 - 2j, "text\ud800"],
         "key": bibun.random.key(7) if hasattr(bibun.random, "key") else 0,
@@ -88,7 +86,9 @@ def test_all_that_a_tree_can_hold(tmp_path) -> None:
 TREES = st.recursive(
     st.one_of(
         st.integers(), st.floats(), st.booleans(), st.text(), st.none(), st.complex_numbers(),
-        hnp.arrays(hnp.floating_dtypes(sizes=(32, 64), endianness="="), hnp.array_shapes(min_side=0)),
+        hnp.arrays(
+            hnp.floating_dtypes(sizes=(32, 64), endianness="="), hnp.array_shapes(min_side=0)
+        ),
     ),
     lambda t: st.one_of(
         st.lists(t, max_size=4), st.dictionaries(st.text(), t, max_size=4),
@@ -122,7 +122,7 @@ def test_classes_come_back_through_a_target(tmp_path) -> None:
 @pytest.mark.parametrize(
     "target, message",
     [
-        ({"a": [bibun.ShapeDtypeStruct((2, 4), float)], "n": 1}, r"leaf \['a'\]\[0\] is float64\[2, 3\]"),
+        ({"a": [bibun.ShapeDtypeStruct((2, 4), float)], "n": 1}, r"\['a'\]\[0\] is float64\[2, 3\]"),
         ({"a": [bibun.ShapeDtypeStruct((2, 3), "float32")], "n": 1}, r"wants float32\[2, 3\]"),
         ({"a": [np.zeros((2, 3))], "n": 1.5}, r"leaf \['n'\] is the int '1' there.*Python float"),
         ({"a": [np.zeros((2, 3))]}, "at the top: the target lacks 'n'"),
@@ -279,7 +279,7 @@ def test_composite_errors(tmp_path) -> None:
             )
 
 
-# Asynchronous ---------------------------------------------------------------------------------------
+# Asynchronous -------------------------------------------------------------------------------------
 
 
 def test_async_copies_no_array_and_is_not_disturbed(tmp_path, monkeypatch) -> None:
@@ -319,7 +319,7 @@ def test_async_errors_come_out(tmp_path, monkeypatch) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
-# The manager ---------------------------------------------------------------------------------------
+# The manager --------------------------------------------------------------------------------------
 
 
 def steps(manager: store.CheckpointManager, losses) -> None:
