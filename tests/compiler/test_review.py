@@ -8,7 +8,9 @@ import pytest
 import bibun
 import bibun.numpy as bnp
 from bibun import lax
+from bibun.compiler.simplify import simplify
 from bibun.config import config
+from bibun.dtypes import FLOAT0, KEY
 
 
 def test_staged_tiles_belong_to_one_thread() -> None:
@@ -37,3 +39,50 @@ def test_constants_in_lane_blocks_are_the_programs_own(step: float) -> None:
         while expected[k] < 100.0 + step:
             expected[k] = expected[k] * 1.3 + step
     np.testing.assert_allclose(bibun.jit(bibun.vmap(one))(x), expected, rtol=1e-14)
+
+
+def test_signatures_tell_structured_dtypes_apart() -> None:
+    """Keys and float0 share NumPy's type number: one was read as the other, past its end."""
+    f = bibun.jit(lambda x: x)
+    assert f(bibun.random.split(bibun.random.key(0), 3)).dtype == KEY
+    assert f(np.zeros(3, FLOAT0)).dtype == FLOAT0
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_planning_shared_reads_is_not_exponential(loop: bool) -> None:
+    """x * x, forty times: each reading of x had been followed anew."""
+
+    def power(x: object) -> object:
+        for _ in range(40):
+            x = x * x
+        return x
+
+    def f(x: object) -> object:
+        return lax.fori_loop(0, 2, lambda i, c: power(c), x) if loop else power(x)
+
+    np.testing.assert_array_equal(bibun.jit(f)(np.ones((10, 10))), np.ones((10, 10)))
+
+
+def test_long_chains_are_not_inlined_without_end() -> None:
+    """An unrolled loop of a thousand steps had recursed through Python's stack."""
+
+    def f(x: object) -> object:
+        for _ in range(1500):
+            x = bnp.sin(x) + 1.0
+        return x
+
+    expected = np.full(100, 0.3)
+    for _ in range(1500):
+        expected = np.sin(expected) + 1.0
+    np.testing.assert_allclose(bibun.jit(f)(np.full(100, 0.3)), expected, rtol=1e-12)
+
+
+def test_fission_does_not_trade_a_loop_for_gigabytes() -> None:
+    """The bound on what moves out of a loop is on all slices of it, not on one."""
+
+    def f(x: object, c: object) -> object:
+        return lax.scan(lambda s, x: (s * 0.5 + bnp.exp(x * c), s[0]), c, x)
+
+    program = bibun.jit(f).trace(np.linspace(0.0, 1.0, 100_000), np.ones(5000)).closed.program
+    sizes = [v.type.size for eq in simplify(program).equations for v in eq.outputs]
+    assert max(sizes) <= 100_000

@@ -302,7 +302,12 @@ class Emitter(KernelEmitter, LaneEmitter):
         if var.type.shape != unit.space:  # type: ignore[union-attr]
             return False
 
+        seen: set[int] = set()
+
         def check(eq: Equation) -> bool:
+            if id(eq) in seen:  # found good, or the answer is no already
+                return True
+            seen.add(id(eq))
             for a in eq.inputs:
                 if type(a) is not Var:
                     continue
@@ -317,10 +322,18 @@ class Emitter(KernelEmitter, LaneEmitter):
         return all(check(eq) for eq in unit.equations)
 
     def mentions(self, plan: Plan, lazy: Var, var: Var) -> bool:
-        """Whether the inlined expression `lazy` reads `var`."""
-        for a in plan.producer[lazy].inputs:
-            if a is var or (type(a) is Var and a in plan.lazy and self.mentions(plan, a, var)):
-                return True
+        """Whether the inlined expression `lazy` reads the memory of `var`."""
+        home = plan.home.get(var, var)
+        stack, seen = [lazy], {lazy}
+        while stack:
+            for a in plan.producer[stack.pop()].inputs:
+                if type(a) is not Var or a in seen:
+                    continue
+                if plan.home.get(a, a) is home:
+                    return True
+                seen.add(a)
+                if a in plan.lazy:
+                    stack.append(a)
         return False
 
     def take_over(

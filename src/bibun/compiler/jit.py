@@ -135,7 +135,7 @@ class Jitted:
         for x in leaves:
             if type(x) is Array:
                 v = x._value
-                signature += (v.shape, v.dtype.num, x._weak)
+                signature += (v.shape, v.dtype, x._weak)
             elif type(x) in _SCALARS:
                 v = np.asarray(x, scalar_dtype(x))
                 signature.append(type(x))
@@ -143,7 +143,7 @@ class Jitted:
                 return self.bind(leaves, key, statics, args, kwargs)
             else:
                 v = as_value(x)._value
-                signature += (v.shape, v.dtype.num, False)
+                signature += (v.shape, v.dtype, False)
             arrays.append(v)
         full = tuple(signature)
         found = self.traces.get(full)

@@ -31,6 +31,7 @@ from bibun.ops.op import EFFECT, ELEMENTWISE, INDEX_MAP, LIBRARY, REDUCTION
 STAGED_COST = 40.0  # what is dearer than this is not inlined into an op that branches
 STAGED_SIZE = 4096  # … in kernels of at least so many elements
 CHEAP = 3.0  # a value this cheap per element is recomputed rather than stored
+MAX_DEPTH = 64  # of inlined values; emission recurses into them
 _JOIN_WINDOW = 6  # how many recent kernels over a space are tried for a new root
 
 SCALAR, KERNEL, STEP, VIEW = "scalar", "kernel", "step", "view"
@@ -107,6 +108,8 @@ class _Planner:
                 self.plan.producer[v] = eq
         self.cost = self.plan.cost
         self.leaves: dict[Var, dict[Var, bool]] = {}  # of lazy values: leaf -> same index only
+        self.depth: dict[Var, int] = {}  # of lazy values: inlined values in a row below
+        self.known_flat: dict[tuple[int, tuple[int, ...]], bool] = {}
         self.unit_of: dict[Var, Unit] = {}
         self.units: list[Unit] = []
         self.kernels: dict[tuple[int, ...], list[Unit]] = {}
@@ -136,7 +139,7 @@ class _Planner:
 
     def is_lazy(self, eq: Equation) -> bool:
         (var,) = eq.outputs
-        if var in self.outputs:
+        if var in self.outputs or self.depth[var] > MAX_DEPTH:
             return False
         readers = self.uses.get(var, [])
         if any(self.wants_memory(r, var) for r in readers):
@@ -229,12 +232,10 @@ class _Planner:
         op = eq.op
         pull = op.kind in (ELEMENTWISE, INDEX_MAP)
         if pull or op.kind == REDUCTION:
-            below = sum(
-                self.cost[a]
-                for a in eq.inputs
-                if type(a) is Var and a in self.plan.lazy
-            )
-            self.cost[eq.outputs[0]] = op.cost + below
+            lazy = self.plan.lazy
+            below = dict.fromkeys(a for a in eq.inputs if type(a) is Var and a in lazy)
+            self.cost[eq.outputs[0]] = op.cost + sum(self.cost[a] for a in below)
+            self.depth[eq.outputs[0]] = 1 + max((self.depth[a] for a in below), default=0)
         if pull:
             (out,) = eq.outputs
             if is_small(out.type):
@@ -333,6 +334,13 @@ class _Planner:
                 unit.flat = all(self.is_flat(eq, unit.space) for eq in unit.equations)
 
     def is_flat(self, eq: Equation, space: tuple[int, ...]) -> bool:
+        key = id(eq), space
+        known = self.known_flat.get(key)
+        if known is None:
+            known = self.known_flat[key] = self.reads_flat(eq, space)
+        return known
+
+    def reads_flat(self, eq: Equation, space: tuple[int, ...]) -> bool:
         if eq.op.kind == REDUCTION:
             if len(eq.params["axes"]) != len(space):
                 return False

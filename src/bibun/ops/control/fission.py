@@ -39,6 +39,9 @@ def fission(ctx: Any, eq: Equation, producer: Any = None) -> list[Equation] | No
     invariant, mapped = _by_slices(moved, set(xs))
     rest = [e for e in program.equations if id(e) not in moved]
     wanted = _frontier(program, rest)
+    stored = [v.type for e in mapped for v in e.outputs if v in wanted]
+    if length * sum(t.size * t.dtype.itemsize for t in stored) > MAX_BYTES:  # type: ignore[union-attr]
+        return None
     outer_consts, outer_carry, outer_xs = split(eq.inputs, num_consts, num_carry)
 
     before: list[Equation] = []
@@ -108,8 +111,6 @@ def _moved(program: Program, carry: set[Var]) -> dict[int, Equation]:
         if type(a) is Var and free.get(a) is not None
     } | {a for a in program.outputs if type(a) is Var and free.get(a) is not None}
     worth = [v for v in edge if cost[v] >= WORTH * max(v.type.size, 1)]  # type: ignore[union-attr]
-    if sum(v.type.size * v.type.dtype.itemsize for v in worth) > MAX_BYTES:  # type: ignore[union-attr]
-        return {}
     moved: dict[int, Equation] = {}
     stack = list(worth)
     while stack:
