@@ -19,7 +19,7 @@ import pytest
 import bibun.numpy as bnp
 from bibun import store
 from bibun.store import atomic
-from bibun.store.folder import _digest, _dump
+from bibun.store.folder import Folder, _digest, _dump
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="fork and kill")
 
@@ -158,6 +158,23 @@ def test_readers_see_one_or_the_other(tmp_path) -> None:
     finally:
         end.set()
         writer.join()
+
+
+def test_replaced_between_two_files_of_a_reader(tmp_path, monkeypatch) -> None:
+    path, json_of, times = tmp_path / "run", Folder.json, [0]
+    c = store.PyTreeCheckpointer()
+    c.save(path, tree_of(1.0))
+
+    def replaced_meanwhile(self, name):
+        found = json_of(self, name)
+        times[0] += 1
+        if times[0] == 1:
+            c.save(path, tree_of(2.0), force=True)  # deletes what the reader has open
+        return found
+
+    monkeypatch.setattr(Folder, "json", replaced_meanwhile)
+    assert number(c.restore(path)) == 2.0
+    assert times[0] == 2
 
 
 # Damaged ------------------------------------------------------------------------------------------

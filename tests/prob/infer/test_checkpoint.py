@@ -9,11 +9,13 @@ import subprocess
 import sys
 import textwrap
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import bibun
 import bibun.prob as prob
 import bibun.prob.distributions as dist
 from bibun import store
@@ -225,6 +227,34 @@ def test_a_full_disk_does_not_end_the_run(tmp_path, monkeypatch, unbroken) -> No
     again = make()
     again.resume(tmp_path / "run", X, Y)
     assert_same(results(again), unbroken)
+
+
+def test_a_save_is_of_one_instant(tmp_path, monkeypatch) -> None:
+    """Chains that run on while they are written down do not mix two moments."""
+    mcmc = make(20, 10)
+    mcmc.run(3, X, Y)
+    then, later = mcmc.last_state
+    rows = [np.ones((4, 4)), np.ones((3, 4))]
+    chains = [
+        types.SimpleNamespace(mark=ck.Mark(then, 20, 3, 4), draws=rows[:1], stats={})
+        for _ in range(2)
+    ]
+    rows_of = ck._rows
+
+    def meanwhile(pieces, count):
+        for c in chains:
+            c.mark, c.draws = ck.Mark(later, 20, 3, 7), rows
+        return rows_of(pieces, count)
+
+    monkeypatch.setattr(ck, "_rows", meanwhile)
+    now = ck.fingerprint(mcmc, (X, Y), {})
+    key = bibun.random.PRNGKey(3)
+    ck.Saver(tmp_path / "run", chains, ck.describe(now, key, True)).save()
+    run = ck.load(tmp_path / "run", mcmc, now)
+    for mark, draws in zip(run.marks, run.draws, strict=True):
+        assert (mark.done, len(draws)) == (4, 4)
+        np.testing.assert_array_equal(mark.state.z, then.z)
+        np.testing.assert_array_equal(mark.state.rng_key, then.rng_key)
 
 
 SCRIPT = textwrap.dedent("""
