@@ -78,6 +78,11 @@ class Transform:
         """log |det dy/dx| at `x`, where `y` is `self(x)`."""
         raise NotImplementedError
 
+    @property
+    def event_dim(self) -> int:
+        """Axes of an event: the larger of the domain's and the codomain's."""
+        return max(self.domain.event_dim, self.codomain.event_dim)
+
     def call_with_intermediates(self, x: Any) -> tuple[Any, Any]:
         return self(x), None
 
@@ -123,6 +128,10 @@ class InverseTransform(Transform):
     @property
     def inv(self) -> Transform:
         return self.base
+
+    @property
+    def event_dim(self) -> int:
+        return self.base.event_dim
 
     def __call__(self, x: Any) -> Any:
         return self.base._inverse(x)
@@ -176,6 +185,11 @@ class AffineTransform(Transform):
         if ends[0] is None:
             return c.LessThan(ends[1])
         return c.GreaterThan(ends[0]) if ends[1] is None else c.Interval(*ends)
+
+    @property
+    def event_dim(self) -> int:
+        # the codomain's is the same, and asking it would need the sign of scale
+        return self.domain.event_dim
 
     def __call__(self, x: Any) -> Any:
         return self.loc + self.scale * x
@@ -307,6 +321,10 @@ class ComposeTransform(Transform):
     def codomain(self) -> Constraint:  # type: ignore[override]
         return self.parts[-1].codomain if self.parts else c.real
 
+    @property
+    def event_dim(self) -> int:
+        return max((p.event_dim for p in self.parts), default=0)
+
     def __call__(self, x: Any) -> Any:
         for part in self.parts:
             x = part(x)
@@ -319,14 +337,11 @@ class ComposeTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
         total: Any = 0.0
-        # the number of axes an event of the whole has, at the input of each part
-        event = max((p.domain.event_dim for p in self.parts), default=0)
-        event = max(event, self.codomain.event_dim)
+        event = self.event_dim
         for part in self.parts:
             z = part(x) if part is not self.parts[-1] else y
             ladj = part.log_abs_det_jacobian(x, z)
-            inside = event - max(part.domain.event_dim, part.codomain.event_dim)
-            total = total + sum_rightmost(ladj, inside)
+            total = total + sum_rightmost(ladj, event - part.event_dim)
             x = z
         return total
 
@@ -357,6 +372,10 @@ class IndependentTransform(Transform):
     @property
     def codomain(self) -> Constraint:  # type: ignore[override]
         return c.Independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
+
+    @property
+    def event_dim(self) -> int:
+        return self.base_transform.event_dim + self.reinterpreted_batch_ndims
 
     def __call__(self, x: Any) -> Any:
         return self.base_transform(x)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bibun.prob.infer.elbo import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
 from bibun.prob.infer.hmc import HMC, NUTS, HMCState
+from bibun.prob.infer.likelihood import log_likelihood
 from bibun.prob.infer.mcmc import MCMC
 from bibun.prob.infer.predictive import Predictive
+from bibun.prob.infer.svi import SVI, SVIRunResult, SVIState
 from bibun.prob.infer.util import (
     constrain_fn,
     init_to_mean,
@@ -18,7 +21,8 @@ from bibun.prob.infer.util import (
 )
 
 __all__ = [
-    "HMC", "MCMC", "NUTS", "HMCState", "Predictive", "constrain_fn", "init_to_mean",
+    "HMC", "MCMC", "NUTS", "SVI", "RenyiELBO", "SVIRunResult", "SVIState", "TraceMeanField_ELBO",
+    "Trace_ELBO", "log_likelihood", "HMCState", "Predictive", "constrain_fn", "init_to_mean",
     "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
     "potential_energy", "unconstrain_fn",
 ]  # fmt: skip

@@ -1,0 +1,19 @@
+"""Guides made from their models: joint normals of several shapes, points, Laplace's method."""
+
+from __future__ import annotations
+
+from bibun.prob.infer.autoguide.base import AutoGuide
+from bibun.prob.infer.autoguide.continuous import (
+    AutoContinuous,
+    AutoDiagonalNormal,
+    AutoLaplaceApproximation,
+    AutoLowRankMultivariateNormal,
+    AutoMultivariateNormal,
+)
+from bibun.prob.infer.autoguide.sites import AutoDelta, AutoNormal
+
+__all__ = [
+    "AutoContinuous", "AutoDelta", "AutoDiagonalNormal", "AutoGuide",
+    "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal", "AutoMultivariateNormal",
+    "AutoNormal",
+]  # fmt: skip

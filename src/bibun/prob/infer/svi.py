@@ -1,0 +1,293 @@
+"""Stochastic variational inference: fit a guide's parameters by gradients of an ELBO.
+
+Parameters are optimised in unconstrained space; the constraint of each `param` statement says
+how to get back. All steps of `run` are one compiled loop, cut into pieces only so that a
+progress bar can move and Ctrl-C is heard.
+
+Source: Hoffman et al. (2013); names are NumPyro's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import bibun.numpy as bnp
+from bibun import lax, optim, random, tree
+from bibun.compiler import jit
+from bibun.prob.distributions import biject_to
+from bibun.prob.distributions import constraints as c
+from bibun.prob.infer.elbo import guided_traces
+from bibun.prob.infer.util import split_arguments
+from bibun.transforms import jacfwd, value_and_grad
+
+
+class SVIState(NamedTuple):
+    """Unconstrained parameters with the optimizer's state; a random key; the step count."""
+
+    optim_state: Any
+    mutable_state: Any
+    rng_key: Any
+
+
+class SVIRunResult(NamedTuple):
+    """Constrained parameters, the final state, and the loss of each step."""
+
+    params: dict[str, Any]
+    state: SVIState
+    losses: Any
+
+
+class _OptimState(NamedTuple):
+    step: Any
+    params: Any
+    inner: Any
+
+
+class _Transformation:
+    """A gradient transformation of `bibun.optim`, as init and step."""
+
+    def __init__(self, tx: Any) -> None:
+        self.tx = tx
+
+    def init(self, params: Any) -> _OptimState:
+        return _OptimState(bnp.asarray(0), params, self.tx.init(params))
+
+    def step(self, grads: Any, state: _OptimState) -> _OptimState:
+        updates, inner = self.tx.update(grads, state.inner, state.params)
+        return _OptimState(state.step + 1, optim.apply_updates(state.params, updates), inner)
+
+
+class _Triple:
+    """An optimizer `(init, update, get_params)` of `bibun.optimizers`."""
+
+    def __init__(self, triple: Any) -> None:
+        self.init_fn, self.update_fn, self.params_fn = triple
+
+    def init(self, params: Any) -> _OptimState:
+        return _OptimState(bnp.asarray(0), params, self.init_fn(params))
+
+    def step(self, grads: Any, state: _OptimState) -> _OptimState:
+        inner = self.update_fn(state.step, grads, state.inner)
+        return _OptimState(state.step + 1, self.params_fn(inner), inner)
+
+
+def _optimizer(given: Any) -> _Transformation | _Triple:
+    if hasattr(given, "init") and hasattr(given, "update"):
+        return _Transformation(given)
+    if isinstance(given, tuple) and len(given) == 3:
+        return _Triple(given)
+    raise TypeError(
+        "SVI: optim must be a gradient transformation of bibun.optim or a triple of "
+        f"bibun.optimizers, got {type(given).__name__}"
+    )
+
+
+class SVI:
+    """Fit `guide` to `model` with optimizer `optim` by minimising `loss`.
+
+    `optim`: a transformation of `bibun.optim` (`optim.adam(1e-2)`) or a triple of
+    `bibun.optimizers`. `loss`: `Trace_ELBO()`, `TraceMeanField_ELBO()`, `RenyiELBO()`.
+    `static_kwargs` go to model and guide at every call.
+
+    >>> import bibun.prob as prob
+    >>> import bibun.prob.distributions as dist
+    >>> from bibun import optim
+    >>> from bibun.prob.infer import SVI, Trace_ELBO
+    >>> from bibun.prob.infer.autoguide import AutoNormal
+    >>> def model(y):
+    ...     mu = prob.sample("mu", dist.Normal(0.0, 10.0))
+    ...     with prob.plate("n", 4):
+    ...         prob.sample("y", dist.Normal(mu, 1.0), obs=y)
+    >>> guide = AutoNormal(model)
+    >>> svi = SVI(model, guide, optim.adam(0.05), Trace_ELBO())
+    >>> result = svi.run(0, 1000, bnp.array([2.0, 3.0, 3.0, 4.0]), progress_bar=False)
+    >>> result.losses.shape, abs(float(result.params["mu_auto_loc"]) - 3.0) < 0.3
+    ((1000,), True)
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        guide: Callable[..., Any],
+        optim: Any,
+        loss: Any,
+        **static_kwargs: Any,
+    ) -> None:
+        self.model = model
+        self.guide = guide
+        self.loss = loss
+        self.optim = optim
+        self.static_kwargs = static_kwargs
+        self._optimizer = _optimizer(optim)
+        self._transforms: dict[str, Any] = {}
+        self._compiled: dict[Any, Any] = {}
+
+    def init(
+        self, rng_key: Any, *args: Any, init_params: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> SVIState:
+        """Run guide and model once, gather their parameters, and start the optimizer.
+
+        `init_params`: constrained starting values by name, instead of those of the `param`
+        statements.
+        """
+        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        keys = random.split(key)
+        kwargs = {**self.static_kwargs, **kwargs}
+        model_trace, guide_trace = guided_traces(
+            keys[1], init_params or {}, self.model, self.guide, args, kwargs
+        )
+        params, transforms = {}, {}
+        for site in (*model_trace.values(), *guide_trace.values()):
+            if site["type"] != "param" or site["name"] in params:
+                continue
+            name = site["name"]
+            transforms[name] = biject_to(site["kwargs"].get("constraint", c.real))
+            value = tree.map(_float, site["value"])
+            params[name] = tree.map(_float, transforms[name]._inverse(value))
+        if not params:
+            raise ValueError("neither guide nor model has a param statement: nothing to optimise")
+        self._transforms = transforms
+        return SVIState(self._optimizer.init(params), None, keys[0])
+
+    def _constrain(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: self._transforms[k](v) for k, v in params.items()}
+
+    def get_params(self, svi_state: SVIState) -> dict[str, Any]:
+        """The constrained parameters at a state."""
+        return self._constrain(svi_state.optim_state.params)
+
+    def _loss_at(self, key: Any, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+        kwargs = {**self.static_kwargs, **kwargs}
+        return lambda params: self.loss.loss(
+            key, self._constrain(params), self.model, self.guide, *args, **kwargs
+        )
+
+    def _gradients(
+        self, state: SVIState, args: Any, kwargs: Any, forward: bool
+    ) -> tuple[Any, Any, Any]:
+        """(next key, loss, gradients)."""
+        keys = random.split(state.rng_key)
+        loss, params = self._loss_at(keys[1], args, kwargs), state.optim_state.params
+        if forward:
+            return keys[0], loss(params), jacfwd(loss)(params)
+        return keys[0], *value_and_grad(loss)(params)
+
+    def update(
+        self, svi_state: SVIState, *args: Any, forward_mode_differentiation: bool = False,
+        **kwargs: Any,
+    ) -> tuple[SVIState, Any]:  # fmt: skip
+        """One step: the next state, and the loss before the step."""
+        key, loss, grads = self._gradients(svi_state, args, kwargs, forward_mode_differentiation)
+        return SVIState(self._optimizer.step(grads, svi_state.optim_state), None, key), loss
+
+    def stable_update(
+        self, svi_state: SVIState, *args: Any, forward_mode_differentiation: bool = False,
+        **kwargs: Any,
+    ) -> tuple[SVIState, Any]:  # fmt: skip
+        """As `update`, but stays where it is when the loss or a gradient is not finite."""
+        key, loss, grads = self._gradients(svi_state, args, kwargs, forward_mode_differentiation)
+        finite = bnp.isfinite(loss)
+        for g in tree.leaves(grads):
+            finite = finite & bnp.all(bnp.isfinite(g))
+        moved = self._optimizer.step(grads, svi_state.optim_state)
+        kept = tree.map(lambda a, b: bnp.where(finite, a, b), moved, svi_state.optim_state)
+        return SVIState(kept, None, key), loss
+
+    def evaluate(self, svi_state: SVIState, *args: Any, **kwargs: Any) -> Any:
+        """The loss at a state, without a step."""
+        keys = random.split(svi_state.rng_key)
+        return self._loss_at(keys[1], args, kwargs)(svi_state.optim_state.params)
+
+    def run(
+        self,
+        rng_key: Any,
+        num_steps: int,
+        *args: Any,
+        progress_bar: bool = True,
+        stable_update: bool = False,
+        forward_mode_differentiation: bool = False,
+        init_state: SVIState | None = None,
+        init_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> SVIRunResult:
+        """`num_steps` steps; `init_state` goes on from an earlier run's."""
+        if not isinstance(num_steps, int | np.integer) or num_steps < 1:
+            raise ValueError(f"num_steps must be a positive integer, got {num_steps!r}")
+        state = init_state
+        if state is None:
+            state = self.init(rng_key, *args, init_params=init_params, **kwargs)
+        elif not self._transforms:
+            raise ValueError("init_state is of another SVI object: call init on this one first")
+        piece = max(1, int(num_steps) // 20) if progress_bar else int(num_steps)
+        data, advance = self._loop(
+            piece, args, kwargs, stable_update, forward_mode_differentiation
+        )
+        losses: list[np.ndarray] = []
+        with _Bar(int(num_steps), progress_bar) as bar:
+            left = int(num_steps)
+            while left:
+                n = min(piece, left)
+                state, rows = advance(state, n, data)
+                losses.append(np.asarray(rows)[:n])
+                left -= n
+                bar.update(n, losses)
+        return SVIRunResult(self.get_params(state), state, bnp.asarray(np.concatenate(losses)))
+
+    def _loop(
+        self, piece: int, args: Any, kwargs: Any, stable: bool, forward: bool
+    ) -> tuple[Any, Callable[..., Any]]:
+        """The arrays among the arguments, and the compiled `(state, n, arrays) -> …`."""
+        leaves, structure = tree.flatten((args, kwargs))
+        shapes = tuple(
+            (np.shape(x), str(x.dtype)) if hasattr(x, "dtype") else (type(x), repr(x))
+            for x in leaves
+        )
+        data, rebuild = split_arguments(args, kwargs)
+        known = (piece, structure, shapes, stable, forward)
+        step = self.stable_update if stable else self.update
+
+        def advance(state: SVIState, n: Any, arrays: Any) -> Any:
+            a, k = rebuild(arrays)
+
+            def body(i: Any, carry: Any) -> Any:
+                state, losses = carry
+                state, loss = step(state, *a, forward_mode_differentiation=forward, **k)
+                return state, losses.at[i].set(loss, mode="promise_in_bounds")
+
+            return lax.fori_loop(0, n, body, (state, bnp.zeros((piece,))))
+
+        if known not in self._compiled:
+            self._compiled[known] = jit(advance)
+        return data, self._compiled[known]
+
+
+def _float(x: Any) -> Any:
+    x = bnp.asarray(x)
+    return x if x.dtype.kind in "fc" else x.astype(float)
+
+
+class _Bar:
+    """A progress bar with the average loss of the last piece, or nothing."""
+
+    def __init__(self, total: int, show: bool) -> None:
+        self.bar: Any = None
+        if show:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, unit="step")
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def update(self, n: int, losses: list[np.ndarray]) -> None:
+        if self.bar is not None:
+            self.bar.update(n)
+            first, last = losses[0][0], losses[-1].mean()
+            self.bar.set_postfix_str(f"init loss: {first:.4f}, avg loss: {last:.4f}")
+
+    def __exit__(self, *exc: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
