@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -86,3 +89,44 @@ def test_fission_does_not_trade_a_loop_for_gigabytes() -> None:
     program = bibun.jit(f).trace(np.linspace(0.0, 1.0, 100_000), np.ones(5000)).closed.program
     sizes = [v.type.size for eq in simplify(program).equations for v in eq.outputs]
     assert max(sizes) <= 100_000
+
+
+class _Layer:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+
+class _Model:
+    def __init__(self) -> None:
+        self.ordered = OrderedDict(a=1.0)
+        self.recent = deque([1.0])
+        self.layers = [_Layer(1.0)]
+        self.named = {"a": (_Layer(1.0),)}
+        self.hidden = 1.0
+
+    def run(self, x: object) -> object:
+        x = x * self.ordered["a"] * self.recent[0] * self.layers[0].factor
+        return x * self.named["a"][0].factor * vars(self)["hidden"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.ordered.update(a=5.0),
+        lambda m: m.recent.__setitem__(0, 5.0),
+        lambda m: setattr(m.layers[0], "factor", 5.0),
+        lambda m: m.layers.__setitem__(0, _Layer(5.0)),
+        lambda m: setattr(m.named["a"][0], "factor", 5.0),
+        lambda m: setattr(m, "hidden", 5.0),
+    ],
+)
+def test_guards_see_into_containers(change: Callable[[_Model], None]) -> None:
+    """Subclasses of dict, deques, objects in lists and `vars` had been taken as they once were."""
+    model = _Model()
+    f = bibun.jit(model.run)
+    assert float(f(2.0)) == 2.0
+    assert type(model.layers[0]) is _Layer
+    change(model)
+    assert float(f(2.0)) == 10.0
+    assert float(f(3.0)) == 15.0
+    assert len(f.history) == 2

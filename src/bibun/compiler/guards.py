@@ -2,9 +2,10 @@
 
 While a method is traced, its `self` (any watched object with ordinary attributes) gets a
 subclass of its own class that notes every attribute read; an object found in an attribute
-is watched in turn, so that `self.model.order` is a guard too. The trace is good as long as
-these attributes hold the same objects, or equal numbers, strings and containers of these.
-Arrays are compared by identity: they are captured by identity too.
+is watched in turn, also inside lists and dicts, so that `self.layers[0].order` is a guard
+too. The trace is good as long as these attributes hold the same objects, or equal numbers,
+strings and containers of these. Arrays are compared by identity: they are captured by
+identity too.
 
 A trace made inside another one, or found there, passes its reads on: what an inner method
 read, the outer function depends on.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,7 +26,35 @@ _lock = threading.RLock()
 _classes: dict[type, type] = {}
 _MISSING = object()
 
-Path = tuple[Any, ...]  # the number of a root, then names of attributes
+Path = tuple[Any, ...]  # the number of a root, then names of attributes and `Item`s
+
+
+class Item:
+    """A step of a path: into a container, at `key`."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Item and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash((Item, self.key))
+
+    def __str__(self) -> str:
+        return f"[{self.key!r}]"
+
+
+def _follow(x: Any, step: Any) -> Any:
+    """What is found at a step of a path; `_MISSING` where there is nothing."""
+    if type(step) is not Item:
+        return getattr(x, "__dict__", {}).get(step, _MISSING)
+    try:
+        return dict.get(x, step.key, _MISSING) if isinstance(x, dict) else x[step.key]
+    except (LookupError, TypeError):
+        return _MISSING
 
 
 class Guards:
@@ -51,9 +81,9 @@ class Guards:
         for path, before in self.reads.items():
             root = now = self._root(path, objects)
             for name in path[1:]:
-                now = getattr(now, "__dict__", {}).get(name, _MISSING)
+                now = _follow(now, name)
             if now is not before and not _same(before, now):
-                return ".".join([type(root).__name__, *path[1:]])
+                return ".".join([type(root).__name__, *map(str, path[1:])])
         return None
 
     def _root(self, path: Path, objects: Sequence[Any]) -> Any:
@@ -68,7 +98,7 @@ class Guards:
             for outer in _tracing.guards:
                 outer.watch_root(x)
             for name in path[1:]:  # reading notes it, where x is watched
-                x = getattr(x, name, None)
+                x = _follow(x, name) if type(name) is Item else getattr(x, name, None)
 
     def watch_root(self, x: Any) -> None:
         if not any(x is r for r in self.roots):
@@ -93,6 +123,13 @@ class Guards:
             logs.append(entry)
             self._watched.append((x, entry))
 
+    def note(self, path: Path, value: Any) -> None:
+        """An attribute was read: it is a guard, and so is what is read of objects in it."""
+        if path not in self.reads:
+            self.reads[path] = _snapshot(value)
+            for x, at in _objects_in(value, path):
+                self.watch(x, at)
+
     def stop(self) -> None:
         with _lock:
             for x, entry in self._watched:
@@ -113,27 +150,52 @@ _tracing = _Tracing()
 _active: dict[int, list[tuple[Guards, Path]]] = {}
 
 
+class _Held:
+    """What a container held: its class and a copy of its contents."""
+
+    __slots__ = ("kind", "contents")
+
+    def __init__(self, kind: type, contents: Any) -> None:
+        self.kind = kind
+        self.contents = contents
+
+
 def _snapshot(x: Any) -> Any:
     """Containers are copied, so that a change inside is a change."""
-    kind = type(x)
-    if kind in (list, tuple):
-        return kind(map(_snapshot, x))
-    if kind is dict:
-        return {k: _snapshot(v) for k, v in x.items()}
-    return set(x) if kind is set else x
+    if isinstance(x, list | tuple | deque):
+        return _Held(type(x), [_snapshot(v) for v in x])
+    if isinstance(x, dict):
+        return _Held(type(x), {k: _snapshot(v) for k, v in x.items()})
+    return _Held(type(x), set(x)) if isinstance(x, set) else x
 
 
 def _same(before: Any, now: Any) -> bool:
     if now is before:
         return True
-    kind = type(before)
-    if type(now) is not kind:
+    if type(before) is not _Held:
+        return type(now) is type(before) and type(now) in _PLAIN and now == before
+    if type(now) is not before.kind:
         return False
-    if kind in (list, tuple):
-        return len(now) == len(before) and all(map(_same, before, now))
-    if kind is dict:
-        return list(now) == list(before) and all(_same(v, now[k]) for k, v in before.items())
-    return kind in (*_PLAIN, set) and now == before
+    held = before.contents
+    if type(held) is set:
+        return now == held
+    if len(now) != len(held):
+        return False
+    if type(held) is dict:
+        return list(now) == list(held) and all(_same(v, now[k]) for k, v in held.items())
+    return all(map(_same, held, now))
+
+
+def _objects_in(x: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+    """The objects at and in a value, with their paths."""
+    if isinstance(x, dict):
+        for k, v in x.items():
+            yield from _objects_in(v, (*path, Item(k)))
+    elif isinstance(x, list | tuple | deque):
+        for k, v in enumerate(x):
+            yield from _objects_in(v, (*path, Item(k)))
+    if _watchable(x) or id(x) in _active:
+        yield x, path
 
 
 def _watchable(x: Any) -> bool:
@@ -154,13 +216,15 @@ def _watched_class(cls: type) -> type | None:
         def __getattribute__(self: Any, name: str) -> Any:
             value = cls.__getattribute__(self, name)
             logs = _active.get(id(self))
-            if logs and name in cls.__getattribute__(self, "__dict__"):
-                for guards, path in tuple(logs):
-                    full = (*path, name)
-                    if full not in guards.reads:
-                        guards.reads[full] = _snapshot(value)
-                        if _watchable(value) or id(value) in _active:
-                            guards.watch(value, full)
+            if logs:
+                held = cls.__getattribute__(self, "__dict__")
+                if name == "__dict__":  # may be read for any of them
+                    for guards, path in tuple(logs):
+                        for n, v in tuple(held.items()):
+                            guards.note((*path, n), v)
+                elif name in held:
+                    for guards, path in tuple(logs):
+                        guards.note((*path, name), value)
             return value
 
         try:
