@@ -26,7 +26,7 @@ _HOME = {
     ),
     "enable_validation": "bibun.prob.distributions",
 }  # fmt: skip
-_MODULES = ("diagnostics", "distributions", "handlers", "infer", "primitives", "util")
+_MODULES = ("diagnostics", "distributions", "handlers", "infer", "primitives", "reparam", "util")
 
 __all__ = [*_HOME, *_MODULES]
 

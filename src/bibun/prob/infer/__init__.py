@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bibun.prob.infer.barker import BarkerMH
 from bibun.prob.infer.elbo import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
 from bibun.prob.infer.hmc import HMC, NUTS, HMCState
 from bibun.prob.infer.likelihood import log_likelihood
@@ -21,7 +22,7 @@ from bibun.prob.infer.util import (
 )
 
 __all__ = [
-    "HMC", "MCMC", "NUTS", "SVI", "RenyiELBO", "SVIRunResult", "SVIState", "TraceMeanField_ELBO",
+    "BarkerMH", "HMC", "MCMC", "NUTS", "SVI", "RenyiELBO", "SVIRunResult", "SVIState", "TraceMeanField_ELBO",
     "Trace_ELBO", "log_likelihood", "HMCState", "Predictive", "constrain_fn", "init_to_mean",
     "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
     "potential_energy", "unconstrain_fn",
