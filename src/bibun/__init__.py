@@ -13,7 +13,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from bibun import compiler, config, dtypes, errors, numpy  # their import installs operators, compiler
+from bibun import (  # their import installs operators, compiler
+    compiler,
+    config,
+    dtypes,
+    errors,
+    numpy,
+)
 from bibun.array import Array
 
 __version__ = "0.1.0"
@@ -67,6 +73,7 @@ def device_get(x: Any) -> Any:
     {'a': array([0., 0.])}
     """
     import numpy as np
+
     from bibun import tree
 
     return tree.map(np.asarray, x)

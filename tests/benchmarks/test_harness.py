@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from benchmarks import compare, report
 from benchmarks.compare import difference, mean_distance
 from benchmarks.machine import Others, describe

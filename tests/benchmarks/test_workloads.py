@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import bibun
 from benchmarks.stack import Stack
 from benchmarks.worker import leaves
 from benchmarks.workloads import REGISTRY, nuts
+
+import bibun
 
 POSTERIORS = Path(__file__).resolve().parents[3] / "shared" / "reference_posteriors"
 # jax.random.normal(jax.random.PRNGKey(0), (5,)), JAX 0.10.2 with jax_enable_x64

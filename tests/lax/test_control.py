@@ -6,12 +6,12 @@ import doctest
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.lax.control as control
 import bibun.numpy as bnp
-import numpy as np
 from bibun.config import config
 from bibun.errors import DTypeError, ShapeError
 from bibun.lax.control import (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun import lax
 from bibun.errors import DifferentiationError
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun.array import Array
 
 A = np.array([[1.5, -2.0, 0.25], [3.0, 0.5, -1.0]])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((3, 4, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,6 @@ from hypothesis.extra import numpy as hnp
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun.errors import ConcretizationError
 from bibun.numpy.at import update
 from bibun.numpy.indexing import plan_index, read

@@ -82,7 +82,6 @@ SEEDS = [0, 42, -1, 2**40 + 17]
 def main() -> None:
     import jax
     import jax.numpy as jnp
-
     import numpy as np
 
     def argument(name, value):

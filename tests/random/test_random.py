@@ -5,11 +5,11 @@ from __future__ import annotations
 import doctest
 import importlib
 
+import numpy as np
 import pytest
 import scipy.stats as ss
 
 import bibun
-import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 

@@ -9,9 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 import numpy as np
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import modules

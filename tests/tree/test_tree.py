@@ -7,11 +7,11 @@ import dataclasses
 import doctest
 import functools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import numpy as np
 from bibun import tree
 from bibun.tree import core, paths, prefix, register
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import tree
 from bibun.dtypes import promote
 from bibun.errors import DTypeError, ShapeError

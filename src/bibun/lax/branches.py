@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import tree
 from bibun.config import config
 from bibun.ir.program import Closed, Program

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import tree
 from bibun.config import config
 from bibun.dtypes import default_int, promote

@@ -9,6 +9,7 @@ import builtins
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import default_float
 from bibun.errors import DTypeError

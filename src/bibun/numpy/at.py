@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import DTypeError, IndexOutOfBoundsError, ShapeError

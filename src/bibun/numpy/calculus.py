@@ -6,6 +6,7 @@ import builtins
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import complex_of, default_float
 from bibun.errors import ShapeError

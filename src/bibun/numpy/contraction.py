@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import canonical, default_int
 from bibun.errors import ShapeError

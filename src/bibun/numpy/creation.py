@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import canonical, default_float, default_int
 from bibun.errors import DTypeError, ShapeError

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.errors import DTypeError
 from bibun.numpy._common import (

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import complex_of
 from bibun.errors import DTypeError, ShapeError

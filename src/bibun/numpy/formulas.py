@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import real_of
 from bibun.errors import DTypeError

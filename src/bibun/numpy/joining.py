@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.errors import ShapeError
 from bibun.numpy._common import (

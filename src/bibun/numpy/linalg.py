@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import real_of
 from bibun.errors import ShapeError

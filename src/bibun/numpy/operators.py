@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.errors import ConcretizationError
 from bibun.numpy import arithmetic as ar

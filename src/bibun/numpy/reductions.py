@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import canonical, default_float, default_int, real_of, uint32, uint64
 from bibun.errors import DTypeError, ShapeError

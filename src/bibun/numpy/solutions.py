@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from bibun.array import Value
 from bibun.dtypes import default_int, real_of
 from bibun.errors import ShapeError

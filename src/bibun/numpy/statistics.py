@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.dtypes import default_int
 from bibun.errors import DTypeError, ShapeError

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.dtypes import complex_of, real_of
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.types import ArrayType

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.dtypes import KEY, uint32, uint64
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.types import ArrayType

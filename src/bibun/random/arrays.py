@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, float32, float64, is_inexact
 from bibun.errors import ShapeError

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, float32, is_integer
 from bibun.errors import DTypeError

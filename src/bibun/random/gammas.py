@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun.lax import while_loop
 from bibun.ops.elementwise import random_gamma_grad

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun.dtypes import KEY, canonical, is_integer, uint32, uint64
 from bibun.errors import DTypeError, ShapeError

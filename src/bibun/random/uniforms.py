@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, is_complex, is_integer, real_of, uint8, uint16, uint32, uint64
 from bibun.errors import DTypeError

@@ -25,6 +25,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.ir.types import ArrayType
 
 # Status codes.

@@ -19,6 +19,7 @@ import sys
 from typing import Any
 
 import numpy as np
+
 from bibun.runtime.context import FIELDS, LLVM_TYPE, OK, POLL_START
 
 _C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400

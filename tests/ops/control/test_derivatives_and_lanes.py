@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun.config import config
 from bibun.lax.control import (
     associative_scan,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 
 import bibun
 import bibun.numpy as bnp
-import numpy as np
 from bibun.config import config
 from bibun.errors import IndexOutOfBoundsError
 from bibun.ir.spec import verify

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.config import config
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.program import Atom, Equation, Program, Var

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.errors import DifferentiationError, ShapeError
 from bibun.ir.program import Equation, Program
 from bibun.ir.types import ArrayType, Type

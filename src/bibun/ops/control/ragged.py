@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array, Value
 from bibun.config import config
 from bibun.ir.types import ArrayType, RaggedType, Type, dtype_name

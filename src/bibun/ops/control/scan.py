@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun.array import Array
 from bibun.errors import ShapeError
 from bibun.ir.program import Equation, Program
