@@ -113,6 +113,10 @@ def test_weak_types_of_python_numbers():
     assert f(bnp.arange(3), 2).dtype == np.int64
     assert f(bnp.arange(3), 2.5).dtype == np.float64
     assert f(True, 2).dtype == np.int64
+    small = bnp.ones(3, dtype="u1")  # a captured array meets a number while jit traces
+    assert [y.dtype for y in bibun.jit(lambda x: (small ^ 5, 5 - small, small + x))(1)] == [
+        "u1"
+    ] * 3
     # and a weak result stays weak
     assert (bibun.jit(lambda x: x + 1)(2.0) * single).dtype == np.float32
 

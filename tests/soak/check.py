@@ -369,7 +369,7 @@ def rounding(rng: np.random.Generator, single: bool) -> Iterator[None]:
         eps = np.finfo(np.float32 if single else value.dtype).eps
         a = np.asarray(value)
         a = a * (1 + 2 * eps * rng.choice([-1.0, 1.0], a.shape))
-        return Array(a.astype(value.dtype), value.weak)
+        return Array(np.asarray(a, value.dtype), value.weak)
 
     def process(self: Any, op: Any, args: Any, params: Any) -> Any:
         if op.name in ROUNDED:

@@ -28,7 +28,7 @@ class StageTracer(Tracer):
         return self.atom.type
 
 
-_RANK = {"b": 0, "u": 1, "i": 2, "f": 3, "c": 4, "V": -1}
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3, "V": -1}  # what a Python number fits into
 
 
 class StageTrace(Trace):
