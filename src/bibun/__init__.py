@@ -13,13 +13,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from bibun import (  # their import installs operators, compiler
-    compiler,
-    config,
-    dtypes,
-    errors,
-    numpy,
-)
+# importing these installs the operators of arrays, and the compiler that runs loops
+from bibun import compiler, config, dtypes, errors, numpy
 from bibun.array import Array
 
 __version__ = "0.1.0"
@@ -38,7 +33,7 @@ _SUBMODULES = (
 )  # fmt: skip
 _HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
 
-__all__ = ["Array", "config", "dtypes", "errors", "numpy", *_HOME, *_SUBMODULES]
+__all__ = ["Array", "compiler", "config", "dtypes", "errors", "numpy", *_HOME, *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:

@@ -264,7 +264,9 @@ def test_ufunc_methods():
     np.testing.assert_array_equal(np.asarray(np.add.reduce(b)), np.add.reduce(x))
     np.testing.assert_array_equal(np.asarray(np.maximum.reduce(b, axis=1)), [2.0, 4.0])
     np.testing.assert_array_equal(np.asarray(np.add.accumulate(b)), np.add.accumulate(x))
-    np.testing.assert_array_equal(np.asarray(np.multiply.outer(b[0], b)), np.multiply.outer(x[0], x))
+    np.testing.assert_array_equal(
+        np.asarray(np.multiply.outer(b[0], b)), np.multiply.outer(x[0], x)
+    )
     out = np.zeros((2, 2))
     out += b
     np.testing.assert_array_equal(out, x)

@@ -201,6 +201,9 @@ def test_centred_eight_schools_is_said_to_be_bad() -> None:
     from bibun.prob.diagnostics import e_bfmi
 
     warned = (
-        mcmc.num_divergences > 0 or rhat(tau) > 1.01 or ess_bulk(tau) < 400 or e_bfmi(energy).min() < 0.3
+        mcmc.num_divergences > 0
+        or rhat(tau) > 1.01
+        or ess_bulk(tau) < 400
+        or e_bfmi(energy).min() < 0.3
     )
     assert warned

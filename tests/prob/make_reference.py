@@ -46,11 +46,10 @@ CASES = [
 def main() -> None:
     import jax
     import jax.numpy as jnp
+    import numpy as np
     import numpyro
     import numpyro.distributions as dist
     from numpyro import handlers
-
-    import numpy as np
 
     def given(x):
         return jnp.array(x) if isinstance(x, list) else x

@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import scipy.stats as ss
 
 import bibun
-import numpy as np
 from bibun import numpy as bnp
 from bibun import random, tree
 from bibun.prob import distributions as dist

@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import scipy.stats as ss
 from scipy.integrate import quad
 
 import bibun
-import numpy as np
 from bibun import numpy as bnp
 from bibun import random, tree
 from bibun.prob import distributions as dist

@@ -5,10 +5,10 @@ from __future__ import annotations
 import doctest
 import threading
 
+import numpy as np
 import pytest
 
 import bibun
-import numpy as np
 from bibun import numpy as bnp
 from bibun import prob, random
 from bibun.prob import distributions as dist

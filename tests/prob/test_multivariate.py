@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import scipy.stats as ss
 
 import bibun
-import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob import distributions as dist

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
-import numpy as np
 from bibun import numpy as bnp
 from bibun import prob, random
 from bibun.prob import distributions as dist

@@ -3,8 +3,9 @@
 Variables are numbered in order of definition; sites and names are left out. Two programs
 with the same text compute the same thing; the text is also what the object cache is keyed
 by. With a `pool`, float literals that are data rather than structure are replaced by their
-place in it, so that a new constant is not a new program. A parameter that is a Python callable (a custom rule) is named by identity, so such a
-program never equals another one by accident.
+place in it, so that a new constant is not a new program. A parameter that is a Python
+callable (a custom rule) is named by identity, so such a program never equals another one by
+accident.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def content_hash(program: Program) -> str:
     return hashlib.sha256(canonical_text(program).encode()).hexdigest()
 
 
+_PRINTED = bool | int | float | complex | str | np.dtype | ArrayType | RaggedType
 _STRUCTURAL = frozenset([*range(-8, 9), 0.5, -0.5, 0.25, -0.25, 0.125, float("inf"), -float("inf")])
 
 
@@ -75,16 +77,12 @@ def literal_bytes(value: Any) -> str:
     return array.tobytes().hex() if array.dtype.kind in "fcV" else repr(array.item())
 
 
-def _param(
-    p: Any, parts: list[str], types: dict[Any, str], pool: dict[float, int] | None
-) -> None:
+def _param(p: Any, parts: list[str], types: dict[Any, str], pool: dict[float, int] | None) -> None:
     if isinstance(p, Program):
         parts.append("{")
         _program(p, parts, types, pool)
         parts.append("}")
-    elif p is None or isinstance(p, bool | int | float | complex | str | np.dtype):
-        parts.append(repr(p))
-    elif isinstance(p, ArrayType | RaggedType):
+    elif p is None or isinstance(p, _PRINTED):
         parts.append(repr(p))
     elif isinstance(p, tuple | list):
         parts.append("[")

@@ -254,5 +254,6 @@ __all__ = [
     "EVAL", "OPERANDS", "SCALARS", "Array", "Tracer", "Value", "arraylike", "as_int",
     "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "concrete", "converted", "dtype_of",
     "full_value", "index_dtype", "is_eager", "is_staged", "lists", "need_concrete", "no_out",
-    "promote_args", "promote_inexact", "public", "scalar_dtype", "shape_of", "state", "type_of", "value",
+    "promote_args", "promote_inexact", "public", "scalar_dtype", "shape_of", "state", "type_of",
+    "value",
 ]  # fmt: skip

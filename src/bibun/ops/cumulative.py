@@ -148,7 +148,7 @@ cumsum = _cumulative(
 )  # fmt: skip
 
 
-# product and log-sum-exp, by doubling 
+# product and log-sum-exp, by doubling
 
 
 def _shifted(v: Any, d: int, neutral: Any) -> Any:

@@ -98,7 +98,8 @@ class Op:
     __slots__ = (
         "name", "kind", "type_rule", "eval", "jvp", "transpose", "batch", "lower", "linearize",
         "stage", "multiple_results", "structured", "has_effects", "linear", "commutative",
-        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "branches", "simplify", "rewrite", "samples", "doc",
+        "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "branches",
+        "simplify", "rewrite", "samples", "doc",
     )  # fmt: skip
 
     def __init__(

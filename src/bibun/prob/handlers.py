@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.distribution import Distribution

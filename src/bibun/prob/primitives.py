@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError

@@ -79,7 +79,9 @@ def test_gaussian_moments(kernel) -> None:
 def test_potential_fn() -> None:
     mcmc = MCMC(NUTS(potential_fn=lambda z: 0.5 * bnp.sum(z**2)), 300, 1500, progress_bar=False)
     mcmc.run(0, init_params=np.zeros(2))
-    check_moments(np.asarray(mcmc.get_samples(group_by_chain=True)["Param:0"]), np.zeros(2), np.eye(2))
+    check_moments(
+        np.asarray(mcmc.get_samples(group_by_chain=True)["Param:0"]), np.zeros(2), np.eye(2)
+    )
 
 
 def test_threads_change_nothing() -> None:

@@ -48,7 +48,9 @@ def fission(ctx: Any, eq: Equation, producer: Any = None) -> list[Equation] | No
     known = dict(zip(consts, outer_consts, strict=True))
     for e in invariant:
         outs = [Var(v.type) for v in e.outputs]
-        before.append(e.replace(inputs=tuple(known.get(a, a) for a in e.inputs), outputs=tuple(outs)))
+        before.append(
+            e.replace(inputs=tuple(known.get(a, a) for a in e.inputs), outputs=tuple(outs))
+        )
         known.update(zip(e.outputs, outs, strict=True))
     fixed = [v for e in invariant for v in e.outputs if v in wanted or _used(v, mapped)]
     new_slices: list[Var] = []
@@ -121,9 +123,7 @@ def _moved(program: Program, carry: set[Var]) -> dict[int, Equation]:
     return {id(e): e for e in program.equations if id(e) in moved}
 
 
-def _by_slices(
-    moved: dict[int, Equation], xs: set[Var]
-) -> tuple[list[Equation], list[Equation]]:
+def _by_slices(moved: dict[int, Equation], xs: set[Var]) -> tuple[list[Equation], list[Equation]]:
     """The equations that depend on no slice, and those that do."""
     sliced = set(xs)
     invariant, mapped = [], []

@@ -121,7 +121,8 @@ def _jvp(
         *cond_consts, *consts, *keep(dconsts, const), *init, *moving,
         cond=_blind(cond, extra),
         body=doubled(jp, num_body_consts, num_carry, const, carry, (), out_nonzero),
-        num_cond_consts=num_cond_consts, num_body_consts=num_body_consts + sum(const), num_lanes=num_lanes,
+        num_cond_consts=num_cond_consts, num_body_consts=num_body_consts + sum(const),
+        num_lanes=num_lanes,
     )  # fmt: skip
     carry_out, dcarry, ys, dys = split(outs, num_carry, sum(carry), num_ys)
     return carry_out + ys, scatter(dcarry, carry) + scatter(dys, out_nonzero[num_carry:])
@@ -197,9 +198,7 @@ def _batch(
     if uneven:  # lanes stop at different times: whatever the body changes has lanes
         carry = either(carry, changing(body, num_body_consts, num_carry))
         under_mask = masked(body)
-        carry, (lane_body, mapped) = fixpoint(
-            carry, lambda flags: step(flags, under_mask, (True,))
-        )
+        carry, (lane_body, mapped) = fixpoint(carry, lambda flags: step(flags, under_mask, (True,)))
         lane_cond, _ = ctx.batch(masked(cond), size, (True, *cond_const, *carry), True)
     init = [
         lanes(x, size) if flag and not had else x
@@ -271,9 +270,7 @@ def _guarded(cond: Program) -> Program:
 def _samples() -> list[Sample]:
     f, i = ArrayType((2,), np.dtype(np.float64)), INT_TYPE
     cond = stage_program(lambda n, k, x: [lt(k, n)], [i, i, f], "cond")
-    body = stage_program(
-        lambda c, k, x: [add(k, np.int64(1)), mul(c, sin(x))], [f, i, f], "body"
-    )
+    body = stage_program(lambda c, k, x: [add(k, np.int64(1)), mul(c, sin(x))], [f, i, f], "body")
     common = {"cond": cond, "body": body, "num_cond_consts": 1, "num_body_consts": 1}
     two, c = np.array([0.3, -0.7]), np.array([1.1, 0.6])
     return [

@@ -108,6 +108,6 @@ complex = binary(
     transpose=_complex_transpose,
     accepts="f",
     result=lambda dtype: complex_of(dtype),
-    samples=lambda: [s for s in grid_samples("f", [_POINTS, _POINTS[::-1]])],
+    samples=lambda: list(grid_samples("f", [_POINTS, _POINTS[::-1]])),
     doc="re + i im.",
 )

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import tree
 from bibun.trace.core import concrete

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import tree
 from bibun.errors import ShapeError

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun.prob.distributions import discrete as di
 from bibun.prob.distributions.bounded import Beta, Exponential, Gamma, Uniform, Weibull

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.discrete import _Categorical

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from bibun import lax, random
 from bibun import numpy as bnp
 from bibun.prob.distributions import constraints as c

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c

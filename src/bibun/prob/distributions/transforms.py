@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from bibun import numpy as bnp
 from bibun import tree
 from bibun.ops.elementwise import logistic

@@ -62,7 +62,8 @@ def to_arviz(
 
     posterior = {k: np.asarray(v) for k, v in mcmc.get_samples(group_by_chain=True).items()}
     stats = {
-        _NAMES.get(k, k): np.asarray(v) for k, v in mcmc.get_extra_fields(group_by_chain=True).items()
+        _NAMES.get(k, k): np.asarray(v)
+        for k, v in mcmc.get_extra_fields(group_by_chain=True).items()
     }
     if "lp" in stats:
         stats["lp"] = -stats["lp"]

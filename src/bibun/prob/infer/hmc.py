@@ -218,9 +218,7 @@ class HMC:
             self.flat.args, self.flat.kwargs = tuple(args), dict(kwargs)
             potential.data = split_arguments(args, kwargs)[0]
 
-    def init(
-        self, potential: Potential, rng_key: Any, init_params: Any = None
-    ) -> HMCState:
+    def init(self, potential: Potential, rng_key: Any, init_params: Any = None) -> HMCState:
         """A chain's first state: a valid starting point, unit (or given) mass, first step size."""
         key_start, key_chain = random.split(rng_key)
         vg = potential.value_and_grad()
@@ -273,9 +271,11 @@ class HMC:
         """A step whose one-step acceptance crosses 0.8 (Hoffman & Gelman 2014, algorithm 4)."""
         metric = state.adapt_state.metric
         rng = np.random.default_rng(np.asarray(random.key_data(state.rng_key)))
-        r = np.asarray(metric.root) @ rng.normal(size=state.z.shape[0]) if len(
-            metric.root.shape
-        ) == 2 else np.asarray(metric.root) * rng.normal(size=state.z.shape[0])
+        r = (
+            np.asarray(metric.root) @ rng.normal(size=state.z.shape[0])
+            if len(metric.root.shape) == 2
+            else np.asarray(metric.root) * rng.normal(size=state.z.shape[0])
+        )
         m = np.asarray(metric.inverse_mass)
         z, grad, value = (np.asarray(x) for x in (state.z, state.z_grad, state.potential_energy))
 

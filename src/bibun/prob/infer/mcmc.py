@@ -175,7 +175,9 @@ class MCMC:
         **kwargs: Any,
     ) -> None:  # fmt: skip
         """Run the warmup alone; `run` then goes on from its end."""
-        self._go(rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup)
+        self._go(
+            rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup
+        )
 
     def run(
         self, rng_key: Any, *args: Any, init_params: Any = None,
@@ -281,9 +283,7 @@ class MCMC:
         if checkpoint is not None:
             about = ck.describe(print_of_run, key, warm)
             saver = ck.Saver(checkpoint, chains, about, every, replace=go_on)
-        total = (self.num_warmup if warm else 0) + (
-            self.num_samples if sample else 0
-        )
+        total = (self.num_warmup if warm else 0) + (self.num_samples if sample else 0)
         with (
             Progress(total, self.num_chains, self.progress_bar) as progress,
             saver or contextlib.nullcontext(),
@@ -429,9 +429,7 @@ class MCMC:
         kept = slice(count % self.thinning + self.thinning - 1, None, self.thinning)
         z = np.stack([np.concatenate(c.draws)[:count] for c in chains])[:, kept]
         self._stats = {
-            name: np.stack([np.concatenate(c.stats[name])[:count] for c in chains])[
-                :, kept
-            ]
+            name: np.stack([np.concatenate(c.stats[name])[:count] for c in chains])[:, kept]
             for name in STATISTICS
         }
         if potential.constrain is None:

@@ -23,7 +23,10 @@ Model = Callable[..., Any]
 
 
 def log_density(
-    model: Model, model_args: Sequence[Any], model_kwargs: Mapping[str, Any], params: Mapping[str, Any]
+    model: Model,
+    model_args: Sequence[Any],
+    model_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
 ) -> tuple[Any, dict[str, Any]]:
     """Log joint density of a model at constrained `params`, and the trace.
 
@@ -220,7 +223,9 @@ class FlatModel:
     arrays stay arguments of the compiled functions; the rest is baked in.
     """
 
-    def __init__(self, model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: Any) -> None:
+    def __init__(
+        self, model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: Any
+    ) -> None:
         self.model = model
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
@@ -270,7 +275,9 @@ class FlatModel:
             return strategy({**site, "value": value, "kwargs": {**kwargs, "rng_key": key}})
 
         # innermost first: the site has its key when the strategy looks at it
-        seeded = handlers.substitute(handlers.seed(self.model, rng_seed=key), substitute_fn=with_key)
+        seeded = handlers.substitute(
+            handlers.seed(self.model, rng_seed=key), substitute_fn=with_key
+        )
         trace = handlers.trace(seeded).get_trace(*self.args, **self.kwargs)
         values = {k: self.transforms[k]._inverse(trace[k]["value"]) for k in self.sizes}
         return self.flatten(values)
