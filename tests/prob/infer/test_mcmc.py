@@ -275,7 +275,7 @@ def test_checkpoints_are_those_of_the_recursion() -> None:
             assert ends == sizes
 
 
-# running --------------------------------------------------------------------------------------------
+# running --------------------------------------------------------------------------------
 
 
 def test_predictive() -> None:

@@ -47,7 +47,8 @@ class MixtureGeneral(Distribution):
         parts = tuple(component_distributions)
         if len(parts) != mixing_distribution._classes:
             raise ValueError(
-                f"MixtureGeneral: {mixing_distribution._classes} weights for {len(parts)} components"
+                f"MixtureGeneral: {mixing_distribution._classes} weights for "
+                f"{len(parts)} components"
             )
         supports = [p.support for p in parts]
         if support is None and any(s != supports[0] for s in supports):

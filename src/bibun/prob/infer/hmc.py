@@ -176,7 +176,7 @@ class HMC:
             AdaptState(step, a.metric, da, welford), next_key,
         )  # fmt: skip
 
-    # the model ----------------------------------------------------------------------------------------
+    # the model --------------------------------------------------------------------------------
 
     def setup(self, rng_key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Potential:
         """The potential as a function of (vector, data arrays), for one model and its data."""

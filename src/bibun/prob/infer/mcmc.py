@@ -149,7 +149,8 @@ class MCMC:
                 raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
         if chain_method not in ("parallel", "sequential", "vectorized"):
             raise ValueError(
-                f"chain_method must be 'parallel', 'sequential' or 'vectorized', got {chain_method!r}"
+                "chain_method must be 'parallel', 'sequential' or 'vectorized', "
+                f"got {chain_method!r}"
             )
         self.sampler = sampler
         self.num_warmup = int(num_warmup)
@@ -168,7 +169,7 @@ class MCMC:
         self._args: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._stop = threading.Event()
 
-    # running --------------------------------------------------------------------------------------
+    # running --------------------------------------------------------------------------------
 
     def warmup(
         self, rng_key: Any, *args: Any, init_params: Any = None, collect_warmup: bool = False,
@@ -444,7 +445,7 @@ class MCMC:
         self._samples = samples
         self._unconstrained = z
 
-    # results ----------------------------------------------------------------------------------------
+    # results --------------------------------------------------------------------------------
 
     @property
     def post_warmup_state(self) -> Any:
