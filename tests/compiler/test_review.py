@@ -130,3 +130,29 @@ def test_guards_see_into_containers(change: Callable[[_Model], None]) -> None:
     assert float(f(2.0)) == 10.0
     assert float(f(3.0)) == 15.0
     assert len(f.history) == 2
+
+
+def test_equal_static_values_of_other_types_are_other_programs() -> None:
+    """1, 1.0 and True are equal and hash alike, and so do both zeros."""
+    f = bibun.jit(lambda k, x: x + k[0], static_argnums=0)
+    kinds = [f((k,), np.array([1, 2])).dtype.kind for k in (1, 1.0, True)]
+    assert kinds == ["i", "f", "i"]
+    g = bibun.jit(lambda k, x: x / k, static_argnums=0)
+    assert [float(g(k, 1.0)) for k in (0.0, -0.0)] == [np.inf, -np.inf]
+
+
+def test_guards_tell_the_zeros_apart() -> None:
+    """An attribute that became -0.0 had been taken for 0.0."""
+    layer = _Layer(0.0)
+
+    class Division:
+        def __init__(self) -> None:
+            self.layer = layer
+
+        def run(self, x: object) -> object:
+            return x / self.layer.factor
+
+    f = bibun.jit(Division().run)
+    assert float(f(1.0)) == np.inf
+    layer.factor = -0.0
+    assert float(f(1.0)) == -np.inf

@@ -173,7 +173,9 @@ def _same(before: Any, now: Any) -> bool:
     if now is before:
         return True
     if type(before) is not _Held:
-        return type(now) is type(before) and type(now) in _PLAIN and now == before
+        if type(now) is not type(before) or type(now) not in _PLAIN:
+            return False
+        return repr(now) == repr(before) if type(now) in (float, complex) else now == before
     if type(now) is not before.kind:
         return False
     held = before.contents

@@ -97,6 +97,13 @@ def quick_leaves(args: tuple[Any, ...]) -> tuple[list[Any], tuple[int, ...]] | N
     return leaves, tuple(structure)
 
 
+def exact(x: Any) -> Any:
+    """What equals only what computes the same: 1, 1.0 and True are equal, and so are both zeros."""
+    if type(x) is tuple:
+        return (tuple, *map(exact, x))
+    return type(x), repr(x) if type(x) in (float, complex) else x
+
+
 class Jitted:
     """A function that `jit` returned."""
 
@@ -185,7 +192,7 @@ class Jitted:
                     "lists as tuples."
                 ) from None
         leaves, structure = tree.flatten((dynamic, named))
-        return leaves, (structure, static), static
+        return leaves, (structure, tuple((k, exact(v)) for k, v in static)), static
 
     def find(self, key: Any, statics: Any) -> Trace | None:
         """The trace for a key whose guards hold."""
