@@ -5,9 +5,9 @@ import gc
 import struct
 import threading
 
+import numpy as np
 import pytest
 
-import numpy as np
 from bibun.compiler import engine, link
 from bibun.errors import CompileError
 

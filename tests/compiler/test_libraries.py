@@ -2,9 +2,9 @@
 
 import ctypes
 
+import numpy as np
 import pytest
 
-import numpy as np
 from bibun.compiler import libraries
 
 

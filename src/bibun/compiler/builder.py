@@ -229,7 +229,8 @@ class LoopBuilder(ExitEmitter):
         if dtype.kind == "c":
             part = np.dtype(f"f{dtype.itemsize // 2}")
             both = self._load_wide(p, part, 2 * w)
-            return self.complex(self._pick(both, range(0, 2 * w, 2)), self._pick(both, range(1, 2 * w, 2)))
+            even, odd = range(0, 2 * w, 2), range(1, 2 * w, 2)
+            return self.complex(self._pick(both, even), self._pick(both, odd))
         t = f"<{w} x {memory_type(dtype)}>"
         align = dtype.itemsize if dtype != KEY else 4
         value = self._new(f"load {t}, ptr {p}, align {align}", dtype, w)

@@ -268,7 +268,8 @@ def load_or_compile(
     """The native function under `key`, and whether the cache served it.
 
     `make()` -> (IR text, symbols the emitter knows of) is called only if it must be
-    compiled; `opt="auto"` fits the level to the size of the text. An entry that no longer links is rebuilt.
+    compiled; `opt="auto"` fits the level to the size of the text. An entry that
+    no longer links is rebuilt.
     """
     cache = current()
     key = make_key(key, entry, opt)

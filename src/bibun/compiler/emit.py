@@ -23,14 +23,13 @@ from bibun.compiler.plan import KERNEL, SCALAR, VIEW, Plan, Unit, is_small, make
 from bibun.compiler.tapes import HANDLE_BYTES
 from bibun.compiler.text import Module
 from bibun.compiler.values import Val
-from bibun.dtypes import int64
 from bibun.compiler.walk import library_ordinals, number_equations
+from bibun.dtypes import int64
 from bibun.ir.program import Atom, Equation, Literal, Program, Var
 from bibun.ir.serialize import pooled
 from bibun.ir.types import ArrayType, RaggedType
 from bibun.ops.op import ELEMENTWISE
 from bibun.runtime import context as abi
-
 
 # Multiplications in an equation from which on BLAS may use its threads: for a matrix product,
 # and for factorisations, which fork and join once a block. Busy cores make the latter many
@@ -369,7 +368,9 @@ class Emitter(KernelEmitter, LaneEmitter):
             self.copy(d.ptr, source.ptr, out.type.size, out.type.dtype)
         else:
             src = Source(self, frame, a, fresh=True)
-            self.nest(out.type.shape, lambda idx: self.store_at(d.ptr, out.type, idx, src.read(idx)))
+            self.nest(
+                out.type.shape, lambda idx: self.store_at(d.ptr, out.type, idx, src.read(idx))
+            )
         return d
 
     # reading -------------------------------------------------------------------------------------
@@ -463,7 +464,7 @@ class Emitter(KernelEmitter, LaneEmitter):
     def store_at(self, ptr: str, type: ArrayType, idx: Sequence[Val], value: Val) -> None:
         self.store(ptr, self.linear(type, idx), value)
 
-    # sub-programs, failures, callbacks -------------------------------------------------------------
+    # sub-programs, calls -----------------------------------------------------------------------
 
     def program(
         self, program: Program, ins: Sequence[Any], outs: Sequence[Any] = ()

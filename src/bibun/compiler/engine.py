@@ -186,9 +186,7 @@ def _volatile_arrays(ir_text: str) -> str:
     for k, line in enumerate(lines):
         if line.startswith("define"):
             arrays.clear()
-        elif found := _ARRAY.match(line):
-            arrays.add(found[1])
-        elif (found := _INSIDE.match(line)) and found[2] in arrays:
+        elif (found := _ARRAY.match(line)) or (found := _INSIDE.match(line)) and found[2] in arrays:
             arrays.add(found[1])
         elif (found := _READ.match(line)) and found[1] in arrays:
             lines[k] = f"{line[: found.end()]}volatile {line[found.end() :]}"

@@ -298,7 +298,7 @@ class Jitted:
         )
         return tree.unflatten(trace.out_tree, outs)
 
-    # looking inside ---------------------------------------------------------------------------------
+    # looking inside --------------------------------------------------------------------------
 
     def trace_of(
         self, leaves: Sequence[Any], key: Any, statics: Any, args: Any, kwargs: Any

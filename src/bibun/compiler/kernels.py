@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bibun.compiler.builder import LANES, Slot, lane_blocks
-from bibun.compiler.text import llvm_type
 from bibun.compiler.memory import Inlined, Memory, Scalar
 from bibun.compiler.parallel import ParallelEmitter, cut
 from bibun.compiler.plan import prod
+from bibun.compiler.text import llvm_type
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
 from bibun.ir.program import Equation, Var
@@ -351,8 +351,7 @@ class KernelEmitter(ParallelEmitter):
         if x.dtype.kind == "c":
             return self.complex(self.join(x.re, y.re, width), self.join(x.im, y.im, width))
         if width == 1:
-            first = self.per_lane_pair(x, y)
-            return first
+            return self.per_lane_pair(x, y)
         spread = self._pick(x, [*range(width), 0])
         t = llvm_type(x.dtype, width + 1)
         return self._new(

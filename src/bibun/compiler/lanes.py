@@ -63,7 +63,8 @@ class LaneEmitter(TapeEmitter):
 
     def lane_while(
         self, cond: Program, body: Program, cond_consts: Sequence[Source],
-        consts: Sequence[Source], inits: Sequence[Source], outs: Sequence[Any], lanes: int, cost: int,
+        consts: Sequence[Source], inits: Sequence[Source], outs: Sequence[Any], lanes: int,
+        cost: int,
     ) -> bool:  # fmt: skip
         """Emit the loop in blocks, if its programs allow it; otherwise nothing, and False."""
         types = [s.type for s in (*cond_consts, *consts, *inits)]

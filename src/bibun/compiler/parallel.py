@@ -16,7 +16,6 @@ import re
 import sys
 from collections.abc import Callable
 
-
 from bibun.compiler.builder import LoopBuilder
 from bibun.compiler.text import Function
 from bibun.compiler.values import Val

@@ -102,7 +102,7 @@ class _Planner:
         self.uses: dict[Var, list[Equation]] = {}
         self.outputs = {a for a in program.outputs if type(a) is Var}
         for eq in program.equations:
-            for a in set(x for x in eq.inputs if type(x) is Var):
+            for a in {x for x in eq.inputs if type(x) is Var}:
                 self.uses.setdefault(a, []).append(eq)
             for v in eq.outputs:
                 self.plan.producer[v] = eq

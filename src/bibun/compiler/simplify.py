@@ -1,7 +1,8 @@
 """Simplification: the same function in fewer equations.
 
 In one forward pass: calls are inlined, equations with literal inputs folded, identity and
-absorbing elements dropped, each op's own `simplify` and `rewrite` asked, and equal pure equations merged.
+absorbing elements dropped, each op's own `simplify` and `rewrite` asked, and equal pure
+equations merged.
 Then a backward pass drops what nothing needs. Sub-programs are done first; a loop's body
 that became smaller stays in the loop. Sites are kept, effects are never touched.
 """

@@ -23,7 +23,8 @@ from bibun.prob.infer.util import (
 
 __all__ = [
     "BarkerMH", "HMC", "MCMC", "NUTS", "SVI", "RenyiELBO", "SVIRunResult", "SVIState",
-    "TraceMeanField_ELBO", "Trace_ELBO", "log_likelihood", "HMCState", "Predictive", "constrain_fn", "init_to_mean",
+    "TraceMeanField_ELBO", "Trace_ELBO", "log_likelihood", "HMCState", "Predictive", "constrain_fn",
+    "init_to_mean",
     "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
     "potential_energy", "unconstrain_fn",
 ]  # fmt: skip
