@@ -28,7 +28,7 @@ _TRANSFORMS = (
 _COMPILER = ("jit",)
 _SUBMODULES = (
     "cli", "compiler", "dual", "gp", "lax", "optim", "optimizers", "prob", "random",
-    "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree", "tree_util",
+    "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
     "variable",
 )  # fmt: skip
 _HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
