@@ -1,0 +1,1 @@
+"""Families of ops: the defaults that members of a kind share."""
