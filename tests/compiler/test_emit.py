@@ -7,6 +7,9 @@ is run compiled and under `disable_jit`, where every op makes a new array.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import textwrap
 import time
 from typing import Any
 
@@ -251,6 +254,46 @@ def test_reductions_of_every_width(n, m):
         ]
 
     both(f, x)
+
+
+SMALL_INDICES = {
+    "index": lambda x, i: x[i],
+    "array": lambda x, i: x[bnp.stack([i, i])],
+    "clip": lambda x, i: bnp.take(x, i, mode="clip"),
+    "wrap": lambda x, i: bnp.take(x, i, mode="wrap"),
+    "fill": lambda x, i: bnp.take(x, i, mode="fill", fill_value=3),
+    "slice": lambda x, i: lax.dynamic_slice(x, (i,), (3,)),
+    "element": lambda x, i: lax.dynamic_index_in_dim(x, i, 0),
+    "update": lambda x, i: lax.dynamic_update_slice(x, x[:3], (i,)),
+    "set": lambda x, i: x.at[i].set(0),
+    "along": lambda x, i: bnp.take_along_axis(x, i[None], 0, mode="wrap"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_INDICES)
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u8"])
+def test_small_integers_index_long_axes(name, dtype):
+    both(SMALL_INDICES[name], np.arange(1000), np.asarray(100, dtype))
+    if dtype[0] == "i":
+        both(SMALL_INDICES[name], np.arange(1000), np.asarray(-100, dtype))
+
+
+def test_sums_of_small_integers_spread_over_odd_widths():
+    """LLVM 22.1 ended the process here (see KernelEmitter.fold_lanes), hence another process."""
+    script = textwrap.dedent("""
+        import numpy as np, bibun, bibun.numpy as bnp
+        bibun.config.update("cache_dir", "")
+        def f(x, y):
+            r = x.sum(axis=-1, dtype="i4")
+            return bnp.broadcast_to(r, y.shape), bnp.where(r > 1, y, -y)
+        for dtype in ("bool", "u1"):
+            for n in (4, 8):
+                for m in (3, 5, 7, 9):
+                    a, b = bibun.jit(f)(np.ones(n, dtype), np.ones(m))
+                    assert (np.asarray(a) == n).all() and (np.asarray(b) == 1).all()
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 def test_strided_and_reversed_inputs():

@@ -323,28 +323,38 @@ class KernelEmitter(ParallelEmitter):
         return out
 
     def fold_lanes(self, r: Reduction, acc: tuple[Val, ...]) -> tuple[Val, ...]:
-        """Combine lanes as a binary tree: lane k with lane k + half."""
+        """Combine lanes as a binary tree: lane k with lane k + half.
+
+        Integers, whose order changes nothing, go in neighbouring pairs: in the tree of halves
+        x86's code generation (LLVM 22.1) sees a sum of small integers, and aborts the process
+        where that sum is spread over an odd number of lanes again.
+        """
         width = max(a.width for a in acc)
+        pairs = all(a.dtype.kind in "iu" for a in acc)
         while width > 1:
             half = (width + 1) // 2
-            low = tuple(self.part(a, 0, width // 2) for a in acc)
-            high = tuple(self.part(a, half, width) for a in acc)
+            if pairs:
+                first, second, alone = range(0, width - 1, 2), range(1, width, 2), width - 1
+            else:
+                first, second, alone = range(width // 2), range(half, width), width // 2
+            low = tuple(self.part(a, first) for a in acc)
+            high = tuple(self.part(a, second) for a in acc)
             merged = r.reducer.merge(self, low, high, **r.params)
-            if width % 2:  # the middle lane has no partner this time
-                middle = tuple(self.part(a, width // 2, half) for a in acc)
+            if width % 2:  # this lane has no partner this time
+                rest = tuple(self.part(a, range(alone, alone + 1)) for a in acc)
                 merged = tuple(
-                    self.join(m, x, width // 2) for m, x in zip(merged, middle, strict=True)
+                    self.join(m, x, width // 2) for m, x in zip(merged, rest, strict=True)
                 )
             acc, width = merged, half
         return acc
 
-    def part(self, x: Val, lo: int, hi: int) -> Val:
-        """Lanes lo..hi of a wide value."""
+    def part(self, x: Val, lanes: range) -> Val:
+        """Some of the lanes of a wide value."""
         if x.dtype.kind == "c":
-            return self.complex(self.part(x.re, lo, hi), self.part(x.im, lo, hi))
-        if hi - lo == 1:
-            return self.lane(x, lo)
-        return self._pick(self.wide(x, x.width), range(lo, hi))
+            return self.complex(self.part(x.re, lanes), self.part(x.im, lanes))
+        if len(lanes) == 1:
+            return self.lane(x, lanes[0])
+        return self._pick(self.wide(x, x.width), lanes)
 
     def join(self, x: Val, y: Val, width: int) -> Val:
         """The lanes of `x` (there are `width`) followed by the one of `y`."""

@@ -18,7 +18,7 @@ from bibun.array import Value
 from bibun.dtypes import default_int
 from bibun.errors import ShapeError
 from bibun.numpy._common import as_int, as_shape, axis_index, promote_args, value
-from bibun.numpy.indexing import wrapped
+from bibun.numpy.indexing import widened, wrapped
 from bibun.ops import index as ix
 from bibun.ops import shape as sh
 from bibun.ops.check import check_true
@@ -96,7 +96,7 @@ def _starts(
         if isinstance(i, int | np.integer):
             start: Any = default_int().type(i + n if i < 0 else i)
         else:
-            start = wrapped(value(name, "start_indices", i), n)
+            start = widened(wrapped(value(name, "start_indices", i), n))
         if mode != "clip" and not (isinstance(start, np.integer) and 0 <= start <= n - size):
             where = f"of a window of {size} is out of bounds for axis {axis} with size {n}"
             inside = (start >= 0) & (start <= n - size)

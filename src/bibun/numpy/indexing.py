@@ -25,7 +25,6 @@ from bibun.numpy._common import (
     EVAL,
     Tracer,
     as_int,
-    cast,
     concrete,
     is_staged,
     state,
@@ -67,8 +66,14 @@ def refuse(index: int, axis: int, size: int, what: str) -> int:
     return 0
 
 
+def widened(index: Any) -> Any:
+    """Indices of 32 bits at least, which hold the size of any axis."""
+    return index if index.dtype.itemsize >= 4 else index.astype(default_int())
+
+
 def wrapped(index: Any, size: int) -> Any:
     """Negative indices counted from the end."""
+    index = widened(index)
     known = concrete(index)
     if known is not None and not isinstance(index, Tracer):
         if known.dtype.kind == "u" or not (known < 0).any():
@@ -77,8 +82,6 @@ def wrapped(index: Any, size: int) -> Any:
     if index.dtype.kind == "u":
         return index
     dtype = index.dtype
-    if dtype.itemsize < 4:
-        index, dtype = cast(index, default_int()), default_int()
     shifted = el.add(index, dtype.type(size))
     return el.select(el.lt(index, dtype.type(0)), index, shifted)
 
@@ -300,7 +303,7 @@ def bounded(plan: Plan, shape: tuple[int, ...], mode: Any, what: str) -> list[An
         elif mode == "wrap":
             from bibun.numpy.arithmetic import remainder
 
-            i = remainder(i, shape[k])
+            i = remainder(widened(i), shape[k])
         else:
             i = wrapped(i, shape[k])
         if i.shape != plan.array_shape:

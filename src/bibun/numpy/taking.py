@@ -27,6 +27,7 @@ from bibun.numpy.indexing import (
     _refill,
     checked,
     read,
+    widened,
     wrapped,
 )
 from bibun.ops import linalg
@@ -99,7 +100,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = N
     if mode in (None, "raise"):
         i = checked(i, k, n, "take_along_axis")
     else:
-        i = remainder(i, n) if mode == "wrap" else wrapped(i, n)
+        i = remainder(widened(i), n) if mode == "wrap" else wrapped(i, n)
     shape = np.broadcast_shapes(tuple(1 if j == k else m for j, m in enumerate(x.shape)), i.shape)
     if i.shape != shape:
         i = sh.broadcast_to(i, shape=shape)

@@ -76,8 +76,9 @@ def index_arrays(indices: Sequence[Any]) -> list[np.ndarray]:
 
 def clipped(x: np.ndarray, indices: Sequence[np.ndarray], axes: Sequence[int]) -> tuple[Any, ...]:
     """NumPy: indices moved to the nearest element."""
-    return tuple(
-        np.minimum(np.maximum(i, 0), x.shape[a] - 1).astype(np.intp)
+    return tuple(  # numbers of 8 bits do not hold the sizes of all axes
+        np.minimum(np.maximum(i if i.dtype.itemsize > 2 else i.astype(np.intp), 0), x.shape[a] - 1)
+        .astype(np.intp)
         for i, a in zip(indices, axes, strict=True)
     )
 
