@@ -11,6 +11,7 @@ import pytest
 from mpmath import mp
 
 from bibun.compiler.vecmath import KERNELS
+from bibun.compiler.vecmath.cases import CASES, float32, float64
 from bibun.compiler.vecmath.coefficients import (
     PAYNE_HANEK,
     POLY,
@@ -19,11 +20,13 @@ from bibun.compiler.vecmath.coefficients import (
     POW_LOG_LOW,
 )
 from bibun.compiler.vecmath.errors import (
-    CASES,
+    FIXED,
+    PAGE,
     compiled,
     exact_values,
-    float32,
-    float64,
+    page,
+    special_values,
+    stored,
     ulps,
     worst,
 )
@@ -39,11 +42,29 @@ def test_every_kernel_is_measured() -> None:
     assert set(CASES) == set(KERNELS)
 
 
+def test_the_page_is_what_was_stored() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert page(text, stored()) == text
+    assert list(stored()) == list(CASES)
+
+
 @pytest.mark.parametrize("dtype", BOTH, ids=str)
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_error_is_within_the_bound(name: str, dtype: np.dtype) -> None:
-    error, at = worst(name, dtype, points=150, seed=7)
-    assert error <= CASES[name].limit(dtype), at
+def test_errors_are_those_of_the_table(name: str, dtype: np.dtype) -> None:
+    """A fixed sample does no worse than the table says, nor the table than is promised."""
+    entry, case = stored()[name][dtype.name], CASES[name]
+    assert entry["bound"] == case.limit(dtype)
+    assert entry["ulp"] <= entry["bound"]
+    error, at = worst(name, dtype, points=FIXED[1], seed=FIXED[0])
+    assert error <= entry["ulp"], at
+    # the worst argument of the table has the error that the table gives
+    x = [np.full(1, float(v), dtype) for v in entry["at"]]
+    got = compiled(name, dtype, case.arity)(*x)
+    floors = [floor for floor, _ in case.arguments(np.random.default_rng(0), 8, dtype)]
+    errors = [ulps(got, exact_values(case, x), floor)[0] for floor in {0.0, *floors}]
+    assert min(abs(e - entry["ulp"]) for e in errors) <= 0.002
+    if case.arity == 1:
+        assert [f"{v:.6g}" for v in special_values(name, dtype)] == entry["special"]
 
 
 @pytest.mark.parametrize("dtype", BOTH, ids=str)
