@@ -1,9 +1,9 @@
 """`bibun.numpy`: NumPy's functions on bibun arrays; they differentiate, batch and compile.
 
 Importing it installs the operators of arrays. Rooms: `elementwise`, `arithmetic`, `formulas`,
-`reductions`, `cumulative`, `shape`, `joining`, `creation`, `indexing`, `taking`, `at`,
-`contraction`, `sorting`, `statistics`, `calculus`, `functional`, `data_types`; `linalg` is the
-submodule.
+`reductions`, `cumulative`, `shape`, `joining`, `creation`, `grids`, `indexing`, `taking`, `at`,
+`contraction`, `sorting`, `statistics`, `calculus`, `functional`, `data_types`, `namespace`;
+`linalg` and `fft` are submodules.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from bibun.numpy.contraction import *  # noqa: F403
 from bibun.numpy.creation import *  # noqa: F403
 from bibun.numpy.cumulative import *  # noqa: F403
 from bibun.numpy.data_types import *  # noqa: F403
+from bibun.numpy.data_types import bool_ as bool
 from bibun.numpy.elementwise import *  # noqa: F403
 from bibun.numpy.formulas import *  # noqa: F403
 from bibun.numpy.functional import *  # noqa: F403
+from bibun.numpy.grids import *  # noqa: F403
 from bibun.numpy.indexing import *  # noqa: F403
 from bibun.numpy.joining import *  # noqa: F403
+from bibun.numpy.namespace import __array_api_version__, __array_namespace_info__
 from bibun.numpy.reductions import *  # noqa: F403
 from bibun.numpy.shape import *  # noqa: F403
 from bibun.numpy.sorting import *  # noqa: F403
@@ -32,7 +35,9 @@ from bibun.numpy.taking import *  # noqa: F403
 if TYPE_CHECKING:
     from bibun.numpy import fft, linalg
 
-__all__ = ["Array", "fft", "linalg"]
+__all__ = [
+    "Array", "__array_api_version__", "__array_namespace_info__", "bool", "fft", "linalg",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

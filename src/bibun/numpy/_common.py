@@ -220,6 +220,12 @@ def no_out(name: str, out: Any) -> None:
         )
 
 
+def check_device(name: str, device: Any) -> None:
+    """There is one device, "cpu". Errors: ValueError for any other."""
+    if device is not None and str(device).lower().removesuffix(":0") != "cpu":
+        raise ValueError(f"{name}: there is one device, 'cpu', got {device!r}")
+
+
 def index_dtype() -> np.dtype:
     """The dtype of computed indices: the default integer."""
     return default_int()
@@ -252,7 +258,8 @@ def full_value(fill: Any, shape: tuple[int, ...], dtype: np.dtype) -> Value:
 
 __all__ = [
     "EVAL", "OPERANDS", "SCALARS", "Array", "Tracer", "Value", "arraylike", "as_int",
-    "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "concrete", "converted", "dtype_of",
+    "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "check_device", "concrete",
+    "converted", "dtype_of",
     "full_value", "index_dtype", "is_eager", "is_staged", "lists", "need_concrete", "no_out",
     "promote_args", "promote_inexact", "public", "scalar_dtype", "shape_of", "state", "type_of",
     "value",

@@ -175,12 +175,14 @@ def divmod(x1: Any, x2: Any, /) -> tuple[Value, Value]:
     dtype = dtype_of(a)
     if dtype.kind != "f":
         return floor_divide(a, b), remainder(a, b)
-    rest = remainder(a, b)
-    # (a - rest) / b is an integer up to rounding, except where b is 0 or infinite.
+    zero, one = dtype.type(0), dtype.type(1)
+    rest = el.rem(a, b)
+    fix = el.and_(el.ne(rest, zero), el.ne(el.lt(rest, zero), el.lt(b, zero)))
+    # (a - rest) / b is an integer up to rounding, also where b is infinite
     quotient = el.round_even(el.div(el.sub(a, rest), b))
-    plain = el.floor(el.div(a, b))
-    usual = el.and_(el.is_finite(quotient), el.is_finite(b))
-    return el.select(usual, plain, quotient), rest
+    quotient = el.select(fix, quotient, el.sub(quotient, one))
+    by_zero = el.eq(b, zero)
+    return el.select(by_zero, quotient, el.div(a, b)), el.select(fix, rest, el.add(rest, b))
 
 
 @_export

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from bibun.numpy._common import (
     as_shape,
     as_value,
     axis_index,
+    check_device,
     full_value,
     is_eager,
     need_concrete,
@@ -35,11 +36,9 @@ from bibun.ops import elementwise as el
 from bibun.ops import shape as sh
 
 __all__ = [
-    "arange", "array", "asarray", "ascontiguousarray", "copy", "diag_indices", "diag_indices_from",
-    "empty", "empty_like", "eye", "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full",
-    "full_like", "geomspace", "identity", "indices", "ix_", "linspace", "logspace", "mask_indices",
-    "meshgrid", "mgrid", "ogrid", "ones", "ones_like", "tri", "tril_indices",
-    "tril_indices_from", "triu_indices", "triu_indices_from", "vander", "zeros", "zeros_like",
+    "arange", "array", "asarray", "ascontiguousarray", "copy", "empty", "empty_like", "eye",
+    "from_dlpack", "frombuffer", "fromiter", "full", "full_like", "geomspace", "identity",
+    "linspace", "logspace", "ones", "ones_like", "tri", "vander", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -100,7 +99,7 @@ def _from_object(name: str, obj: Any, dtype: Any, copy: bool | None) -> Value:
 
 
 def array(object: Any, dtype: Any = None, copy: bool = True, order: str = "K",
-          ndmin: int = 0) -> Value:  # fmt: skip
+          ndmin: int = 0, *, device: Any = None) -> Value:  # fmt: skip
     """An array of a copy of the data: numbers, nested lists, NumPy arrays, or tracers.
 
     Floats are float64 and integers int64 unless `dtype` says otherwise.
@@ -110,6 +109,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str = "K",
     >>> bnp.array([1, 2.5])
     Array([1. , 2.5], dtype=float64)
     """
+    check_device("array", device)
     out = _from_object("array", object, dtype, bool(copy))
     if out.ndim < ndmin:
         out = expand_dims(out, tuple(range(ndmin - out.ndim)))
@@ -117,7 +117,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str = "K",
 
 
 def asarray(a: Any, dtype: Any = None, order: str | None = None, *,
-            copy: bool | None = None) -> Value:  # fmt: skip
+            device: Any = None, copy: bool | None = None) -> Value:  # fmt: skip
     """The data as an array, sharing NumPy's memory where the dtype fits.
 
     The memory must then not be written to while the array lives; `array` copies.
@@ -128,6 +128,7 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *,
     >>> np.shares_memory(x, np.asarray(bnp.asarray(x)))
     True
     """
+    check_device("asarray", device)
     return _from_object("asarray", a, dtype, copy)
 
 
@@ -154,13 +155,14 @@ def copy(a: Any, order: str = "K") -> Value:
     return array(a)
 
 
-def from_dlpack(x: Any, /, *, device: None = None, copy: bool | None = None) -> Value:
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Value:
     """An array from any object with `__dlpack__`, sharing its memory if it can.
 
     >>> import bibun.numpy as bnp, numpy as np
     >>> print(bnp.from_dlpack(np.array([1.0, 2.0])))
     [1. 2.]
     """
+    check_device("from_dlpack", device)
     return asarray(np.from_dlpack(x), copy=copy)
 
 
@@ -184,13 +186,14 @@ def fromiter(iter: Any, dtype: Any = float, count: int = -1) -> Value:
     return array(list(iter if count < 0 else itertools.islice(iter, count)), dtype)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Value:
+def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Value:
     """An array of one value (or of an array broadcast to the shape).
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.full((2,), 7.0))
     [7. 7.]
     """
+    check_device("full", device)
     dims = as_shape("full", shape)
     fill = arraylike("full", "fill_value", fill_value)
     new = _strong_dtype(fill) if dtype is None else canonical(dtype)
@@ -203,39 +206,42 @@ def _strong_dtype(x: Any) -> np.dtype:
     return as_value(x).dtype if not isinstance(x, Value) else x.dtype
 
 
-def zeros(shape: Any, dtype: Any = float) -> Value:
+def zeros(shape: Any, dtype: Any = float, *, device: Any = None) -> Value:
     """An array of zeros; float64 unless told otherwise.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.zeros(2))
     [0. 0.]
     """
+    check_device("zeros", device)
     dt = canonical(float if dtype is None else dtype)
     return full_value(dt.type(0), as_shape("zeros", shape), dt)
 
 
-def ones(shape: Any, dtype: Any = float) -> Value:
+def ones(shape: Any, dtype: Any = float, *, device: Any = None) -> Value:
     """An array of ones; float64 unless told otherwise.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.ones(2))
     [1. 1.]
     """
+    check_device("ones", device)
     dt = canonical(float if dtype is None else dtype)
     return full_value(dt.type(1), as_shape("ones", shape), dt)
 
 
-def empty(shape: Any, dtype: Any = float) -> Value:
+def empty(shape: Any, dtype: Any = float, *, device: Any = None) -> Value:
     """An array of zeros: nothing is left undefined.
 
     >>> import bibun.numpy as bnp
     >>> bnp.empty((2, 3)).shape
     (2, 3)
     """
-    return zeros(shape, dtype)
+    return zeros(shape, dtype, device=device)
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Value:
+def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *,
+              device: Any = None) -> Value:  # fmt: skip
     """An array of one value, with the shape and dtype of another.
 
     >>> import bibun.numpy as bnp
@@ -244,10 +250,10 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
     """
     a = value("full_like", "a", a)
     dims = a.shape if shape is None else shape
-    return full(dims, fill_value, a.dtype if dtype is None else dtype)
+    return full(dims, fill_value, a.dtype if dtype is None else dtype, device=device)
 
 
-def zeros_like(a: Any, dtype: Any = None, shape: Any = None) -> Value:
+def zeros_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """Zeros with the shape and dtype of another array.
 
     >>> import bibun.numpy as bnp
@@ -255,10 +261,11 @@ def zeros_like(a: Any, dtype: Any = None, shape: Any = None) -> Value:
     [0 0]
     """
     a = value("zeros_like", "a", a)
-    return zeros(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
+    dims, dt = a.shape if shape is None else shape, a.dtype if dtype is None else dtype
+    return zeros(dims, dt, device=device)
 
 
-def ones_like(a: Any, dtype: Any = None, shape: Any = None) -> Value:
+def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """Ones with the shape and dtype of another array.
 
     >>> import bibun.numpy as bnp
@@ -266,17 +273,18 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None) -> Value:
     [1. 1.]
     """
     a = value("ones_like", "a", a)
-    return ones(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
+    dims, dt = a.shape if shape is None else shape, a.dtype if dtype is None else dtype
+    return ones(dims, dt, device=device)
 
 
-def empty_like(a: Any, dtype: Any = None, shape: Any = None) -> Value:
+def empty_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """`zeros_like`.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.empty_like(bnp.ones(2)))
     [0. 0.]
     """
-    return zeros_like(a, dtype, shape)
+    return zeros_like(a, dtype, shape, device=device)
 
 
 def _static(name: str, arg: str, x: Any) -> Any:
@@ -288,13 +296,15 @@ def _static(name: str, arg: str, x: Any) -> Any:
     return known.item()
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Value:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None, *,
+           device: Any = None) -> Value:  # fmt: skip
     """start, start + step, … below stop. The bounds are static: they decide the shape.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.arange(1, 7, 2))
     [1 3 5]
     """
+    check_device("arange", device)
     lo = _static("arange", "start", start)
     if stop is None:
         lo, hi = 0, lo
@@ -321,13 +331,14 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
-             dtype: Any = None, axis: int = 0) -> Any:  # fmt: skip
+             dtype: Any = None, axis: int = 0, *, device: Any = None) -> Any:  # fmt: skip
     """`num` evenly spaced values from start to stop, differentiable in both.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.linspace(0.0, 1.0, 3))
     [0.  0.5 1. ]
     """
+    check_device("linspace", device)
     n = as_int("linspace", "num", num)
     if n < 0:
         raise ValueError(f"linspace: num must not be negative, got {n}")
@@ -395,7 +406,8 @@ def _band(n: int, m: int, k: Any, compare: Callable[..., Any]) -> Value:
     return compare(subtract(columns, rows), k)
 
 
-def eye(N: int, M: int | None = None, k: Any = 0, dtype: Any = float) -> Value:
+def eye(N: int, M: int | None = None, k: Any = 0, dtype: Any = float, *,
+        device: Any = None) -> Value:  # fmt: skip
     """Ones on the k-th diagonal, zeros elsewhere.
 
     >>> import bibun.numpy as bnp
@@ -403,6 +415,7 @@ def eye(N: int, M: int | None = None, k: Any = 0, dtype: Any = float) -> Value:
     [[1. 0.]
      [0. 1.]]
     """
+    check_device("eye", device)
     n = as_int("eye", "N", N)
     m = n if M is None else as_int("eye", "M", M)
     as_shape("eye", (n, m))
@@ -441,111 +454,6 @@ def tri(N: int, M: int | None = None, k: Any = 0, dtype: Any = float) -> Value:
     return el.convert(_band(n, m, k, less_equal), new_dtype=dt)
 
 
-def meshgrid(
-    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
-) -> list[Value]:
-    """Coordinate arrays of a grid; indexing "xy" (the second axis first) or "ij".
-
-    >>> import bibun.numpy as bnp
-    >>> [g.shape for g in bnp.meshgrid(bnp.zeros(3), bnp.zeros(2))]
-    [(2, 3), (2, 3)]
-    """
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
-    xs = [value("meshgrid", "xi", x) for x in xi]
-    xs = [reshape(x, (-1,)) for x in xs]
-    places = list(range(len(xs)))
-    if indexing == "xy" and len(xs) > 1:
-        places[:2] = [1, 0]
-    sizes = [0] * len(xs)
-    for x, p in zip(xs, places, strict=True):
-        sizes[p] = x.size
-    out = []
-    for x, p in zip(xs, places, strict=True):
-        line = reshape(x, tuple(x.size if k == p else 1 for k in range(len(xs))))
-        out.append(line if sparse else broadcast_to(line, tuple(sizes)))
-    return out
-
-
-class _Grid:
-    """`mgrid` and `ogrid`: grids by slices; a step like 5j counts points, the end included."""
-
-    def __init__(self, sparse: bool) -> None:
-        self._sparse = sparse
-
-    def __getitem__(self, key: Any) -> Any:
-        single = not isinstance(key, tuple)
-        lines = []
-        for part in (key,) if single else key:
-            start = 0 if part.start is None else part.start
-            step = 1 if part.step is None else part.step
-            if isinstance(step, complex):
-                lines.append(linspace(start, part.stop, int(abs(step))))
-            else:
-                lines.append(arange(start, part.stop, step))
-        if single:
-            return lines[0]
-        grids = meshgrid(*lines, sparse=self._sparse, indexing="ij")
-        if self._sparse:
-            return tuple(grids)
-        from bibun.numpy.joining import stack
-
-        return stack(grids)
-
-
-mgrid = _Grid(sparse=False)
-ogrid = _Grid(sparse=True)
-
-
-def indices(dimensions: Sequence[int], dtype: Any = int, sparse: bool = False) -> Any:
-    """The index along each axis, for every element of a shape.
-
-    >>> import bibun.numpy as bnp
-    >>> bnp.indices((2, 3)).shape
-    (2, 2, 3)
-    """
-    dims = as_shape("indices", dimensions, "dimensions")
-    grids = meshgrid(*(arange(n, dtype=dtype) for n in dims), sparse=sparse, indexing="ij")
-    if sparse:
-        return tuple(grids)
-    from bibun.numpy.joining import stack
-
-    return stack(grids)
-
-
-def ix_(*args: Any) -> tuple[Value, ...]:
-    """Index arrays shaped to select a grid.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.eye(3)[bnp.ix_(bnp.array([0, 2]), bnp.array([2]))])
-    [[0.]
-     [1.]]
-    """
-    out = []
-    for i, a in enumerate(args):
-        x = value("ix_", f"{i + 1}", asarray(a))
-        if x.ndim != 1:
-            raise ShapeError(f"ix_: needs 1-d arrays, got shape {x.shape}")
-        if x.dtype.kind == "b":
-            x = Array(np.flatnonzero(need_concrete(x, "ix_: a mask")))
-        out.append(reshape(x, tuple(x.size if k == i else 1 for k in range(len(args)))))
-    return tuple(out)
-
-
-def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = float,
-                 **kwargs: Any) -> Any:  # fmt: skip
-    """The function of the index arrays of a shape.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.fromfunction(lambda i, j: i + j, (2, 2)))
-    [[0. 1.]
-     [1. 2.]]
-    """
-    dims = as_shape("fromfunction", shape)
-    grids = meshgrid(*(arange(n, dtype=dtype) for n in dims), indexing="ij")
-    return function(*grids, **kwargs)
-
-
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Value:
     """The Vandermonde matrix: powers of x as columns.
 
@@ -565,85 +473,3 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Value:
         return zeros((x.shape[0], 0), x.dtype)
     order = range(n) if increasing else range(n - 1, -1, -1)
     return stack([power(x, k) for k in order], axis=1)
-
-
-def _static_indices(found: Any) -> tuple[Value, ...]:
-    return tuple(Array(np.asarray(i, dtype=default_int())) for i in found)
-
-
-def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Value, ...]:
-    """Row and column indices of the lower triangle.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.tril_indices(2))
-    [0 1 1] [0 0 1]
-    """
-    return _static_indices(np.tril_indices(n, k, m))
-
-
-def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Value, ...]:
-    """Row and column indices of the upper triangle.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.triu_indices(2))
-    [0 0 1] [0 1 1]
-    """
-    return _static_indices(np.triu_indices(n, k, m))
-
-
-def tril_indices_from(arr: Any, k: int = 0) -> tuple[Value, ...]:
-    """`tril_indices` for the shape of a matrix.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.tril_indices_from(bnp.eye(2)))
-    [0 1 1] [0 0 1]
-    """
-    n, m = value("tril_indices_from", "arr", arr).shape
-    return tril_indices(n, k, m)
-
-
-def triu_indices_from(arr: Any, k: int = 0) -> tuple[Value, ...]:
-    """`triu_indices` for the shape of a matrix.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.triu_indices_from(bnp.eye(2)))
-    [0 0 1] [0 1 1]
-    """
-    n, m = value("triu_indices_from", "arr", arr).shape
-    return triu_indices(n, k, m)
-
-
-def diag_indices(n: int, ndim: int = 2) -> tuple[Value, ...]:
-    """Indices of the main diagonal.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.diag_indices(2))
-    [0 1] [0 1]
-    """
-    return (arange(n),) * ndim
-
-
-def diag_indices_from(arr: Any) -> tuple[Value, ...]:
-    """`diag_indices` for the shape of an array.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.diag_indices_from(bnp.eye(2)))
-    [0 1] [0 1]
-    """
-    x = value("diag_indices_from", "arr", arr)
-    if len(set(x.shape)) != 1:
-        raise ShapeError(f"diag_indices_from: all sizes must be equal, got shape {x.shape}")
-    return diag_indices(x.shape[0], x.ndim)
-
-
-def mask_indices(n: int, mask_func: Callable[..., Any], k: Any = 0) -> tuple[Value, ...]:
-    """Indices that a masking function such as `triu` keeps of an (n, n) array.
-
-    >>> import bibun.numpy as bnp
-    >>> print(*bnp.mask_indices(2, bnp.triu))
-    [0 0 1] [0 1 1]
-    """
-    kept = need_concrete(mask_func(ones((n, n), int), k), "mask_indices")
-    return _static_indices(np.nonzero(kept))
-
-

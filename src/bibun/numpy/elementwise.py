@@ -16,12 +16,12 @@ from bibun.errors import DTypeError
 from bibun.numpy._common import (
     SCALARS,
     arraylike,
+    check_device,
     converted,
     dtype_of,
     promote_args,
     promote_inexact,
     public,
-    type_of,
     value,
 )
 from bibun.ops import elementwise as el
@@ -289,14 +289,11 @@ def where(condition: Any, x: Any = None, y: Any = None, /, *, size: Any = None,
     a, b = promote_args("where", x, y)
     if type(a) in SCALARS and type(b) in SCALARS:
         a, b = value("where", "x", a), value("where", "y", b)
-    out = el.select(c, b, a)
-    if type(out) is Array and type_of(a).weak and type_of(b).weak:
-        return Array(out._value, True)  # the condition is no number, so it has no say
-    return out
+    return el.select(c, b, a)
 
 
 @_export
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: None = None) -> Value:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Value:
     """x in another dtype. A complex number made real loses its imaginary part.
 
     >>> import bibun.numpy as bnp
@@ -305,6 +302,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: None = None) -> 
     """
     from bibun.dtypes import canonical
 
+    check_device("astype", device)
     x = value("astype", "x", x)
     new = canonical(dtype)
     if x.dtype == new:

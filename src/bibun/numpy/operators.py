@@ -21,7 +21,7 @@ from bibun.numpy import elementwise as ew
 from bibun.numpy import formulas as fm
 from bibun.numpy import reductions as rd
 from bibun.numpy import shape as shp
-from bibun.numpy._common import OPERANDS, Tracer, need_concrete
+from bibun.numpy._common import OPERANDS, Tracer, check_device, need_concrete
 from bibun.numpy.at import At
 from bibun.numpy.cumulative import cumprod, cumsum
 from bibun.numpy.elementwise import BINARY_FAST
@@ -277,7 +277,20 @@ def _array_function(self: Value, func: Any, types: Any, args: Any, kwargs: Any) 
 def _array_namespace(self: Value, *, api_version: str | None = None) -> Any:
     import bibun.numpy
 
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise ValueError(
+            f"__array_namespace__: the Array API version {api_version!r} is not known; bibun "
+            f"follows {bibun.numpy.__array_api_version__}"
+        )
     return bibun.numpy
+
+
+def _to_device(self: Value, device: Any, /, *, stream: None = None) -> Value:
+    """The array itself: there is one device."""
+    check_device("x.to_device", device)
+    if stream is not None:
+        raise ValueError(f"x.to_device: the device 'cpu' has no streams, got stream={stream!r}")
+    return self
 
 
 _install("__array__", _array)
@@ -356,7 +369,7 @@ _install("transpose", _transpose)
 _install("view", _view)
 _install("tobytes", lambda self, order="C": need_concrete(self, "x.tobytes()").tobytes(order))
 _install("block_until_ready", lambda self: self)  # values are there when a call returns
-_install("to_device", lambda self, device, stream=None: self)
+_install("to_device", _to_device)
 _install("T", property(lambda self: shp.transpose(self)))
 _install("mT", property(lambda self: shp.matrix_transpose(self)))
 _install("real", property(lambda self: fm.real(self)))

@@ -201,7 +201,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Value:
     return moveaxis(a, k, start - 1 if start > k else start)
 
 
-def expand_dims(a: Any, axis: Any) -> Value:
+def expand_dims(a: Any, axis: Any = 0) -> Value:
     """Axes of size 1 put in, at positions of the result.
 
     >>> import bibun.numpy as bnp

@@ -6,7 +6,7 @@ NumPy, and on traced ones with `size=`: the result has that length, filled up or
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -330,6 +330,29 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False,
     return results[0] if len(results) == 1 else tuple(results)
 
 
+class UniqueCounts(NamedTuple):
+    """What `unique_counts` gives."""
+
+    values: Value
+    counts: Value
+
+
+class UniqueInverse(NamedTuple):
+    """What `unique_inverse` gives."""
+
+    values: Value
+    inverse_indices: Value
+
+
+class UniqueAll(NamedTuple):
+    """What `unique_all` gives."""
+
+    values: Value
+    indices: Value
+    inverse_indices: Value
+    counts: Value
+
+
 def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Value:
     """The different elements.
 
@@ -340,34 +363,39 @@ def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None)
     return unique(x, equal_nan=False, size=size, fill_value=fill_value)
 
 
-def unique_counts(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Any:
+def unique_counts(x: Any, /, *, size: int | None = None,
+                  fill_value: Any = None) -> UniqueCounts:  # fmt: skip
     """The different elements and how often each occurs.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.unique_counts(bnp.array([3, 1, 3])))
     [1 3] [1 2]
     """
-    return unique(x, return_counts=True, equal_nan=False, size=size, fill_value=fill_value)
+    found = unique(x, return_counts=True, equal_nan=False, size=size, fill_value=fill_value)
+    return UniqueCounts(*found)
 
 
-def unique_inverse(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Any:
+def unique_inverse(x: Any, /, *, size: int | None = None,
+                  fill_value: Any = None) -> UniqueInverse:  # fmt: skip
     """The different elements, and for each element its index among them.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.unique_inverse(bnp.array([3, 1, 3])))
     [1 3] [1 0 1]
     """
-    return unique(x, return_inverse=True, equal_nan=False, size=size, fill_value=fill_value)
+    found = unique(x, return_inverse=True, equal_nan=False, size=size, fill_value=fill_value)
+    return UniqueInverse(*found)
 
 
-def unique_all(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Any:
+def unique_all(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> UniqueAll:
     """Values, first indices, inverse and counts.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.unique_all(bnp.array([3, 1, 3])))
     [1 3] [1 0] [1 0 1] [1 2]
     """
-    return unique(x, True, True, True, equal_nan=False, size=size, fill_value=fill_value)
+    found = unique(x, True, True, True, equal_nan=False, size=size, fill_value=fill_value)
+    return UniqueAll(*found)
 
 
 def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
