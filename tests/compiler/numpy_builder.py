@@ -108,6 +108,17 @@ class NumpyBuilder:
     def rare(self, cond: Any, slow: Callable[[], Any], fast: Any) -> Any:
         return tuple(np.where(cond, s, f) for s, f in zip(slow(), fast, strict=True))
 
+    def repeat(self, most: int, step: Callable[..., Any], state: Any, active: Any) -> Any:
+        shape = np.broadcast_shapes(np.shape(active), *map(np.shape, state))
+        state, active = [np.broadcast_to(s, shape) for s in state], np.broadcast_to(active, shape)
+        for k in range(most):
+            if not active.any():
+                break
+            new, go_on = step(np.int64(k), *state)
+            state = [np.where(active, n, s) for n, s in zip(new, state, strict=True)]
+            active = active & go_on
+        return tuple(state)
+
     def bit_and(self, x: Any, y: Any) -> np.ndarray:
         return x & y
 

@@ -257,3 +257,23 @@ def test_tables_are_what_they_say() -> None:
             assert abs(turns - mp.nint(turns)) < mp.mpf(2) ** -180
     assert POLY["sin"][8][0] == pytest.approx(-1 / 6, rel=1e-14)
     assert POLY["lgamma"][8][0] == pytest.approx(1 - np.euler_gamma, rel=1e-15)
+
+
+@pytest.mark.parametrize(("one", "other"), [("sin", "cos"), ("sinh", "cosh")])
+def test_pairs_share_their_work(one: str, other: str) -> None:
+    """A program that uses both of an argument does the arithmetic of one."""
+    import re
+
+    import bibun
+    import bibun.numpy as bnp
+
+    def work(fun: object) -> int:
+        """The kernel calls and fused multiply-adds that are left after optimisation."""
+        text = bibun.jit(fun).lower(np.linspace(0, 1, 64)).as_text("optimized")
+        return len(re.findall(r"call .*@(?:bm\.|llvm\.fma)", text))
+
+    f, g = getattr(bnp, one), getattr(bnp, other)
+    alone = work(f)
+    assert alone > 0
+    assert work(lambda x: f(x) - g(x)) == alone
+    assert work(lambda x: f(x) - g(x + 1.0)) > alone

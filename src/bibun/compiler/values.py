@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from bibun.compiler.masked import Masked
 from bibun.compiler.text import Function, Module, literal, llvm_type
 from bibun.dtypes import KEY, bool_, complex64, float32, float64, int32, int64
 
@@ -63,7 +64,7 @@ def fold(op: Callable[[int, int], int], a: Val, b: Val) -> int | None:
     return n - (1 << bits) if a.dtype.kind == "i" and n >> (bits - 1) else n
 
 
-class ValueBuilder:
+class ValueBuilder(Masked):
     """The part of the Builder protocol that works on values; emits into `self.fn`."""
 
     def __init__(self, module: Module, fn: Function, width: int = 1) -> None:
@@ -404,36 +405,6 @@ class ValueBuilder:
         bits = self.fn.assign(f"bitcast <{w} x i1> {cond.name} to i{w}")
         return self._new(f"icmp ne i{w} {bits}, 0", bool_, 1)
 
-    def rare(self, cond: Val, slow: Callable[[], Any], fast: Any) -> Any:
-        """`slow()` in the lanes where `cond`, else `fast`; `slow` is skipped if none is.
-
-        `fast`, and then also what `slow` returns, may be a tuple of Vals.
-        """
-        if isinstance(fast, Val):
-            return self.rare(cond, lambda: (slow(),), (fast,))[0]
-        before, body, after = (self.fn.label(p) for p in ("rare", "slow", "merge"))
-        self.fn.jump(before)
-        self.fn.block(before)
-        some = self.any(cond)
-        fast = [self.wide(f, max(cond.width, f.width)) for f in fast]
-        self.fn.branch(some.name, body, after)
-        self.fn.block(body)
-        merged = [self.select(cond, s, f) for s, f in zip(slow(), fast, strict=True)]
-        last = self.fn.label("slowend")
-        self.fn.jump(last)
-        self.fn.block(last)
-        self.fn.jump(after)
-        self.fn.block(after)
-        return tuple(
-            self._new(
-                f"phi {llvm_type(m.dtype, m.width)} "
-                f"[ {m.name}, %{last} ], [ {self.wide(f, m.width).name}, %{before} ]",
-                m.dtype,
-                m.width,
-            )
-            for m, f in zip(merged, fast, strict=True)
-        )
-
     # bits ---------------------------------------------------------------------------
 
     def bit_and(self, x: Val, y: Val) -> Val:
@@ -573,56 +544,3 @@ class ValueBuilder:
 
     def imag(self, x: Val) -> Val:
         return x.im if x.dtype.kind == "c" else self.const(0, x.dtype)
-
-    # tables and vector math ------------------------------------------------------------------
-
-    def table(self, values: Sequence[Any], dtype: Any, index: Val) -> Val:
-        """`values[index]` from a constant table; the index must be in range."""
-        dtype = np.dtype(dtype)
-        name = self.module.table(values, dtype)
-        t = llvm_type(dtype)
-        index = self.convert(index, int64)
-        w = index.width
-        if w == 1:
-            p = self.fn.assign(f"getelementptr {t}, ptr {name}, i64 {index.name}")
-            return self._new(f"load {t}, ptr {p}", dtype, 1)
-        index = self.wide(index, w)
-        p = self.fn.assign(f"getelementptr {t}, ptr {name}, <{w} x i64> {index.name}")
-        vt = llvm_type(dtype, w)
-        suffix = f"v{w}{dtype.kind}{8 * dtype.itemsize}.v{w}p0"
-        f = self.module.declare(
-            f"llvm.masked.gather.{suffix}", f"{vt} (<{w} x ptr>, i32, <{w} x i1>, {vt})"
-        )
-        mask = f"<{w} x i1> splat (i1 true)"
-        return self._new(
-            f"call {vt} {f}(<{w} x ptr> {p}, i32 {dtype.itemsize}, {mask}, {vt} poison)", dtype, w
-        )
-
-    def math(self, name: str, *xs: Val) -> Val:
-        """Call the vector math kernel `name`, made once per module, dtype and width."""
-        ys, w = self.unify(*xs)
-        dtype = ys[0].dtype
-        key = (name, dtype.str, w)
-        symbol = f"@bm.{name}.{dtype.str[1:]}.v{w}"
-        t = llvm_type(dtype, w)
-        if key not in self.module.math:
-            self.module.math[key] = None  # a kernel may call others, not itself
-            self.module.math[key] = self._define_math(name, symbol, dtype, w, len(ys))
-        made = self.module.math[key]
-        if made is not None:
-            made.uses += 1
-        args = ", ".join(f"{t} {y.name}" for y in ys)
-        return self._new(f"call {t} {symbol}({args})", dtype, w)
-
-    def _define_math(self, name: str, symbol: str, dtype: np.dtype, w: int, arity: int) -> Function:
-        from bibun.compiler.vecmath import KERNELS
-
-        t = llvm_type(dtype, w)
-        params = ", ".join(f"{t} %x{k}" for k in range(arity))
-        fn = self.module.function(
-            f"define internal {t} {symbol}({params}) nounwind willreturn nosync memory(none)"
-        )
-        b = ValueBuilder(self.module, fn, w)
-        out = b.wide(KERNELS[name](b, *(Val(f"%x{k}", dtype, w) for k in range(arity))), w)
-        fn.emit(f"ret {t} {out.name}")
-        return fn

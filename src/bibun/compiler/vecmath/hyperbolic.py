@@ -17,6 +17,7 @@ from bibun.compiler.vecmath.num import (
     finite_or_itself,
     fma,
     kernel,
+    parts,
     poly,
     sqrt,
     two_prod,
@@ -35,23 +36,22 @@ def tanh(x: Num) -> Num:
     return copysign(where(a < 0.62, small, large), x)
 
 
-@kernel
-def sinh(x: Num) -> Num:
-    """|x| < 1: series; else e**|x|/2 - e**-|x|/2."""
+def _sinh_cosh(x: Num) -> tuple[Num, Num]:
+    """e**|x|/2 ∓ e**-|x|/2; sinh of |x| < 1 by its series."""
     a = abs(x)
     z = a * a
     small = fma(a * z, poly(z, POLY["sinh"][x.dtype.itemsize]), a)
     h, low = exp_halved(a)
-    head, error = fast_two_sum(h, -0.25 / h)
-    large = where(head < INF, head + (error + low), head)
-    return copysign(where(a < 1.0, small, large), x)
+    quarter = 0.25 / h
+
+    def ended(head: Num, error: Num) -> Num:
+        return where(head < INF, head + (error + low), head)
+
+    odd, even = ended(*fast_two_sum(h, -quarter)), ended(*fast_two_sum(h, quarter))
+    return copysign(where(a < 1.0, small, odd), x), even
 
 
-@kernel
-def cosh(x: Num) -> Num:
-    h, low = exp_halved(abs(x))
-    head, error = fast_two_sum(h, 0.25 / h)
-    return where(head < INF, head + (error + low), head)
+sinh, cosh = parts("sinh cosh", _sinh_cosh)
 
 
 def _huge(x: Num) -> float:

@@ -193,6 +193,29 @@ def widened(fn: Kernel) -> Kernel:
     return emit
 
 
+def parts(family: str, fn: Callable[..., tuple[Num, ...]]) -> tuple[Kernel, ...]:
+    """Kernels that are the results of one computation, such as sin and cos.
+
+    Each emits what it needs when asked alone; a builder that makes functions emits a call of
+    the one function `family`, so that equal calls merge: who asks for both pays once.
+    """
+    count = len(family.split())
+
+    def whole(b: Any, *vals: Any) -> list[Any]:
+        return [n.v for n in fn(*(Num(b, v) for v in vals))]
+
+    def one(index: int) -> Kernel:
+        def emit(b: Any, *vals: Any) -> Any:
+            return whole(b, *vals)[index]
+
+        emit.__name__ = emit.__qualname__ = family.split()[index]
+        emit.part = (family.replace(" ", "."), count, index)  # type: ignore[attr-defined]
+        emit.whole = whole  # type: ignore[attr-defined]
+        return emit
+
+    return tuple(one(k) for k in range(count))
+
+
 def call(name: str, *xs: Num) -> Num:
     """Another kernel, as a function call: its code is emitted once per program."""
     b = xs[0].b
@@ -220,6 +243,23 @@ def rare(cond: Num, slow: Callable[[], Any], fast: Any) -> Any:
         return rare(cond, lambda: (slow(),), (fast,))[0]
     vals = cond.b.rare(cond.v, lambda: tuple(n.v for n in slow()), tuple(n.v for n in fast))
     return tuple(Num(cond.b, v) for v in vals)
+
+
+def repeat(
+    active: Num, state: Sequence[Num], step: Callable[..., tuple[Any, Num]], most: int
+) -> tuple[Num, ...]:
+    """`state` after steps in the lanes of `active`: `step(k, *state)` -> (state, go on).
+
+    Each lane stops by itself, after `most` steps at the latest; k is an int64.
+    """
+    b = active.b
+
+    def emit(k: Any, *vals: Any) -> tuple[Any, Any]:
+        new, go_on = step(Num(b, k), *(Num(b, v) for v in vals))
+        return tuple(n.v for n in new), go_on.v
+
+    done = b.repeat(most, emit, tuple(n.v for n in state), active.v)
+    return tuple(Num(b, v) for v in done)
 
 
 def sqrt(x: Num) -> Num:

@@ -9,7 +9,9 @@ products are exact pairs of doubles and whole turns are dropped as they appear. 
 `rare` path, and float32 sends its own large arguments to the float64 kernel.
 
 Then sin r = r + r**3 S(r**2) and cos r = 1 - r**2/2 + r**4 C(r**2), with the low part of r to
-first order; the low bits of n choose and sign. tan divides both, keeping their low parts.
+first order; the low bits of n choose and sign. One function gives both sin and cos, which need
+both sums either way: a program that uses both of an argument computes them once. tan divides
+both, keeping their low parts.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from collections.abc import Callable
 
 from bibun.compiler.vecmath.coefficients import PAYNE_HANEK, PIO2, POLY, TWO_OVER_PI
 from bibun.compiler.vecmath.num import (
-    Kernel,
     Num,
     call,
     fast_two_sum,
@@ -26,6 +27,7 @@ from bibun.compiler.vecmath.num import (
     float64,
     fma,
     kernel,
+    parts,
     poly,
     rare,
     rint,
@@ -100,27 +102,38 @@ def cos_sum(r: Num, low: Num) -> tuple[Num, Num]:
 
 def wave(q: Num, r: Num, low: Num) -> Num:
     """sin of the reduced argument."""
+    return waves(q, r, low)[0]
+
+
+def waves(q: Num, r: Num, low: Num) -> tuple[Num, Num]:
+    """sin and cos of the reduced argument: the quadrant says which sum is which."""
     w, rest = cos_sum(r, low)
-    y = where((q & 1) == 0, r + sin_low(r, low), w + rest)
-    return (y.bits() ^ ((q & 2) << (8 * r.dtype.itemsize - 2))).as_float(r.dtype)
+    s, c = r + sin_low(r, low), w + rest
+    even = (q & 1) == 0
+
+    def signed(q: Num, y: Num) -> Num:
+        return (y.bits() ^ ((q & 2) << (8 * r.dtype.itemsize - 2))).as_float(r.dtype)
+
+    return signed(q, where(even, s, c)), signed(q + 1, where(even, c, s))
 
 
-def _kernel(name: str, finish: Callable[..., Num]) -> Kernel:
-    """The kernel that ends in `finish(quadrant, r, low)`."""
+def _reduced(x: Num, finish: Callable[..., tuple[Num, ...]], names: str) -> tuple[Num, ...]:
+    """`finish(quadrant, r, low)`; float32 sends large arguments to the kernels of float64."""
+    reduced = cody_waite(x)
+    large = abs(x) >= LARGE[x.dtype.itemsize]
+    if x.dtype == float64:
+        return finish(*rare(large, lambda: payne_hanek(x), reduced))
 
-    @kernel
-    def emit(x: Num) -> Num:
-        reduced = cody_waite(x)
-        large = abs(x) >= LARGE[x.dtype.itemsize]
-        if x.dtype == float64:
-            y = finish(*rare(large, lambda: payne_hanek(x), reduced))
-        else:
-            y = finish(*reduced)
-            y = rare(large, lambda: call(name, x.to(float64)).to(float32), y)
-        return y if name == "cos" else where(abs(x) < x.format.eps, x, y)
+    def in_double() -> tuple[Num, ...]:
+        wide = x.to(float64)
+        return tuple(call(name, wide).to(float32) for name in names.split())
 
-    emit.__name__ = emit.__qualname__ = name
-    return emit
+    return rare(large, in_double, finish(*reduced))
+
+
+def _sin_cos(x: Num) -> tuple[Num, Num]:
+    s, c = _reduced(x, waves, "sin cos")
+    return where(abs(x) < x.format.eps, x, s), c
 
 
 def quotient(q: Num, r: Num, low: Num) -> Num:
@@ -135,6 +148,10 @@ def quotient(q: Num, r: Num, low: Num) -> Num:
     return y + (fma(-y, den, num) + (num_low - y * den_low)) * inverse
 
 
-sin = _kernel("sin", wave)
-cos = _kernel("cos", lambda q, r, low: wave(q + 1, r, low))
-tan = _kernel("tan", quotient)
+sin, cos = parts("sin cos", _sin_cos)
+
+
+@kernel
+def tan(x: Num) -> Num:
+    (y,) = _reduced(x, lambda q, r, low: (quotient(q, r, low),), "tan")
+    return where(abs(x) < x.format.eps, x, y)
