@@ -113,6 +113,34 @@ def test_lu(run, complex_, shape):
 
 @BOTH
 @COMPLEX
+@pytest.mark.parametrize("shape", [(1, 1), (4, 4), (9, 9), (33, 33), (17, 3, 3), (2, 3, 12, 12)])
+def test_lu_by_columns(run, complex_, shape):
+    a = matrix(*shape, complex_=complex_)
+    n = shape[-1]
+    factors, pivots, order, place = map(raw, run(linalg.lu_columns)(a))
+    columns = np.take_along_axis(a, order[..., None, :].astype(int), axis=-1)
+    upper = np.triu(factors, 1) + np.eye(n)
+    np.testing.assert_allclose(np.tril(factors) @ upper, columns, rtol=1e-12, atol=1e-12)
+    assert (np.abs(upper) <= 1 + 1e-12).all() or complex_
+    numbers = np.broadcast_to(np.arange(n), order.shape)
+    np.testing.assert_array_equal(np.take_along_axis(order, place, axis=-1), numbers)
+    inverse = raw(run(linalg.lu_columns_inverse)(factors, pivots))
+    np.testing.assert_allclose(inverse @ a, np.broadcast_to(np.eye(n), shape), atol=1e-11)
+
+
+@pytest.mark.parametrize("n", [3, 20])
+def test_singular_matrices_of_a_stack_are_nan_alone(n):
+    a = np.stack([matrix(n, n), np.zeros((n, n)), np.full((n, n), np.nan), np.eye(n)] * 3)
+    for run in (lambda f: f, jit):
+        out = raw(run(bnp.linalg.inv)(a))
+        np.testing.assert_allclose(out[8], np.linalg.inv(a[0]), rtol=1e-10, atol=1e-12)
+        assert np.isnan(out[9]).all()
+        assert np.isnan(out[10]).all()
+        np.testing.assert_array_equal(out[11], np.eye(n))
+
+
+@BOTH
+@COMPLEX
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (4, 4), (6, 3), (3, 6), (2, 5, 2), (3, 0)])
 def test_qr(run, complex_, full, shape):

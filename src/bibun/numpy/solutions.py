@@ -19,7 +19,6 @@ from bibun.dtypes import default_int, real_of
 from bibun.errors import ShapeError
 from bibun.numpy._common import cast, promote_inexact, value
 from bibun.numpy.contraction import matmul
-from bibun.numpy.contraction import trace as _trace
 from bibun.numpy.creation import arange, eye, zeros
 from bibun.numpy.elementwise import abs as abs_
 from bibun.numpy.elementwise import conjugate
@@ -81,40 +80,67 @@ def _rows(b: Value, permutation: Value) -> Value:
 
 
 @functools.lru_cache(maxsize=512)
-def _solver_programs(a: Any, lu: Any, permutation: Any, b: Any) -> dict[str, Any]:
-    """The programs of `linear_solve` for P A = L U, in terms of (A, LU, P, right side)."""
+def _solver_programs(a: Any, lu: Any, order: Any, b: Any) -> dict[str, Any]:
+    """The programs of `linear_solve` for A[:, order] = L U, in terms of (A, LU, order, place, b).
+
+    With P the matrix of the exchanges, A P = L U: x = P U⁻¹ L⁻¹ b, and of the transposed
+    system w = L⁻ᵀ U⁻ᵀ Pᵀ c.
+    """
     from bibun.trace.stage import stage_program
 
-    def program(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
-        return [_triangular(lu_, _triangular(lu_, _rows(v, p), True, True, False), False, False,
-                            False)]  # fmt: skip
+    def program(a_: Any, lu_: Any, order_: Any, place: Any, v: Any) -> list[Any]:
+        v = _triangular(lu_, _triangular(lu_, v, True, False, False), False, True, False)
+        return [_rows(v, place)]
 
-    def adjoint(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
-        from bibun.numpy.sorting import argsort
+    def adjoint(a_: Any, lu_: Any, order_: Any, place: Any, v: Any) -> list[Any]:
+        v = _triangular(lu_, _rows(v, order_), False, True, True)
+        return [_triangular(lu_, v, True, False, True)]
 
-        w = _triangular(lu_, _triangular(lu_, v, False, False, True), True, True, True)
-        return [_rows(w, argsort(p))]
-
-    def matvec(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
+    def matvec(a_: Any, lu_: Any, order_: Any, place: Any, v: Any) -> list[Any]:
         return [matmul(a_, v)]
 
-    def rmatvec(a_: Any, lu_: Any, p: Any, v: Any) -> list[Any]:
+    def rmatvec(a_: Any, lu_: Any, order_: Any, place: Any, v: Any) -> list[Any]:
         return [matmul(matrix_transpose(a_), v)]
 
-    types = [a, lu, permutation, b]
+    types = [a, lu, order, order, b]
     return {
         f.__name__: stage_program(f, types, f.__name__)
         for f in (program, adjoint, matvec, rmatvec)
     }
 
 
-def _factored_solve(a: Value, lu: Value, permutation: Value, b: Value) -> Value:
-    """A⁻¹ b by the LU factors of A, which take no part in derivatives."""
+def _factored_solve(a: Value, factors: Any, b: Value) -> Value:
+    """A⁻¹ b by the `lu_columns` of A, which take no part in derivatives."""
     from bibun.ops.control.linear_solve import linear_solve
 
-    types = (a.type.strong(), lu.type.strong(), permutation.type, b.type.strong())
+    lu, _, order, place = factors
+    types = (a.type.strong(), lu.type.strong(), order.type, b.type.strong())
     programs = _solver_programs(*types)
-    return linear_solve(a, lu, permutation, b, num_consts=3, name="solve", **programs)[0]
+    return linear_solve(a, lu, order, place, b, num_consts=4, name="solve", **programs)[0]
+
+
+@functools.cache
+def _inverse() -> Callable[..., Any]:
+    """(a, its factors, their pivots) -> a⁻¹, whose derivative is two products."""
+    from bibun.transforms import custom_jvp
+
+    def factored_inverse(a: Any, lu: Any, pivots: Any) -> Any:
+        return la.lu_columns_inverse(lu, pivots)
+
+    f = custom_jvp(factored_inverse)
+
+    @f.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        x = f(*primals)
+        return x, el.neg(matmul(matmul(x, tangents[0]), x))
+
+    return f
+
+
+def _trace_of_ratio(a: Value, lu: Value, pivots: Value, da: Value) -> Value:
+    """tr(a⁻¹ da): a sum over elements, so that its transpose is a multiple of a⁻ᵀ."""
+    x = _inverse()(a, lu, pivots)
+    return sum_(el.absorb_mul(da, matrix_transpose(x)), (-2, -1))
 
 
 def _stacked(name: str, a: Value, b: Value) -> tuple[Value, Value]:
@@ -152,8 +178,7 @@ def solve(a: Any, b: Any) -> Value:
         raise ShapeError("solve: b must have at least one axis")
     vector = y.ndim == 1
     x, y = _stacked("solve", x, expand_dims(y, 1) if vector else y)
-    lu, _, permutation = la.lu(_stop(x))
-    out = _factored_solve(x, lu, permutation, y)
+    out = _factored_solve(x, la.lu_columns(_stop(x)), y)
     return sh.squeeze(out, axes=(out.ndim - 1,)) if vector else out
 
 
@@ -166,7 +191,8 @@ def inv(a: Any) -> Value:
      [0.   0.25]]
     """
     x = _matrix("inv", a, True)
-    return solve(x, broadcast_to(eye(x.shape[-1], dtype=x.dtype), x.shape))
+    lu, pivots, *_ = la.lu_columns(_stop(x))
+    return _inverse()(x, lu, pivots)
 
 
 def _parity(pivots: Value, dtype: np.dtype) -> Value:
@@ -181,7 +207,7 @@ def _parity(pivots: Value, dtype: np.dtype) -> Value:
 def _log_determinant() -> Callable[..., Any]:
     from bibun.transforms import custom_jvp
 
-    def factored_slogdet(a: Any, lu: Any, pivots: Any, permutation: Any) -> Any:
+    def factored_slogdet(a: Any, lu: Any, pivots: Any) -> Any:
         d = _diagonal(lu, 0, -2, -1)
         size = abs_(d)
         if d.dtype.kind == "c":
@@ -194,9 +220,9 @@ def _log_determinant() -> Callable[..., Any]:
 
     @f.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
-        a, lu, pivots, permutation = primals
-        sign, log = f(a, lu, pivots, permutation)
-        change = _trace(_factored_solve(a, lu, permutation, tangents[0]), 0, -2, -1)
+        sign, log = f(*primals)
+        a = primals[0]
+        change = _trace_of_ratio(*primals, tangents[0])
         if a.dtype.kind == "c":
             turn = el.sub(change, cast(real(change), change.dtype))
             return (sign, log), (el.mul(sign, turn), real(change))
@@ -213,25 +239,23 @@ def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
     -1.0
     """
     x = _matrix("slogdet", a, True)
-    lu, pivots, permutation = la.lu(_stop(x))
-    return SlogdetResult(*_log_determinant()(x, lu, pivots, permutation))
+    lu, pivots, *_ = la.lu_columns(_stop(x))
+    return SlogdetResult(*_log_determinant()(x, lu, pivots))
 
 
 @functools.cache
 def _determinant() -> Callable[..., Any]:
     from bibun.transforms import custom_jvp
 
-    def factored_det(a: Any, lu: Any, pivots: Any, permutation: Any) -> Any:
+    def factored_det(a: Any, lu: Any, pivots: Any) -> Any:
         return el.mul(prod(_diagonal(lu, 0, -2, -1), -1), _parity(pivots, lu.dtype))
 
     f = custom_jvp(factored_det)
 
     @f.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
-        a, lu, pivots, permutation = primals
-        out = f(a, lu, pivots, permutation)
-        change = _trace(_factored_solve(a, lu, permutation, tangents[0]), 0, -2, -1)
-        return out, el.mul(out, change)
+        out = f(*primals)
+        return out, el.mul(out, _trace_of_ratio(*primals, tangents[0]))
 
     return f
 
@@ -259,8 +283,8 @@ def det(a: Any) -> Value:
             - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
             + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
         )
-    lu, pivots, permutation = la.lu(_stop(x))
-    return _determinant()(x, lu, pivots, permutation)
+    lu, pivots, *_ = la.lu_columns(_stop(x))
+    return _determinant()(x, lu, pivots)
 
 
 @functools.cache

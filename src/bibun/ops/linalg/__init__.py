@@ -6,11 +6,13 @@ from bibun.ops.linalg.diagonal import diagonal, embed_diagonal
 from bibun.ops.linalg.eig import eig
 from bibun.ops.linalg.eigh import eigh
 from bibun.ops.linalg.lu import lu, lu_pivots_to_permutation
+from bibun.ops.linalg.lu_columns import lu_columns, lu_columns_inverse
 from bibun.ops.linalg.qr import qr
 from bibun.ops.linalg.svd import svd
 from bibun.ops.linalg.triangular_solve import triangular_solve
 
 __all__ = [
     "cholesky", "cholesky_cotangent", "cholesky_tangent", "diagonal", "eig", "eigh",
-    "embed_diagonal", "lu", "lu_pivots_to_permutation", "qr", "svd", "triangular_solve",
+    "embed_diagonal", "lu", "lu_columns", "lu_columns_inverse", "lu_pivots_to_permutation", "qr",
+    "svd", "triangular_solve",
 ]  # fmt: skip

@@ -5,9 +5,9 @@ is not positive definite the lower triangle of the result is nan, for that matri
 stack alone; the numpy layer may check. The derivative has a room of its own,
 `cholesky_derivative.py`.
 
-Compiled, a real matrix up to 8 by 8 is straight-line code in registers; others are `potrf`, in
-a's memory if nothing else reads it. LAPACK sees the transpose of what lies in memory,
-aᵀ = Uᴴ U, so that Uᵀ = L is where it belongs without a copy.
+Compiled, a real matrix up to 8 by 8 is straight-line code in registers (`small.py`); others
+are `potrf`, in a's memory if nothing else reads it. LAPACK sees the transpose of what lies in
+memory, aᵀ = Uᴴ U, so that Uᵀ = L is where it belongs without a copy.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from bibun.ops.families.linalg import (
 from bibun.ops.families.shape import result_type
 from bibun.ops.linalg.blocks import Matrix, clear_upper, lower_part, mean_below
 from bibun.ops.linalg.cholesky_derivative import cholesky_tangent
+from bibun.ops.linalg.small import Cell, each_small, is_inline
 from bibun.ops.op import Sample
-
-INLINE = 8  # the largest matrix that is factored by code of our own
 
 
 def _type_rule(a: ArrayType, symmetrize: bool = False) -> ArrayType:
@@ -57,13 +56,15 @@ def _lower(b: Any, ins: Any, outs: Any, symmetrize: bool = False) -> None:
     n, dtype = out.shape[-1], out.dtype
     if 0 in out.shape:
         return
-    small = n <= INLINE and dtype.kind == "f"
-    one = _inline if small else _potrf
-    per_matrix(b, [], outs, (2,), lambda p: one(b, p[0], n, dtype, symmetrize))
+    if is_inline(n, dtype):
+        each_small(b, outs, (2,), lambda cells: _inline(b, *cells, n, symmetrize))
+    else:
+        per_matrix(b, [], outs, (2,), lambda p: _potrf(b, p[0], n, dtype, symmetrize))
 
 
-def _inline(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:
+def _inline(b: Any, a: Cell, n: int, symmetrize: bool) -> None:
     """Row by row, all of L in registers: L[i,j] = (A[i,j] - Σ_k<j L[i,k] L[j,k]) / L[j,j]."""
+    dtype = a.dtype
     zero, nan = b.const(0, dtype), b.const(math.nan, dtype)
     one, half = b.const(1, dtype), b.const(0.5, dtype)
     rows: list[list[Any]] = []
@@ -72,9 +73,9 @@ def _inline(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:
     for i in range(n):
         row: list[Any] = []
         for j in range(i + 1):
-            x = b.load(a, i * n + j, dtype)
+            x = a.load(i, j)
             if symmetrize and j < i:
-                x = b.mul(b.add(x, b.load(a, j * n + i, dtype)), half)
+                x = b.mul(b.add(x, a.load(j, i)), half)
             for k in range(j):
                 x = b.sub(x, b.mul(row[k], (rows[j] if j < i else row)[k]))
             if j < i:
@@ -87,7 +88,7 @@ def _inline(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:
         rows.append(row)
     for i in range(n):
         for j in range(n):
-            b.store(a, i * n + j, b.select(good, rows[i][j], nan) if j <= i else zero)
+            a.store(i, j, b.select(good, rows[i][j], nan) if j <= i else zero)
 
 
 def _potrf(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:

@@ -46,9 +46,9 @@ from bibun.ops.linalg.blocks import (
     mean_below,
     mirror_half,
 )
+from bibun.ops.linalg.small import Cell, each_small, is_inline
 from bibun.ops.op import Sample, is_linear
 
-INLINE = 8  # the largest matrix that is worked on in registers
 MIDDLE = 128  # up to this size blocks are narrower: more of the work is in their products
 
 
@@ -153,23 +153,23 @@ def _transpose_as(other: Callable[[], Any]) -> Callable[..., Any]:
 class _Small:
     """A matrix as values: lower triangles (i, j), with the reciprocals of L's diagonal."""
 
-    def __init__(self, b: Any, factor: str, x: str, n: int, dtype: np.dtype, mean: bool) -> None:
-        below = [(i, j) for i in range(n) for j in range(i + 1)]
+    def __init__(self, b: Any, factor: Cell, x: Cell, n: int, mean: bool) -> None:
+        below, dtype = [(i, j) for i in range(n) for j in range(i + 1)], x.dtype
         one, half = b.const(1, dtype), b.const(0.5, dtype)
-        self.l = {(i, j): b.load(factor, i * n + j, dtype) for i, j in below}
+        self.l = {(i, j): factor.load(i, j) for i, j in below}
         self.inverse = [b.div(one, self.l[i, i]) for i in range(n)]
-        self.x = {(i, j): b.load(x, i * n + j, dtype) for i, j in below}
+        self.x = {(i, j): x.load(i, j) for i, j in below}
         if mean:
             for i, j in below:
                 if j < i:
-                    above = b.load(x, j * n + i, dtype)
+                    above = x.load(j, i)
                     self.x[i, j] = b.mul(b.add(self.x[i, j], above), half)
 
 
-def _tangent_inline(b: Any, factor: str, x: str, n: int, dtype: np.dtype, mean: bool) -> None:
+def _tangent_inline(b: Any, factor: Cell, x: Cell, n: int, mean: bool) -> None:
     """Row by row, the tangent of L[i,j] = (A[i,j] - Σ_k<j L[i,k] L[j,k]) / L[j,j]."""
-    s = _Small(b, factor, x, n, dtype, mean)
-    half, zero = b.const(0.5, dtype), b.const(0, dtype)
+    s = _Small(b, factor, x, n, mean)
+    half, zero = b.const(0.5, x.dtype), b.const(0, x.dtype)
     d: dict[tuple[int, int], Any] = {}
     for i in range(n):
         for j in range(i):
@@ -184,13 +184,13 @@ def _tangent_inline(b: Any, factor: str, x: str, n: int, dtype: np.dtype, mean: 
         d[i, i] = b.mul(v, s.inverse[i])
     for i in range(n):
         for j in range(n):
-            b.store(x, i * n + j, d.get((i, j), zero))
+            x.store(i, j, d.get((i, j), zero))
 
 
-def _cotangent_inline(b: Any, factor: str, x: str, n: int, dtype: np.dtype, mean: bool) -> None:
+def _cotangent_inline(b: Any, factor: Cell, x: Cell, n: int, mean: bool) -> None:
     """The same equations backwards."""
-    s = _Small(b, factor, x, n, dtype, False)
-    half, zero = b.const(0.5, dtype), b.const(0, dtype)
+    s = _Small(b, factor, x, n, False)
+    half, zero = b.const(0.5, x.dtype), b.const(0, x.dtype)
     g = s.x
     for k in reversed(range(n)):
         for i in range(k + 1, n):
@@ -210,7 +210,7 @@ def _cotangent_inline(b: Any, factor: str, x: str, n: int, dtype: np.dtype, mean
                 g[i, j] = g[j, i] = b.mul(g[i, j], half)
     for i in range(n):
         for j in range(n):
-            b.store(x, i * n + j, g.get((i, j), zero))
+            x.store(i, j, g.get((i, j), zero))
 
 
 # lowering: in blocks -----------------------------------------------------------------------------
@@ -304,10 +304,9 @@ def _lower_tangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
     n, dtype = outs[0].shape[-1], outs[0].dtype
     if 0 in outs[0].shape:
         return
-    if n <= INLINE and dtype.kind == "f":
-        per_matrix(
-            b, [ins[0]], outs, (2, 2), lambda p: _tangent_inline(b, *p, n, dtype, symmetrize)
-        )
+    if is_inline(n, dtype):
+        cells = [ins[0], outs[0]]
+        each_small(b, cells, (2, 2), lambda c: _tangent_inline(b, *c, n, symmetrize))
         return
     size, count = _blocks(n)
     w = Matrix(b, b.scratch(size * size, dtype), size, dtype)
@@ -327,10 +326,9 @@ def _lower_cotangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
     n, dtype = outs[0].shape[-1], outs[0].dtype
     if 0 in outs[0].shape:
         return
-    if n <= INLINE and dtype.kind == "f":
-        per_matrix(
-            b, [ins[0]], outs, (2, 2), lambda p: _cotangent_inline(b, *p, n, dtype, symmetrize)
-        )
+    if is_inline(n, dtype):
+        cells = [ins[0], outs[0]]
+        each_small(b, cells, (2, 2), lambda c: _cotangent_inline(b, *c, n, symmetrize))
         return
     size, count = _blocks(n)
     w = Matrix(b, b.scratch(size * size, dtype), size, dtype)

@@ -47,7 +47,7 @@ def _type_rule(a: ArrayType) -> list[ArrayType]:
     ]
 
 
-def _permutation(pivots: np.ndarray, size: int) -> np.ndarray:
+def permutation_of(pivots: np.ndarray, size: int) -> np.ndarray:
     order = np.arange(size, dtype=np.int32)
     for i, j in enumerate(pivots):
         order[i], order[j] = order[j], order[i]
@@ -56,7 +56,7 @@ def _permutation(pivots: np.ndarray, size: int) -> np.ndarray:
 
 def _one(a: np.ndarray) -> tuple[np.ndarray, ...]:
     factors, pivots, _ = routine("getrf", a.dtype)(a)
-    return factors, pivots, _permutation(pivots, a.shape[0])
+    return factors, pivots, permutation_of(pivots, a.shape[0])
 
 
 def take_rows(x: Any, permutation: Any) -> Any:
@@ -137,12 +137,12 @@ def _lower(b: Any, ins: Any, outs: Any) -> None:
             copy_transposed(b, out, columns, n, m, dtype)
             one = b.const(1, INT32)
             b.loop(0, k, lambda i: b.store(pivots, i, b.sub(b.load(pivots, i, INT32), one)))
-        _exchange(b, pivots, permutation, k, m)
+        exchange_pivots(b, pivots, permutation, k, m)
 
     per_matrix(b, ins, outs, (2, 2, 1, 1), body)
 
 
-def _exchange(b: Any, pivots: str, permutation: str, k: int, size: int) -> None:
+def exchange_pivots(b: Any, pivots: str, permutation: str, k: int, size: int) -> None:
     """The permutation that the exchanges of k pivots amount to."""
     b.loop(0, size, lambda i: b.store(permutation, i, b.convert(i, INT32)))
     top = b.const(size - 1, INT64)
@@ -202,13 +202,13 @@ def _pivots_type(pivots: ArrayType, permutation_size: int) -> ArrayType:
 
 
 def _pivots_one(pivots: np.ndarray, permutation_size: int) -> np.ndarray:
-    return _permutation(np.clip(pivots, 0, permutation_size - 1), permutation_size)
+    return permutation_of(np.clip(pivots, 0, permutation_size - 1), permutation_size)
 
 
 def _pivots_lower(b: Any, ins: Any, outs: Any, permutation_size: int) -> None:
     k = ins[0].shape[-1]
     if 0 not in outs[0].shape:
-        per_matrix(b, ins, outs, (1, 1), lambda p: _exchange(b, *p, k, permutation_size))
+        per_matrix(b, ins, outs, (1, 1), lambda p: exchange_pivots(b, *p, k, permutation_size))
 
 
 lu_pivots_to_permutation = matrix_op(

@@ -7,14 +7,15 @@ its diagonal. A singular `a` gives inf and nan, as division does.
 Linear in b; in a: dx = op(a)⁻¹ (db - op(da) x).
 
 Compiled, a real system up to 8 by 8 is substitution in registers, vectorised over the right
-sides; others are `trsm` (`trsv` for one right side) in b's memory, if nothing else reads it,
-on a as it lies: a transposed one is not moved. Where only b is batched its batch axis becomes
-more right sides.
+sides, or over the matrices of a stack (`small.py`); others are `trsm` (`trsv` for one right side)
+in b's memory, if nothing else reads it, on a as it lies: a transposed one is not moved. Where
+only b is batched its batch axis becomes more right sides.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,16 +31,16 @@ from bibun.ops.families.linalg import (
     matrix_op,
     matrix_type,
     per_matrix,
-    place,
     routine,
     tril,
     triu,
 )
 from bibun.ops.families.shape import INT64, move_axis, result_type
 from bibun.ops.linalg.blocks import Blas, Matrix
+from bibun.ops.linalg.small import Cell, each_small, is_inline
 from bibun.ops.op import Sample, is_linear
 
-INLINE = 8  # the largest system that is solved by code of our own
+FEW = 8  # right sides; with fewer, lanes are better used for matrices of a stack
 
 
 def _type_rule(
@@ -116,29 +117,51 @@ def _lower(
     m = out.shape[-1 if left_side else -2]
     if 0 in out.shape:
         return
-    if n <= INLINE and dtype.kind == "f":
+    if is_inline(n, dtype):
+        turned = lower != transpose_a
+        flags = (left_side, turned, transpose_a, unit_diagonal)
+        along = _across_matrices if m < FEW and len(out.shape) > 2 else _across_sides
+        along(b, ins[0], out, n, m, *flags)
+        return
 
-        def body(p: list[str]) -> None:
-            turned = lower != transpose_a
-            _inline(
-                b, p[0], p[1], p[1], n, m, left_side, turned, transpose_a, unit_diagonal, dtype
-            )
-    else:
-
-        def body(p: list[str]) -> None:
-            _trsm(
-                b, *p, n, m, left_side, lower, transpose_a,
-                conjugate_a and dtype.kind == "c", unit_diagonal, dtype,
-            )  # fmt: skip
+    def body(p: list[str]) -> None:
+        _trsm(
+            b, *p, n, m, left_side, lower, transpose_a,
+            conjugate_a and dtype.kind == "c", unit_diagonal, dtype,
+        )  # fmt: skip
 
     per_matrix(b, [ins[0]], outs, (2, 2), body)
 
 
-def _inline(
-    b: Any, a: str, y: str, out: str, n: int, m: int, left_side: bool, lower: bool,
-    transposed: bool, unit: bool, dtype: np.dtype,
-) -> None:  # fmt: skip
-    """Substitution. `lower`: op(a) is lower triangular."""
+def _across_sides(b: Any, a: Any, out: Any, n: int, m: int, *flags: bool) -> None:
+    """Matrix after matrix; lanes are right sides."""
+    dtype = out.dtype
+
+    def body(p: list[str]) -> None:
+        zero = b.const(0, INT64)
+        matrix = Cell(b, p[0], zero, n, dtype)
+        x = Cell(b, p[1], zero, out.shape[-1], dtype)
+        solve = _substitution(b, matrix, n, *flags)
+        b.nest((m,), lambda idx: solve(x, idx[0]))
+
+    per_matrix(b, [a], [out], (2, 2), body)
+
+
+def _across_matrices(b: Any, a: Any, out: Any, n: int, m: int, *flags: bool) -> None:
+    """Right side after right side; lanes are matrices."""
+
+    def body(cells: list[Cell]) -> None:
+        matrix, x = cells
+        solve = _substitution(b, matrix, n, *flags)
+        b.loop(0, m, lambda j: solve(x, j)) if m > 1 else solve(x, b.const(0, INT64))
+
+    each_small(b, [a, out], (2, 2), body)
+
+
+def _substitution(
+    b: Any, a: Cell, n: int, left_side: bool, lower: bool, transposed: bool, unit: bool
+) -> Callable[[Cell, Any], None]:
+    """What solves for one right side in place. `lower`: op(a) is lower triangular."""
     # x op(a) = y is op(a)ᵀ xᵀ = yᵀ.
     if not left_side:
         lower, transposed = not lower, not transposed
@@ -147,23 +170,20 @@ def _inline(
     for i in range(n):
         for k in range(n):
             if (k < i) == lower and k != i or (k == i and not unit):
-                entry[i, k] = b.load(a, k * n + i if transposed else i * n + k, dtype)
+                entry[i, k] = a.load(k, i) if transposed else a.load(i, k)
 
-    def at(i: int, idx: list[Any]) -> Any:
-        row = b.const(i, INT64)
-        return place(b, row, m, idx[0]) if left_side else place(b, idx[0], n, row)
-
-    def column(idx: list[Any]) -> None:
-        x: dict[int, Any] = {}
+    def solve(x: Cell, j: Any) -> None:
+        at = (lambda i: (i, j)) if left_side else (lambda i: (j, i))
+        known: dict[int, Any] = {}
         for i in order:
-            value = b.load(y, at(i, idx), dtype)
-            for k in x:
-                value = b.sub(value, b.mul(entry[i, k], x[k]))
-            x[i] = value if unit else b.div(value, entry[i, i])
-        for i, value in x.items():
-            b.store(out, at(i, idx), value)
+            value = x.load(*at(i))
+            for k in known:
+                value = b.sub(value, b.mul(entry[i, k], known[k]))
+            known[i] = value if unit else b.div(value, entry[i, i])
+        for i, value in known.items():
+            x.store(*at(i), value)
 
-    b.nest((m,), column)
+    return solve
 
 
 def _trsm(
