@@ -56,8 +56,9 @@ class Config:
     def __init__(self) -> None:
         self._values = {k: _from_environment(k, v) for k, v in _DEFAULTS.items()}
         self._local = threading.local()
-        self._overridden = False  # whether any thread ever had overrides
-        self._key = tuple(self._values[name] for name in _TRACED)
+        self.overrides = 0  # blocks of `using` that are open, in any thread
+        self._lock = threading.Lock()
+        self.key = tuple(self._values[name] for name in _TRACED)
         self.watch_nans = bool(self._values["debug_nans"])  # whether any thread may want it
 
     def _resolve(self, name: str) -> str:
@@ -83,7 +84,7 @@ class Config:
         """Change a setting for the whole process."""
         self._values[self._resolve(name)] = value
         self.watch_nans = self.watch_nans or self.read("debug_nans")
-        self._key = tuple(self._values[name] for name in _TRACED)
+        self.key = tuple(self._values[name] for name in _TRACED)
 
     @contextlib.contextmanager
     def using(self, **settings: Any) -> Iterator[None]:
@@ -91,17 +92,20 @@ class Config:
         before = getattr(self._local, "overrides", None) or {}
         self.watch_nans = self.watch_nans or bool(settings.get("debug_nans"))
         self._local.overrides = {**before, **{self._resolve(k): v for k, v in settings.items()}}
-        self._overridden = True
+        with self._lock:
+            self.overrides += 1
         try:
             yield
         finally:
             self._local.overrides = before
+            with self._lock:
+                self.overrides -= 1
 
     def trace_key(self) -> tuple[Any, ...]:
         """The settings that change what a function traces or compiles to."""
-        overrides = getattr(self._local, "overrides", None) if self._overridden else None
+        overrides = getattr(self._local, "overrides", None) if self.overrides else None
         if not overrides:
-            return self._key
+            return self.key
         return tuple(overrides.get(name, self._values[name]) for name in _TRACED)
 
 

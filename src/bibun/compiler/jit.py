@@ -17,7 +17,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,11 +27,17 @@ from bibun.compiler.guards import Guards, watching
 from bibun.config import config
 from bibun.dtypes import scalar_dtype
 from bibun.ir.program import Closed
+from bibun.ir.types import RaggedType
+from bibun.runtime.call import call_limits
+from bibun.runtime.plan import NoPlan, argument_steps, result_steps
 from bibun.trace.core import EVAL, Tracer, as_value, state, type_of
 from bibun.trace.stage import stage
 
 _SCALARS = (float, int, bool, complex)
 _LEAVES = frozenset((Array, np.ndarray, *_SCALARS))
+# The calls of a trace after which its native way is (again) made the function's: a trace called
+# once pays nothing for it, and arguments that change from call to call do not make it each time.
+_PLAN_AT = frozenset([2, *(4**k for k in range(2, 16))])
 WARN_AFTER = 16  # compilations of one function before it is said that this may be a mistake
 
 
@@ -40,7 +46,7 @@ class Trace:
 
     __slots__ = (
         "closed", "out_tree", "guards", "compiled", "call", "pool", "consts", "seconds", "why",
-        "made_for", "rebuild",
+        "made_for", "rebuild", "calls",
     )  # fmt: skip
 
     def __init__(self, closed: Closed, out_tree: Any, guards: Guards, seconds: float) -> None:
@@ -55,6 +61,7 @@ class Trace:
         self.seconds = seconds
         self.why = ""
         self.made_for: Any = None
+        self.calls = 0  # that went the general way
 
     def compile(self) -> None:
         """Get native code, and a way to make the result from its outputs."""
@@ -72,6 +79,36 @@ class Trace:
         else:
             self.rebuild = lambda outs: out_tree.unflatten(map(Array, outs, weak))
         self.call = self.compiled.call  # last: a trace with a call is ready for other threads
+
+    def direct(self, args: tuple[Any, ...], settings: Any) -> Direct | None:
+        """The native way for arguments like these, where there is one."""
+        keep: list[Any] = []
+        weak = [t.weak for t in self.closed.program.out_types]
+        if any(isinstance(t, RaggedType) for t in self.closed.program.out_types):
+            return None
+        try:
+            steps = argument_steps(args, keep)
+        except NoPlan:
+            return None
+        results = result_steps(tree.unflatten(self.out_tree, range(len(weak))), weak)
+        rebuild = None
+        if results is None:
+            results = result_steps(list(range(len(weak))), weak)
+            rebuild = self.out_tree.unflatten
+        last = [] if self.pool is None else [self.pool]
+        call = self.compiled.call
+        entry = call.plan(steps, results, keep, self.consts, last)
+        return entry and Direct(entry, settings, call.failed, call.limits, rebuild)
+
+
+class Direct(NamedTuple):
+    """How to run one trace from the arguments themselves: see `bibun.runtime.entry`."""
+
+    entry: Any
+    settings: Any  # the settings it is good for
+    failed: Any
+    limits: bool
+    rebuild: Any  # from a list of results; None where the entry builds all
 
 
 def quick_leaves(args: tuple[Any, ...]) -> tuple[list[Any], tuple[int, ...]] | None:
@@ -121,11 +158,25 @@ class Jitted:
         self.statics = bool(static_argnums or static_argnames)
         self.traces: dict[Any, list[Trace]] = {}
         self.history: list[Trace] = []
+        self.direct: Direct | None = None  # for arguments like those of an earlier call
 
     def __get__(self, obj: Any, owner: Any = None) -> Any:
         return self if obj is None else types.MethodType(self, obj)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        direct = self.direct
+        if direct is not None and not kwargs and state.trace is EVAL:
+            entry, settings, failed, limits, rebuild = direct
+            if config.key is settings and not config.overrides:
+                out = entry(args, *call_limits()) if limits else entry(args)
+                if out is not None:
+                    if type(out) is int:
+                        failed(out)
+                    return out if rebuild is None else rebuild(out)
+        return self.general(args, kwargs)
+
+    def general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call with arguments of any kind."""
         settings = config.trace_key()
         if settings[2]:
             return self.fun(*args, **kwargs)
@@ -166,7 +217,11 @@ class Jitted:
             arrays = trace.consts + arrays
         if trace.pool is not None:
             arrays.append(trace.pool)
-        return trace.rebuild(trace.call(arrays))
+        out = trace.rebuild(trace.call(arrays))
+        trace.calls += 1
+        if trace.calls in _PLAN_AT and not kwargs and not self.statics and not trace.guards.reads:
+            self.direct = trace.direct(args, settings)
+        return out
 
     # tracing ----------------------------------------------------------------------------------
 
@@ -342,6 +397,7 @@ class Jitted:
         """Forget all traces of this function."""
         self.traces.clear()
         self.history.clear()
+        self.direct = None
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Shapes and dtypes of the result, without computing it."""

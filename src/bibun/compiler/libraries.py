@@ -46,7 +46,8 @@ def _capsules(module: str) -> dict[str, object]:
     return importlib.import_module(module).__pyx_capi__
 
 
-def _capsule_address(capsule: object) -> int:
+def capsule_address(capsule: object) -> int:
+    """The pointer in a capsule, whatever its name."""
     api = ctypes.pythonapi
     name = api.PyCapsule_GetName
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
@@ -130,7 +131,7 @@ def _find(symbol: str) -> int | None:
     for module in ("scipy.linalg.cython_blas", "scipy.linalg.cython_lapack"):
         capsule = _capsules(module).get(symbol)
         if capsule is not None:
-            return _capsule_address(capsule)
+            return capsule_address(capsule)
     return None
 
 

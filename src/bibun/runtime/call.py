@@ -2,7 +2,7 @@
 
 `NativeCall` allocates the outputs, passes addresses, and turns a status into an exception.
 The GIL is released while native code runs. Calls may run in many threads at once and
-re-enter one another; each owns a `Context` from the pool for as long as it lasts.
+re-enter one another; each owns a `Context` for as long as it lasts.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from bibun.config import config
 from bibun.ir.types import ArrayType, RaggedType
+from bibun.runtime import context as contexts
+from bibun.runtime import plan as plans
 from bibun.runtime.context import Callback, acquire, release
-from bibun.runtime.entry import CallPlan, fast_entry
 from bibun.runtime.failures import Failure, raise_status
 from bibun.runtime.ragged import discard
 
@@ -25,12 +26,17 @@ _PORTABLE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, c
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def call_limits() -> tuple[int, int]:
+    """Threads and bytes of tapes that one call may use."""
+    return config.read("num_threads") or _CORES, config.read("ragged_memory_limit")
+
+
 def _prepared(array: np.ndarray) -> np.ndarray:
     """The array itself where native code can read it, else a copy."""
     flags = array.flags
-    if flags.c_contiguous and flags.aligned:
+    if type(array) is np.ndarray and flags.c_contiguous and flags.aligned:
         return array
-    return array.copy(order="C")
+    return np.array(array, order="C")
 
 
 class NativeCall:
@@ -48,7 +54,7 @@ class NativeCall:
 
     __slots__ = (
         "native", "in_types", "out_types", "failures", "callbacks", "limits",
-        "_count", "_lists", "_shapes", "_plan", "_plan_address", "_entry", "_function",
+        "_lists", "_plan", "_entry", "_function",
     )  # fmt: skip
 
     def __init__(
@@ -64,63 +70,92 @@ class NativeCall:
         self.in_types = tuple(in_types)
         self.out_types = tuple(out_types)
         self.failures = {k: Failure(*v) for k, v in (failures or {}).items()}
-        self.callbacks = tuple(callbacks)
+        self.callbacks = callbacks if callbacks else ()
         self.limits = limits
-        self._count = len(self.in_types) + len(self.out_types)
         self._lists = [k for k, t in enumerate(self.out_types) if isinstance(t, RaggedType)]
-        handle = (3,), np.dtype(np.int64)
-        self._shapes = [
-            handle if isinstance(t, RaggedType) else (t.shape, t.dtype) for t in self.out_types
-        ]
-        self._plan = CallPlan(native.address, len(self.in_types), len(self.out_types))
-        self._plan_address = ctypes.addressof(self._plan)
         self._function = _PORTABLE(native.address)
-        self._entry = fast_entry()
+        keep: list[Any] = []
+        self._entry = self.plan(
+            plans.raw_steps(len(self.in_types)), plans.list_steps(len(self.out_types)), keep
+        )
+
+    def plan(
+        self,
+        steps: list[Any],
+        build: list[Any],
+        keep: list[Any],
+        first: Sequence[np.ndarray] = (),
+        last: Sequence[np.ndarray] = (),
+    ) -> Any | None:
+        """An entry of this function for other forms of arguments and results; None if there
+        is none. Its results must go through `failed` where they are an int."""
+        outs = plans.output_steps(self.out_types, keep)
+        try:
+            return plans.Plan(
+                self.native.address, steps, outs, build, (keep, self.native), first, last,
+                self.callbacks or None, bool(self._lists),
+            ).call  # fmt: skip
+        except plans.NoPlan:
+            return None
 
     def __call__(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if len(arrays) != len(self.in_types):
             raise TypeError(f"expected {len(self.in_types)} arrays, got {len(arrays)}")
-        empty = np.empty
-        outputs = [empty(shape, dtype) for shape, dtype in self._shapes]
+        entry = self._entry
+        if entry is None:
+            return self._portable(arrays)
+        limits = call_limits() if self.limits else ()
+        outputs = entry(arrays, *limits)
+        if outputs is None:
+            release(acquire())  # there may be none idle
+            arrays = [_prepared(a) for a in arrays]
+            outputs = entry(arrays, *limits)
+            if outputs is None:
+                return self._portable(arrays)
+        if type(outputs) is int:
+            self.failed(outputs)
+        return outputs
+
+    def failed(self, address: int) -> NoReturn:
+        """Raise what the call in the `ctx` at this address ended with."""
+        context = contexts.context_at(address)
+        try:
+            if self._lists:
+                kept = context.struct.outputs
+                outputs = ctypes.cast(kept, ctypes.py_object).value
+                ctypes.pythonapi.Py_DecRef(ctypes.py_object(outputs))
+                self._discard(outputs)
+            raise_status(context.struct.status, context, self.failures)
+        finally:
+            release(context)
+
+    def _discard(self, outputs: Any) -> None:
         for k in self._lists:
-            outputs[k][:] = 0
+            discard(outputs[k], self.out_types[k])  # type: ignore[arg-type]
+
+    def _portable(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The way that asks NumPy for addresses and assumes no object layout."""
+        arrays = [_prepared(a) for a in arrays]
+        outputs = [
+            np.zeros(3, np.int64) if isinstance(t, RaggedType) else np.empty(t.shape, t.dtype)
+            for t in self.out_types
+        ]
+        ins, outs = (
+            (ctypes.c_void_p * len(part))(*(a.__array_interface__["data"][0] for a in part))
+            for part in (arrays, outputs)
+        )
         context = acquire()
         try:
-            if context.capacity < self._count:
-                context.reserve(self._count)
-            if self.limits:
-                self._set_limits(context.struct)
-            if self.callbacks:
-                context.callbacks = self.callbacks
-            entry = self._entry
-            if entry is None:
-                status = self._portable(context, arrays, outputs)
-            else:
-                status = entry(self._plan_address, context.address, arrays, outputs)
-                if status < 0:
-                    arrays = [_prepared(a) for a in arrays]
-                    status = entry(self._plan_address, context.address, arrays, outputs)
+            context.start()
+            struct = context.struct
+            struct.callbacks = id(self.callbacks)
+            struct.thread_count, struct.ragged_limit = call_limits()
+            status = self._function(
+                context.address, ctypes.addressof(ins), ctypes.addressof(outs)
+            )
             if status:
-                for k in self._lists:
-                    discard(outputs[k], self.out_types[k])  # type: ignore[arg-type]
+                self._discard(outputs)
                 raise_status(status, context, self.failures)
         finally:
             release(context)
         return outputs
-
-    @staticmethod
-    def _set_limits(struct: Any) -> None:
-        struct.ragged_limit = config.read("ragged_memory_limit")
-        struct.thread_count = config.read("num_threads") or _CORES
-
-    def _portable(
-        self, context: Any, arrays: list[np.ndarray], outputs: list[np.ndarray]
-    ) -> int:
-        """The way that asks NumPy for addresses and assumes no object layout."""
-        context.start()
-        arrays = [_prepared(a) for a in arrays]
-        pointers = context._pointers
-        for i, a in enumerate((*arrays, *outputs)):
-            pointers[i] = a.__array_interface__["data"][0]
-        ins = context.struct.pointers
-        return self._function(context.address, ins, ins + 8 * len(arrays))

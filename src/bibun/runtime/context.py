@@ -5,8 +5,8 @@ and payload when it fails; it counts down and calls `poll` in long loops; it cal
 `callback` to run Python code in the middle. Both are called as `i32 (ptr ctx)`, and a
 result other than 0 means: leave with the status `INTERRUPTED` or `CALLBACK_ERROR`.
 
-Each call in progress owns one `Context`; idle ones wait in a pool, so calls may run in many
-threads and re-enter one another. Forked children own copies of the pool.
+Each call in progress owns one `Context`; idle ones wait in a list, so calls may run in many
+threads and re-enter one another. Forked children own copies of them.
 
 Python runs signal handlers when bytecode starts, *before* a function's own `try`, and an
 exception that leaves a ctypes callback is lost. So poll and callback are not functions:
@@ -62,7 +62,9 @@ class CtxStruct(ctypes.Structure):
         ("ragged_limit", ctypes.c_int64),  # bytes
         ("ragged_used", ctypes.c_int64),
         ("arena", ctypes.c_void_p),  # a block kept between calls; its first word is its size
-        ("pointers", ctypes.c_void_p),  # scratch of the entry: addresses of inputs, outputs
+        ("polls", ctypes.c_int64),  # of this call so far: 0 or 1
+        ("callbacks", ctypes.c_void_p),  # the Python sequence of `Callback`s of the program
+        ("outputs", ctypes.c_void_p),  # results of a failed call, where these are kept
     )
 
 
@@ -128,18 +130,15 @@ class Context:
     """One `ctx` struct with the Python side of its callbacks."""
 
     __slots__ = (
-        "struct", "address", "capacity", "callbacks", "exception",
-        "_pointers", "_generators", "_entries", "_polled_at", "_stretch",
+        "struct", "address", "exception", "_generators", "_entries", "_polled_at", "_stretch",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.struct = CtxStruct()
         self.address = ctypes.addressof(self.struct)
-        self.callbacks: Sequence[Callback] = ()
         self.exception: BaseException | None = None
         self._polled_at = 0.0
         self._stretch = 0
-        self.reserve(16)
         self._generators = (self._serve(self._set_countdown), self._serve(self._call_back))
         for generator in self._generators:
             next(generator)
@@ -148,18 +147,13 @@ class Context:
             ctypes.cast(e, ctypes.c_void_p).value for e in self._entries
         )
 
-    def reserve(self, count: int) -> None:
-        """Make room for `count` addresses of inputs and outputs."""
-        self.capacity = count
-        self._pointers = (ctypes.c_void_p * count)()
-        self.struct.pointers = ctypes.addressof(self._pointers)
-
     def start(self) -> None:
-        """Make the struct ready for a call (the fast entry does the same natively)."""
+        """Make the struct ready for a call (the native entry does the same)."""
         s = self.struct
         s.status = OK
         s.interrupt = 0
         s.ragged_used = 0
+        s.polls = 0
         s.poll_countdown = POLL_START
 
     def _serve(self, work: Callable[[], None]) -> Generator[int, int, None]:
@@ -182,34 +176,45 @@ class Context:
 
     def _call_back(self) -> None:
         s = self.struct
-        self.callbacks[s.callback_slot].run(s.callback_ins, s.callback_outs)
+        callbacks = ctypes.cast(s.callbacks, ctypes.py_object).value
+        callbacks[s.callback_slot].run(s.callback_ins, s.callback_outs)
 
     def _set_countdown(self) -> None:
+        s = self.struct
         now = time.perf_counter()
-        if self._stretch:
-            used = self._stretch - self.struct.poll_countdown
+        if s.polls:
+            used = self._stretch - s.poll_countdown
             rate = used / max(now - self._polled_at, 1e-6)
             stretch = int(min(max(rate * POLL_SECONDS, 1), 16 * self._stretch))
         else:
             stretch = POLL_START
+        s.polls = 1
         self._polled_at = now
-        self._stretch = self.struct.poll_countdown = stretch
+        self._stretch = s.poll_countdown = stretch
 
 
-_pool: list[Context] = []
+_contexts: dict[int, Context] = {}  # all that are in use or idle, by address
+idle: list[int] = []  # the addresses of idle ones; the native entry pops and appends too
 
 
 def acquire() -> Context:
     """An idle context, or a new one."""
     try:
-        return _pool.pop()
+        return _contexts[idle.pop()]
     except IndexError:
-        return Context()
+        context = Context()
+        _contexts[context.address] = context
+        return context
 
 
 def release(context: Context) -> None:
     """Hand a context back after its call has ended."""
     if context.exception is None:
-        context.callbacks = ()
-        context._stretch = 0
-        _pool.append(context)
+        idle.append(context.address)
+    else:
+        _contexts.pop(context.address, None)
+
+
+def context_at(address: int) -> Context:
+    """The context of an address; the native entry leaves that of a failed call to its caller."""
+    return _contexts[address]
