@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import bibun
 
-DESCRIPTION = """\
+FIT = """\
 Fit a probabilistic model to a table.
 
 MODEL is a Python file with a function `model` whose parameters are columns of DATA. Draws of
@@ -25,7 +25,7 @@ The model file may set defaults for these options: settings = {"samples": 2000, 
 
 
 def parser() -> argparse.ArgumentParser:
-    from bibun.cli import options
+    from bibun.cli import gallery, options
 
     top = argparse.ArgumentParser(
         prog="bibun", description="Differentiable programming and Bayesian inference."
@@ -33,11 +33,24 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"bibun {bibun.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     fit = commands.add_parser(
-        "fit", help="fit a model to a table", description=DESCRIPTION,
+        "fit", help="fit a model to a table", description=FIT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     options.add_arguments(fit)
+    fit.set_defaults(run=_fit)
+    shown = commands.add_parser(
+        "gallery", help="draw the figures of the worked examples",
+        description=gallery.DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    gallery.add_arguments(shown)
+    shown.set_defaults(run=gallery.gallery)
     return top
+
+
+def _fit(given: argparse.Namespace, command: Sequence[str]) -> int:
+    from bibun.cli.fit import fit
+
+    return fit(given, list(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,10 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     given = parser().parse_args(arguments)
     from bibun.cli.errors import Stopped, UserError
-    from bibun.cli.fit import fit
 
     try:
-        return fit(given, ["bibun", *arguments])
+        return given.run(given, ["bibun", *arguments])
     except UserError as e:
         print(f"bibun {given.command}: {e}", file=sys.stderr)
         return 2
