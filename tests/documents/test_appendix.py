@@ -59,3 +59,32 @@ def test_b_1_1_has_aux(capsys: pytest.CaptureFixture[str]) -> None:
     print("aux:", aux)
     print("grad:", grad)
     assert capsys.readouterr().out == "value: 14.0\naux: 6.0\ngrad: [2. 4. 6.]\n"
+
+
+def test_b_2_1_two_corner_plots_in_one() -> None:
+    """Two posteriors drawn over each other by handing the axes on."""
+    arviz = pytest.importorskip("arviz")
+    plt = pytest.importorskip("matplotlib.pyplot")
+    import bibun.numpy as jnp
+    import bibun.prob as numpyro
+    import bibun.prob.distributions as dist
+    from bibun import random
+    from bibun.prob.infer import MCMC, NUTS
+
+    def model(y):
+        a = numpyro.sample("a", dist.Normal(0.0, 1.0))
+        b = numpyro.sample("b", dist.Exponential(1.0))
+        numpyro.sample("y", dist.Normal(a, b), obs=y)
+
+    def posterior(y):
+        mcmc = MCMC(NUTS(model), num_warmup=50, num_samples=60, progress_bar=False)
+        mcmc.run(random.PRNGKey(0), y)
+        return mcmc.to_arviz()
+
+    p, p2 = posterior(jnp.array([0.1, 0.5, -0.2])), posterior(jnp.array([2.1, 2.5, 1.8]))
+    axes = arviz.plot_pair(p, divergences=False, marginals=True, show=False)
+    before = sum(len(ax.lines) + len(ax.collections) for ax in axes.flat)
+    axes2 = arviz.plot_pair(p2, divergences=False, marginals=True, show=False, ax=axes)
+    assert axes2[1, 0] is axes[1, 0]
+    assert sum(len(ax.lines) + len(ax.collections) for ax in axes.flat) > before
+    plt.close("all")

@@ -248,6 +248,38 @@ def test_2_2_scan_in_python() -> None:
         assert np.array_equal(ours, theirs)
 
 
+def test_2_2_scan_rewritten_and_as_a_plain_loop() -> None:
+    import bibun
+    import bibun.lax
+    import bibun.numpy as jnp
+
+    n = 3
+
+    def scan(f, x0, length=n):
+        step = [None] * n
+        x = x0
+        narr = []
+        for i in step:
+            x, null = f(x, i)
+            narr.append(null)
+        return x, np.stack(narr)
+
+    def scan_eq(f, x0, n):
+        x = x0
+        for i in range(0, n):  # noqa: B007, PIE808
+            x = f(x)
+        return x
+
+    step = lambda x, null: (1.0 / (1.0 + x), x)
+    x0 = jnp.array(0.3)
+    for ours, theirs in zip(bibun.lax.scan(step, x0, None, n), scan(step, x0), strict=True):
+        assert np.array_equal(ours, theirs)
+    loop = lambda x: scan_eq(lambda x: step(x, None)[0], x, n)
+    assert float(loop(0.3)) == float(scan(step, x0)[0])
+    # a plain Python loop differentiates and compiles too
+    assert float(bibun.jit(bibun.grad(loop))(0.3)) == pytest.approx(h_sp(0.3), rel=1e-15)
+
+
 def h_sp(x: Any) -> Any:
     """Equation 2.15, which the document gets from SymPy."""
     return -1 / ((1 + 1 / (1 + 1 / (x + 1))) ** 2 * (1 + 1 / (x + 1)) ** 2 * (x + 1) ** 2)
@@ -284,6 +316,29 @@ def test_2_2_for_loop() -> None:
     # the document's figure shows an agreement of 6 or 7 digits, in single precision
     assert np.max(np.abs(curves(fig.axes[0])[0])) < 2e-16
     assert np.allclose(curves(ax)[0], h_sp(np.linspace(0, 1, 100)), rtol=4e-16)
+
+
+def test_2_2_for_loop_against_sympy() -> None:
+    """The document checks with SymPy; and a SymPy expression's code runs on bibun values."""
+    sp = pytest.importorskip("sympy")
+    import bibun.numpy as jnp
+    from bibun import grad, vmap
+    from bibun.lax import scan
+
+    x = sp.Symbol("x")
+
+    def f_sp(x):
+        return 1 / (1 + x)
+
+    h = sp.lambdify(x, sp.diff(f_sp(f_sp(f_sp(x))), x), "numpy")
+
+    def g(x0):
+        x, _ = scan(lambda x, null: (1.0 / (1.0 + x), null), x0, None, 3)
+        return x
+
+    xarr = jnp.linspace(0, 1, 100)
+    assert np.allclose(h(xarr), h_sp(np.asarray(xarr)), rtol=1e-14)
+    assert np.allclose(h(xarr), vmap(grad(g))(xarr), rtol=1e-14)
 
 
 def test_2_2_1_derivative_in_the_inputs_of_scan() -> None:

@@ -283,9 +283,9 @@ def test_what_numpy_alone_has():
     x = bnp.array([3.0, 1.0])
     assert np.array_split(x, 2)[1].shape == (1,)
     assert np.allclose(np.asarray(np.busday_count("2020-01-01", "2020-01-02")), 1)
-    assert isinstance(np.spacing(x), Array)  # on the host, because the values are known
+    assert isinstance(np.real_if_close(x), Array)  # on the host, because the values are known
     with pytest.raises(TracerError, match="no bibun form"):
-        bibun.grad(lambda v: np.spacing(v).sum())(x)
+        bibun.grad(lambda v: np.real_if_close(v).sum())(x)
 
 
 def test_dispatch_table():

@@ -2,8 +2,8 @@
 
 Importing it installs the operators of arrays. Rooms: `elementwise`, `arithmetic`, `formulas`,
 `reductions`, `cumulative`, `shape`, `joining`, `creation`, `grids`, `indexing`, `taking`, `at`,
-`contraction`, `sorting`, `statistics`, `calculus`, `functional`, `data_types`, `namespace`;
-`linalg` and `fft` are submodules.
+`contraction`, `sorting`, `statistics`, `calculus`, `functional`, `bits`, `files`, `data_types`,
+`namespace`; `ufuncs` gives functions NumPy's methods; `linalg` and `fft` are submodules.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bibun.array import Array
-from bibun.numpy import operators  # noqa: F401  (installs them)
+from bibun.numpy import operators, ufuncs  # noqa: F401  (install themselves)
 from bibun.numpy.arithmetic import *  # noqa: F403
+from bibun.numpy.bits import *  # noqa: F403
 from bibun.numpy.calculus import *  # noqa: F403
 from bibun.numpy.contraction import *  # noqa: F403
 from bibun.numpy.creation import *  # noqa: F403
@@ -20,6 +21,7 @@ from bibun.numpy.cumulative import *  # noqa: F403
 from bibun.numpy.data_types import *  # noqa: F403
 from bibun.numpy.data_types import bool_ as bool
 from bibun.numpy.elementwise import *  # noqa: F403
+from bibun.numpy.files import *  # noqa: F403
 from bibun.numpy.formulas import *  # noqa: F403
 from bibun.numpy.functional import *  # noqa: F403
 from bibun.numpy.grids import *  # noqa: F403

@@ -114,24 +114,24 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None,
     return _array_api("cumulative_prod", cum.cumprod, x, axis, dtype, include_initial, 1)
 
 
-def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Value:
+def nancumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Value:
     """Running sum, nan counting as 0.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.nancumsum(bnp.array([1.0, bnp.nan, 2.0])))
     [1. 1. 3.]
     """
-    return cumsum(_without_nan("nancumsum", a, 0)[0], axis, dtype)
+    return cumsum(_without_nan("nancumsum", a, 0)[0], axis, dtype, out)
 
 
-def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Value:
+def nancumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Value:
     """Running product, nan counting as 1.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.nancumprod(bnp.array([2.0, bnp.nan, 3.0])))
     [2. 2. 6.]
     """
-    return cumprod(_without_nan("nancumprod", a, 1)[0], axis, dtype)
+    return cumprod(_without_nan("nancumprod", a, 1)[0], axis, dtype, out)
 
 
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Value:

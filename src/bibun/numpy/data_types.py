@@ -14,18 +14,22 @@ from bibun.numpy._common import type_of
 __all__ = [
     "bool_", "can_cast", "cdouble", "complex128", "complex64", "complex_", "complexfloating",
     "csingle", "double", "dtype", "e", "euler_gamma", "finfo", "float32", "float64", "float_",
-    "floating", "generic", "iinfo", "inexact", "inf", "int16", "int32", "int64", "int8", "int_",
+    "flexible", "floating", "generic", "get_printoptions", "iinfo", "inexact", "inf", "int16",
+    "int32", "int64", "int8", "int_",
     "integer", "iscomplexobj", "isdtype", "isrealobj", "isscalar", "issubdtype", "nan", "ndarray",
     "newaxis", "number", "pi", "promote_types", "result_type", "set_printoptions",
     "signedinteger", "single", "uint", "uint16", "uint32", "uint64", "uint8", "unsignedinteger",
-    "printoptions", "array_repr", "array_str",
+    "printoptions", "array_repr", "array_str", "character", "object_",
 ]  # fmt: skip
 
 pi, e, inf, nan, euler_gamma = np.pi, np.e, np.inf, np.nan, np.euler_gamma
 newaxis = None
 ndarray = Value  # isinstance(x, bnp.ndarray): any bibun array, traced or not
 dtype = np.dtype
-set_printoptions, printoptions = np.set_printoptions, np.printoptions
+set_printoptions, get_printoptions, printoptions = (
+    np.set_printoptions, np.get_printoptions, np.printoptions,
+)  # fmt: skip
+character, flexible, object_ = np.character, np.flexible, np.object_  # abstract: for issubdtype
 (generic, number, inexact, integer, signedinteger, unsignedinteger, floating, complexfloating) = (
     np.generic, np.number, np.inexact, np.integer, np.signedinteger, np.unsignedinteger,
     np.floating, np.complexfloating,
@@ -209,23 +213,30 @@ def isscalar(element: Any) -> bool:
     return bool(np.isscalar(element))
 
 
-def array_repr(arr: Any, *args: Any, **kwargs: Any) -> str:
-    """What `repr` gives.
+def array_repr(arr: Any, max_line_width: int | None = None, precision: int | None = None,
+               suppress_small: bool | None = None) -> str:  # fmt: skip
+    """What `repr` gives, with the printing options given.
 
     >>> import bibun.numpy as bnp
-    >>> bnp.array_repr(bnp.array([1, 2]))
-    'Array([1, 2], dtype=int64)'
+    >>> bnp.array_repr(bnp.array([1.0, 0.25]), precision=1)
+    'Array([1. , 0.2], dtype=float64)'
     """
-    return repr(arr)
+    with _options(max_line_width, precision, suppress_small):
+        return repr(arr)
 
 
-def array_str(a: Any, *args: Any, **kwargs: Any) -> str:
-    """What `str` gives.
+def array_str(a: Any, max_line_width: int | None = None, precision: int | None = None,
+              suppress_small: bool | None = None) -> str:  # fmt: skip
+    """What `str` gives, with the printing options given.
 
     >>> import bibun.numpy as bnp
     >>> bnp.array_str(bnp.array([1, 2]))
     '[1 2]'
     """
-    return str(a) if not isinstance(a, Array) else str(a._value)
+    with _options(max_line_width, precision, suppress_small):
+        return str(a) if not isinstance(a, Array) else str(a._value)
 
 
+def _options(linewidth: Any, precision: Any, suppress: Any) -> Any:
+    given = {"linewidth": linewidth, "precision": precision, "suppress": suppress}
+    return np.printoptions(**{k: v for k, v in given.items() if v is not None})

@@ -22,12 +22,6 @@ from bibun.trace.sites import current_site, describe
 
 __all__ = ["dispatch_table"]
 
-# ufunc.reduce and .accumulate, by the ufunc's name
-_REDUCE = {
-    "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all",
-    "logical_or": "any", "fmax": "nanmax", "fmin": "nanmin",
-}  # fmt: skip
-_ACCUMULATE = {"add": "cumsum", "multiply": "cumprod", "maximum": "cummax", "minimum": "cummin"}
 _MODULES = {
     "numpy": "bibun.numpy",
     "numpy.linalg": "bibun.numpy.linalg",
@@ -102,23 +96,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: An
     condition = kwargs.pop("where", True) if method == "__call__" else True
     if condition is not True:
         raise TypeError(f"numpy.{what}: where= is not supported; use bibun.numpy.where")
-    function = None
-    if method == "__call__":
-        function = _find(_ufunc_home(ufunc), ufunc.__name__)
-    elif method == "reduce" and ufunc.__name__ in _REDUCE:
-        function = _find("numpy", _REDUCE[ufunc.__name__])
-        kwargs.setdefault("axis", 0)
-    elif method == "accumulate" and ufunc.__name__ in _ACCUMULATE:
-        function = _find("numpy", _ACCUMULATE[ufunc.__name__])
-        kwargs.setdefault("axis", 0)
-    elif method == "outer" and len(inputs) == 2:
-        from bibun.numpy.shape import expand_dims, ndim
-
-        plain = _find(_ufunc_home(ufunc), ufunc.__name__)
-        if plain is not None:
-            a, b = inputs
-            wide = expand_dims(a, tuple(range(ndim(a), ndim(a) + ndim(b))))
-            return plain(wide, b)
+    function = _find(_ufunc_home(ufunc), ufunc.__name__)
+    if method != "__call__":
+        if method == "at":
+            raise TypeError(f"numpy.{what}: bibun arrays are immutable; use x.at[...]")
+        function = getattr(function, method, None)
     if function is None:
         return _on_host(getattr(ufunc, method), f"numpy's {what}", inputs, kwargs)
     result = _as_numpy_does(function, inputs, kwargs)

@@ -319,40 +319,40 @@ def iscomplex(x: Any, /) -> Value:
 
 
 @_export
-def real(x: Any, /) -> Value:
+def real(val: Any) -> Value:
     """The real part.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.real(1 + 2j))
     1.0
     """
-    x = value("real", "x", x)
+    x = value("real", "val", val)
     return el.real(x) if x.dtype.kind == "c" else x
 
 
 @_export
-def imag(x: Any, /) -> Value:
+def imag(val: Any) -> Value:
     """The imaginary part, 0 for real x.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.imag(1 + 2j))
     2.0
     """
-    x = value("imag", "x", x)
+    x = value("imag", "val", val)
     if x.dtype.kind == "c":
         return el.imag(x)
     return full_value(x.dtype.type(0), x.shape, x.dtype)
 
 
 @_export
-def angle(x: Any, deg: bool = False) -> Value:
+def angle(z: Any, deg: bool = False) -> Value:
     """The argument of a complex number, in radians (or degrees).
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.angle(-1.0) / bnp.pi)
     1.0
     """
-    (x,) = promote_inexact("angle", x)
+    (x,) = promote_inexact("angle", z)
     out = arctan2(imag(x), real(x))
     return multiply(out, 180 / np.pi) if deg else out
 

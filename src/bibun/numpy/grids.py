@@ -12,11 +12,12 @@ from bibun.dtypes import default_int
 from bibun.errors import ShapeError
 from bibun.numpy._common import as_shape, need_concrete, value
 from bibun.numpy.creation import arange, asarray, linspace, ones
+from bibun.numpy.joining import concatenate
 from bibun.numpy.shape import broadcast_to, reshape
 
 __all__ = [
-    "diag_indices", "diag_indices_from", "fromfunction", "indices", "ix_", "mask_indices",
-    "meshgrid", "mgrid", "ogrid", "tril_indices", "tril_indices_from", "triu_indices",
+    "c_", "diag_indices", "diag_indices_from", "fromfunction", "indices", "ix_", "mask_indices",
+    "meshgrid", "mgrid", "ogrid", "r_", "tril_indices", "tril_indices_from", "triu_indices",
     "triu_indices_from",
 ]  # fmt: skip
 
@@ -75,6 +76,53 @@ class _Grid:
 
 mgrid = _Grid(sparse=False)
 ogrid = _Grid(sparse=True)
+
+
+class _Join:
+    """`r_` and `c_`: arrays, numbers and slices (which are ranges) joined along an axis.
+
+    A first item such as "1", "0,2" or "0,2,1" says the axis, the least number of dimensions, and
+    where the axes of arrays with fewer go, as in NumPy.
+    """
+
+    def __init__(self, axis: int, ndmin: int, trans1d: int) -> None:
+        self._defaults = axis, ndmin, trans1d
+
+    def __getitem__(self, key: Any) -> Value:
+        items = list(key) if isinstance(key, tuple) else [key]
+        axis, ndmin, trans1d = self._defaults
+        if items and isinstance(items[0], str):
+            try:
+                said = [int(part) for part in items[0].split(",")]
+            except ValueError:
+                raise ValueError(f"r_: {items[0]!r} is not 'axis,ndmin,trans1d'") from None
+            items.pop(0)
+            axis, ndmin, trans1d = (said + list(self._defaults)[len(said) :])[:3]
+        return concatenate([self._piece(item, ndmin, trans1d) for item in items], axis)
+
+    def _piece(self, item: Any, ndmin: int, trans1d: int) -> Value:
+        if isinstance(item, slice):
+            start = 0 if item.start is None else item.start
+            step = 1 if item.step is None else item.step
+            if isinstance(step, complex):
+                x = linspace(start, item.stop, int(abs(step)))
+            else:
+                x = arange(start, item.stop, step)
+        else:
+            x = asarray(item)
+            if x.ndim == 0:
+                x = reshape(x, (1,))
+        missing = ndmin - x.ndim
+        if missing > 0:  # NumPy: trans1d says where the first axis of the array goes
+            place = trans1d + missing + 1 if trans1d < 0 else trans1d
+            if not 0 <= place <= missing:
+                raise ShapeError(f"r_: trans1d {trans1d} does not fit ndmin {ndmin}")
+            x = reshape(x, (1,) * place + x.shape + (1,) * (missing - place))
+        return x
+
+
+r_ = _Join(0, 1, -1)
+c_ = _Join(-1, 2, 0)
 
 
 def indices(dimensions: Sequence[int], dtype: Any = int, sparse: bool = False) -> Any:
@@ -195,12 +243,16 @@ def diag_indices_from(arr: Any) -> tuple[Value, ...]:
     return diag_indices(x.shape[0], x.ndim)
 
 
-def mask_indices(n: int, mask_func: Callable[..., Any], k: Any = 0) -> tuple[Value, ...]:
+def mask_indices(n: int, mask_func: Callable[..., Any], k: Any = 0, *,
+                 size: int | None = None) -> tuple[Value, ...]:  # fmt: skip
     """Indices that a masking function such as `triu` keeps of an (n, n) array.
+
+    size: their number, needed if the function's result is traced.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.mask_indices(2, bnp.triu))
     [0 0 1] [0 1 1]
     """
-    kept = need_concrete(mask_func(ones((n, n), int), k), "mask_indices")
-    return _static_indices(np.nonzero(kept))
+    from bibun.numpy.sorting import nonzero
+
+    return nonzero(mask_func(ones((n, n), int), k), size=size)

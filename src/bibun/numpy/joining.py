@@ -12,6 +12,7 @@ from bibun.errors import ShapeError
 from bibun.numpy._common import (
     Tracer,
     as_int,
+    axes_tuple,
     axis_index,
     cast,
     concrete,
@@ -434,15 +435,25 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Value:
     return take(concatenate([x, v], k), order, axis=k)
 
 
-def trim_zeros(filt: Any, trim: str = "fb") -> Value:
-    """A concrete 1-d array without its leading and trailing zeros.
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Value:
+    """A concrete array without the zeros at its edges ("f": in front, "b": at the back).
+
+    axis: the axis or axes trimmed, all if None.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.trim_zeros(bnp.array([0, 1, 2, 0])))
     [1 2]
     """
     known = need_concrete(value("trim_zeros", "filt", filt), "trim_zeros")
-    inside = np.flatnonzero(known)
-    lo = int(inside[0]) if inside.size and "f" in trim else (0 if inside.size else known.size)
-    hi = int(inside[-1]) + 1 if inside.size and "b" in trim else known.size
-    return value("trim_zeros", "filt", filt)[lo:hi]
+    if trim not in ("f", "b", "fb", "bf"):
+        raise ValueError(f"trim_zeros: trim must be 'f', 'b' or 'fb', got {trim!r}")
+    cut = [slice(None)] * known.ndim
+    places = np.nonzero(known)
+    for k in axes_tuple("trim_zeros", axis, known.ndim):
+        n, inside = known.shape[k], places[k]
+        if inside.size == 0:
+            cut[k] = slice(n, n)
+            continue
+        lo = int(inside.min()) if "f" in trim else 0
+        cut[k] = slice(lo, int(inside.max()) + 1 if "b" in trim else n)
+    return value("trim_zeros", "filt", filt)[tuple(cut)]

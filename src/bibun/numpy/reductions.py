@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bibun.array import Value
+from bibun.array import Array, Value
 from bibun.dtypes import canonical, default_float, default_int, real_of, uint32, uint64
 from bibun.errors import DTypeError, ShapeError
 from bibun.numpy._common import (
@@ -68,6 +68,9 @@ def sum(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims:
     [4 6]
     """
     no_out("sum", out)
+    if type(a) is Array and dtype is initial is where is axis is None and not keepdims:
+        if a._value.dtype.kind in "fc":  # the common case, at once
+            return red.reduce_sum(a, axes=tuple(range(a._value.ndim)))
     x = _accumulator(value("sum", "a", a), dtype)
     axes = axes_tuple("sum", axis, x.ndim)
     total = _keep(red.reduce_sum(_masked(x, where, 0), axes=axes), axes, keepdims)
@@ -444,7 +447,8 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepd
 
 
 def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
-           keepdims: bool = False, *, where: Any = None) -> Value:  # fmt: skip
+           keepdims: bool = False, *, where: Any = None, correction: Any = None,
+           mean: Any = None) -> Value:  # fmt: skip
     """Variance of the elements that are numbers.
 
     >>> import bibun.numpy as bnp
@@ -452,19 +456,23 @@ def nanvar(a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: 
     1.0
     """
     picked = _numbers(a, where)
-    center = mean(a, axis, dtype, keepdims=True, where=picked)
-    return var(a, axis, dtype, out, ddof, keepdims, where=picked, mean=center)
+    if mean is None:
+        mean = _mean(a, axis, dtype, keepdims=True, where=picked)
+    return var(a, axis, dtype, out, ddof, keepdims, where=picked, correction=correction,
+               mean=mean)  # fmt: skip
 
 
 def nanstd(a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: Any = 0,
-           keepdims: bool = False, *, where: Any = None) -> Value:  # fmt: skip
+           keepdims: bool = False, *, where: Any = None, correction: Any = None,
+           mean: Any = None) -> Value:  # fmt: skip
     """Standard deviation of the elements that are numbers.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.nanstd(bnp.array([1.0, bnp.nan, 3.0])))
     1.0
     """
-    return el.sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where=where))
+    return el.sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where=where,
+                          correction=correction, mean=mean))  # fmt: skip
 
 
 # ---- comparing whole arrays -----------------------------------------------------------------

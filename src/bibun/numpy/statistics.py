@@ -22,7 +22,7 @@ from bibun.numpy._common import (
 from bibun.numpy.arithmetic import clip
 from bibun.numpy.contraction import matmul
 from bibun.numpy.creation import asarray, linspace, zeros
-from bibun.numpy.cumulative import diff
+from bibun.numpy.cumulative import cumsum, diff
 from bibun.numpy.elementwise import astype, conjugate, where
 from bibun.numpy.formulas import isnan
 from bibun.numpy.joining import concatenate
@@ -43,6 +43,7 @@ from bibun.numpy.shape import (
 from bibun.numpy.sorting import searchsorted, sort
 from bibun.numpy.taking import take_along_axis
 from bibun.ops import elementwise as el
+from bibun.ops import sort as so
 
 __all__ = [
     "bincount", "corrcoef", "cov", "digitize", "histogram", "histogram2d", "histogram_bin_edges",
@@ -52,7 +53,42 @@ __all__ = [
 
 # ---- quantiles --------------------------------------------------------------------------------
 
-_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+# Hyndman and Fan, "Sample quantiles in statistical packages" (1996): the place among n sorted
+# elements is n q + alpha + q (1 - alpha - beta) - 1; between two elements, these interpolate.
+_PLACES = {
+    "interpolated_inverted_cdf": (0.0, 1.0), "hazen": (0.5, 0.5), "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
+}  # fmt: skip
+_METHODS = (
+    "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf",
+    "closest_observation", *_PLACES,
+)  # fmt: skip
+
+
+def _place(n: Any, q: Value, method: str) -> Value:
+    """Where the quantile lies among the sorted elements, counted from 0, perhaps between two."""
+    number = q.dtype.type
+    last = el.sub(n, number(1))
+    if method in _PLACES:
+        alpha, beta = _PLACES[method]
+        shift = el.add(el.mul(q, number(1 - alpha - beta)), number(alpha))
+        place = el.sub(el.add(el.mul(n, q), shift), number(1))
+    elif method in ("inverted_cdf", "averaged_inverted_cdf"):
+        place = el.sub(el.mul(n, q), number(1))
+        whole = el.floor(place)
+        half = number(0.5) if method[0] == "a" else number(0)
+        place = el.select(el.eq(place, whole), el.add(whole, number(1)), el.add(whole, half))
+    elif method == "closest_observation":
+        place = el.sub(el.mul(n, q), number(1.5))
+        whole = el.floor(place)
+        odd = el.ne(el.rem(whole, number(2)), number(0))
+        down = el.and_(el.eq(place, whole), odd)
+        place = el.select(down, el.add(whole, number(1)), whole)
+    elif method == "nearest":
+        return el.round_even(el.mul(last, q))
+    else:
+        return el.mul(last, q)
+    return el.max(el.min(place, last), number(0))
 
 
 def _between(low: Value, high: Value, part: Value, method: str) -> Value:
@@ -61,17 +97,15 @@ def _between(low: Value, high: Value, part: Value, method: str) -> Value:
         return low
     if method == "higher":
         return high
-    if method == "midpoint":
+    if method in ("midpoint", "averaged_inverted_cdf"):
         return el.mul(el.add(low, high), low.dtype.type(0.5))
-    if method == "nearest":
-        return el.select(el.gt(part, part.dtype.type(0.5)), low, high)
     # Exact at both ends, and no nan from inf - inf where the two are equal.
     blend = el.add(el.mul(low, el.sub(one, part)), el.mul(high, part))
     return el.select(el.eq(low, high), blend, low)
 
 
 def _quantile(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool,
-              skip_nan: bool) -> Value:  # fmt: skip
+              skip_nan: bool, weights: Any = None) -> Value:  # fmt: skip
     if method not in _METHODS:
         raise ValueError(f"{name}: method must be one of {', '.join(_METHODS)}, got {method!r}")
     x, p = promote_inexact(name, a, asarray(q))
@@ -89,15 +123,27 @@ def _quantile(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool,
     n = lines.shape[-1]
     if n == 0:
         raise ShapeError(f"{name}: no elements along axes {axes} of shape {x.shape}")
-    lines = sort(lines)
-    missing = isnan(lines)
     points = ravel(p)
+    if weights is not None:
+        if method != "inverted_cdf":
+            raise ValueError(f"{name}: weights need method='inverted_cdf', got {method!r}")
+        heavy = _weights_like(name, weights, x, axes, rest)
+        lines, heavy = so.sort(lines, reshape(heavy, lines.shape), axis=len(kept), num_keys=1,
+                               stable=True)  # fmt: skip
+    else:
+        lines = sort(lines)
+    missing = isnan(lines)
     if skip_nan:
         count = sum_(el.not_(missing), -1, keepdims=True)
-        last = astype(el.max(el.sub(count, default_int().type(1)), default_int().type(0)), x.dtype)
+        number = astype(el.max(count, default_int().type(1)), x.dtype)
     else:
-        last = broadcast_to(value(name, "a", x.dtype.type(n - 1)), (1,) * (len(kept) + 1))
-    place = el.mul(last, points)  # (*kept or 1s, number of points)
+        number = broadcast_to(value(name, "a", x.dtype.type(n)), (1,) * (len(kept) + 1))
+    # (*kept or 1s, number of points)
+    if weights is None:
+        place = _place(number, points, method)
+    else:
+        heavy = el.select(missing, heavy, x.dtype.type(0)) if skip_nan else heavy
+        place = _weighted_place(heavy, points)
     floor, ceil = el.floor(place), el.ceil(place)
     part = el.sub(place, floor)
     shape = (*kept, points.shape[0])
@@ -116,11 +162,32 @@ def _quantile(name: str, a: Any, q: Any, axis: Any, method: str, keepdims: bool,
     return reshape(out, p.shape + out.shape[1:])
 
 
+def _weights_like(name: str, weights: Any, x: Value, axes: Any, rest: Any) -> Value:
+    """Weights as an array of the shape of x with the axes in x's new order."""
+    w = astype(value(name, "weights", weights), x.dtype)
+    if w.shape != x.shape:
+        if w.ndim != 1 or len(axes) != 1 or w.shape[0] != x.shape[axes[0]]:
+            raise ShapeError(f"{name}: weights of shape {w.shape} for an array of shape {x.shape}")
+        w = expand_dims(w, tuple(range(1, x.ndim - axes[0])))
+    return transpose(broadcast_to(w, x.shape), (*rest, *axes))
+
+
+def _weighted_place(weights: Value, q: Value) -> Value:
+    """The first element at which the running share of the weights, which is not 0, reaches q."""
+    share = cumsum(weights, -1)
+    number = share.dtype.type
+    share = el.div(share, share[..., -1:])
+    share = el.select(el.eq(share, number(0)), share, number(-1))
+    return astype(sum_(expand_dims(share, -1) < q, -2), share.dtype)
+
+
 def quantile(a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-             method: str = "linear", keepdims: bool = False) -> Value:  # fmt: skip
+             method: str = "linear", keepdims: bool = False, *,
+             weights: Any = None) -> Value:  # fmt: skip
     """The value below which a fraction q of the elements lies; nan if one is nan.
 
-    method: "linear" (between the neighbours), "lower", "higher", "midpoint", "nearest".
+    method: "linear" (between the neighbours), "lower", "higher", "midpoint", "nearest", or one of
+    Hyndman and Fan's by NumPy's names. weights: of the elements, with method="inverted_cdf".
     Errors: ValueError for q outside [0, 1]. The axis of an array q comes first.
 
     >>> import bibun.numpy as bnp
@@ -128,11 +195,12 @@ def quantile(a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input
     3.0
     """
     no_out("quantile", out)
-    return _quantile("quantile", a, q, axis, method, keepdims, False)
+    return _quantile("quantile", a, q, axis, method, keepdims, False, weights)
 
 
 def nanquantile(a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-                method: str = "linear", keepdims: bool = False) -> Value:  # fmt: skip
+                method: str = "linear", keepdims: bool = False, *,
+                weights: Any = None) -> Value:  # fmt: skip
     """`quantile` of the elements that are numbers.
 
     >>> import bibun.numpy as bnp
@@ -140,7 +208,7 @@ def nanquantile(a: Any, q: Any, axis: Any = None, out: None = None, overwrite_in
     2.0
     """
     no_out("nanquantile", out)
-    return _quantile("nanquantile", a, q, axis, method, keepdims, True)
+    return _quantile("nanquantile", a, q, axis, method, keepdims, True, weights)
 
 
 def _percent(name: str, q: Any) -> Value:
@@ -149,7 +217,8 @@ def _percent(name: str, q: Any) -> Value:
 
 
 def percentile(a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
-               method: str = "linear", keepdims: bool = False) -> Value:  # fmt: skip
+               method: str = "linear", keepdims: bool = False, *,
+               weights: Any = None) -> Value:  # fmt: skip
     """`quantile` with q in percent.
 
     >>> import bibun.numpy as bnp
@@ -157,12 +226,14 @@ def percentile(a: Any, q: Any, axis: Any = None, out: None = None, overwrite_inp
     2.0
     """
     no_out("percentile", out)
-    return _quantile("percentile", a, _percent("percentile", q), axis, method, keepdims, False)
+    p = _percent("percentile", q)
+    return _quantile("percentile", a, p, axis, method, keepdims, False, weights)
 
 
 def nanpercentile(a: Any, q: Any, axis: Any = None, out: None = None,
                   overwrite_input: bool = False, method: str = "linear",
-                  keepdims: bool = False) -> Value:  # fmt: skip
+                  keepdims: bool = False, *,
+                  weights: Any = None) -> Value:  # fmt: skip
     """`percentile` of the elements that are numbers.
 
     >>> import bibun.numpy as bnp
@@ -170,7 +241,8 @@ def nanpercentile(a: Any, q: Any, axis: Any = None, out: None = None,
     2.0
     """
     no_out("nanpercentile", out)
-    return _quantile("nanpercentile", a, _percent("nanpercentile", q), axis, method, keepdims, True)
+    p = _percent("nanpercentile", q)
+    return _quantile("nanpercentile", a, p, axis, method, keepdims, True, weights)
 
 
 def median(a: Any, axis: Any = None, out: None = None, overwrite_input: bool = False,
@@ -201,7 +273,7 @@ def nanmedian(a: Any, axis: Any = None, out: None = None, overwrite_input: bool 
 
 
 def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
-        fweights: Any = None, aweights: Any = None) -> Value:  # fmt: skip
+        fweights: Any = None, aweights: Any = None, *, dtype: Any = None) -> Value:  # fmt: skip
     """Covariance matrix of variables in rows (columns if not `rowvar`).
 
     fweights: how often each observation counts; aweights: its importance.
@@ -211,7 +283,7 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     1.0
     """
     (x,) = promote_inexact("cov", m)
-    x = value("cov", "m", x)
+    x = value("cov", "m", x) if dtype is None else astype(value("cov", "m", x), dtype)
     if x.ndim > 2:
         raise ShapeError(f"cov: m must be 1-d or 2-d, got shape {x.shape}")
     scalar = x.ndim < 2 and y is None
@@ -245,14 +317,14 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     return reshape(out, ()) if scalar else out
 
 
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Value:
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Value:
     """Correlation matrix of variables in rows.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.corrcoef(bnp.array([[1.0, 2.0], [2.0, 1.0]]))[0, 1].round(6))
     -1.0
     """
-    c = cov(x, y, rowvar)
+    c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return el.div(c, c)
     spread = el.sqrt(el.real(c.diagonal()) if c.dtype.kind == "c" else c.diagonal())

@@ -34,8 +34,8 @@ from bibun.ops import linalg
 from bibun.ops import shape as sh
 
 __all__ = [
-    "choose", "compress", "diagonal", "extract", "put_along_axis", "select", "take",
-    "take_along_axis",
+    "choose", "compress", "diagonal", "extract", "place", "put", "put_along_axis", "select",
+    "take", "take_along_axis",
 ]  # fmt: skip
 
 
@@ -146,6 +146,52 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None, inplac
     out = x.at[tuple(grid)].set(values, mode=mode)
     original = value("put_along_axis", "arr", arr)
     return out if out.shape == original.shape else sh.reshape(out, shape=original.shape)
+
+
+def put(a: Any, ind: Any, v: Any, mode: Any = None, *, inplace: bool = False) -> Value:
+    """A copy in which elements of the raveled array are replaced; v is repeated as needed.
+
+    >>> import bibun.numpy as bnp
+    >>> print(bnp.put(bnp.zeros(4), bnp.array([0, 2]), 5.0))
+    [5. 0. 5. 0.]
+    """
+    if inplace:
+        raise ValueError("put: arrays are immutable; use the result, inplace=False")
+    from bibun.numpy.creation import asarray
+    from bibun.numpy.shape import resize
+
+    x, i, new = value("put", "a", a), asarray(ind), asarray(v)
+    if i.size == 0 or new.size == 0:
+        return x
+    new = resize(new, (i.size,))
+    flat = sh.reshape(x, shape=(x.size,)).at[i.ravel()].set(new, mode=_mode("put", mode))
+    return sh.reshape(flat, shape=x.shape)
+
+
+def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = False) -> Value:
+    """A copy in which the elements under a mask become vals in turn, repeated as needed.
+
+    >>> import bibun.numpy as bnp
+    >>> x = bnp.arange(4)
+    >>> print(bnp.place(x, x > 1, bnp.array([7, 8])))
+    [0 1 7 8]
+    """
+    if inplace:
+        raise ValueError("place: arrays are immutable; use the result, inplace=False")
+    from bibun.numpy.creation import asarray
+    from bibun.numpy.cumulative import cumsum
+    from bibun.numpy.elementwise import astype, where
+
+    x, m, new = value("place", "arr", arr), asarray(mask), asarray(vals)
+    if m.size != x.size:
+        raise ShapeError(f"place: a mask of shape {m.shape} for an array of shape {x.shape}")
+    if new.size == 0:
+        raise ShapeError("place: vals is empty")
+    flat = sh.reshape(m, shape=(m.size,)) != 0
+    turn = (cumsum(flat) - 1) % new.size
+    chosen = take(sh.reshape(new, shape=(new.size,)), turn)
+    new = astype(sh.reshape(chosen, shape=x.shape), x.dtype)
+    return where(sh.reshape(flat, shape=x.shape), new, x)
 
 
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
