@@ -26,7 +26,10 @@ _HOME = {
     ),
     "enable_validation": "bibun.prob.distributions",
 }  # fmt: skip
-_MODULES = ("diagnostics", "distributions", "handlers", "infer", "primitives", "reparam", "util")
+_MODULES = (
+    "contrib", "diagnostics", "distributions",
+    "handlers", "infer", "primitives", "reparam", "util",
+)  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]
 

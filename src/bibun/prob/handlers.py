@@ -29,6 +29,8 @@ class trace(Messenger):
     'sample'
     """
 
+    inside_loops, outside_loops = False, True
+
     def __enter__(self) -> Trace:
         super().__enter__()
         self.trace: Trace = OrderedDict()
@@ -58,6 +60,8 @@ class seed(Messenger):
 
     `rng_seed` is an integer or a key. `hide_types` leaves statement types out.
     """
+
+    inside_loops, outside_loops = False, True
 
     def __init__(
         self,
@@ -99,6 +103,13 @@ def _pair(key: Any) -> tuple[Any, Any]:
     return keys[0], keys[1]
 
 
+def at_step(value: Any, msg: Message) -> Any:
+    """In the body of a loop, the row of a value that belongs to this step."""
+    for index in msg.get("scan_index", ()) if value is not None else ():
+        value = bnp.asarray(value)[index]
+    return value
+
+
 class _Supply(Messenger):
     """Common part of substitute and condition: values by site name, or by a function."""
 
@@ -121,14 +132,15 @@ class _Supply(Messenger):
     def process_message(self, msg: Message) -> None:
         kind = msg["type"]
         if kind not in ("sample", "param", "plate", "deterministic", "mutable"):
-            if kind == "control_flow":
-                msg["kwargs"].setdefault("substitute_stack", []).append(self)
             return
         if self._observes and (kind != "sample" or msg["is_observed"]):
             return
         if kind == "deterministic":
             return
-        value = self.data.get(msg["name"]) if self.data is not None else self._function(msg)  # type: ignore[misc]
+        if self.data is None:
+            value = self._function(msg)  # type: ignore[misc]
+        else:
+            value = at_step(self.data.get(msg["name"]), msg)
         if value is not None:
             msg["value"] = value
             if self._observes:
@@ -200,7 +212,7 @@ class replay(Messenger):
                     f"replay: site {msg['name']!r} is a {msg['type']} but was recorded as a "
                     f"{recorded['type']}"
                 )
-            msg["value"] = recorded["value"]
+            msg["value"] = at_step(recorded["value"], msg)
             msg["infer"] = {**recorded["infer"], **msg["infer"]}
 
 
@@ -211,6 +223,8 @@ class block(Messenger):
     `expose_types`; without any of them, all.
     """
 
+    outside_loops = True
+
     def __init__(
         self,
         fn: Callable[..., Any] | None = None,
@@ -219,6 +233,8 @@ class block(Messenger):
         expose_types: Sequence[str] | None = None,
         expose: Sequence[str] | None = None,
     ) -> None:
+        # one that hides everything hides a loop as a whole
+        self.inside_loops = not (hide_fn is hide is expose_types is expose is None)
         if hide_fn is not None:
             self.hide_fn = hide_fn
         elif hide is not None:
@@ -232,7 +248,9 @@ class block(Messenger):
         super().__init__(fn)
 
     def process_message(self, msg: Message) -> None:
-        if self.hide_fn(msg):
+        if msg["type"] == "control_flow":
+            msg["stop"] = not self.inside_loops
+        elif self.hide_fn(msg):
             msg["stop"] = True
 
 
@@ -392,6 +410,6 @@ class reparam(Messenger):
 
 
 __all__ = [
-    "Messenger", "block", "condition", "do", "infer_config", "lift", "mask", "reparam",
+    "Messenger", "at_step", "block", "condition", "do", "infer_config", "lift", "mask", "reparam",
     "replay", "scale", "scope", "seed", "substitute", "trace", "uncondition",
 ]  # fmt: skip

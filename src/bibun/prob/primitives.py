@@ -48,8 +48,13 @@ class Messenger:
     """Base class of handlers: a context manager, or a wrapper of a function.
 
     Subclasses override `process_message` (on the way up) and `postprocess_message` (on the
-    way down), and change the message in place.
+    way down), and change the message in place. One that changes statements acts inside the
+    bodies of loops (`inside_loops`); one that only records, or holds a key, sees a loop from
+    outside (`outside_loops`), and each site of its body once, with a leading axis for the steps.
     """
+
+    inside_loops = True
+    outside_loops = False
 
     def __init__(self, fn: Callable[..., Any] | None = None) -> None:
         if fn is not None and not callable(fn):
@@ -98,8 +103,12 @@ def _apply(msg: Message) -> Message:
     """Send a message through the stack of this thread."""
     handlers = _stack.handlers
     reached = len(handlers)
+    is_loop, scanned = msg["type"] == "control_flow", msg.get("scanned", False)
     for i, handler in enumerate(reversed(handlers), 1):
-        handler.process_message(msg)
+        if handler.inside_loops and is_loop:
+            msg["kwargs"]["inside"].append(handler)
+        if handler.outside_loops or not scanned:  # else it has seen the site in the loop's body
+            handler.process_message(msg)
         if msg.get("stop"):
             reached = i
             break
@@ -109,7 +118,8 @@ def _apply(msg: Message) -> Message:
         else:
             msg["value"] = msg["fn"](*msg["args"], **msg["kwargs"])
     for handler in handlers[len(handlers) - reached :]:
-        handler.postprocess_message(msg)
+        if handler.outside_loops or not scanned:
+            handler.postprocess_message(msg)
     return msg
 
 
@@ -235,8 +245,9 @@ def _harmless(
         return True
     event = msg["fn"].event_dim
     plated = {frame.dim - event for frame in msg["cond_indep_stack"]}
+    enumerated = msg.get("enum_first", -n - 1) - event  # axes of enumerated variables
     return joint == (1,) * (n - len(expected)) + expected and all(
-        have == want or i - n in plated
+        have == want or i - n in plated or i - n <= enumerated
         for i, (have, want) in enumerate(zip(wide, joint, strict=True))
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bibun.prob.infer.barker import BarkerMH
 from bibun.prob.infer.elbo import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
+from bibun.prob.infer.enumeration import config_enumerate, infer_discrete, markov
 from bibun.prob.infer.hmc import HMC, NUTS, HMCState
 from bibun.prob.infer.likelihood import log_likelihood
 from bibun.prob.infer.mcmc import MCMC
@@ -22,9 +23,9 @@ from bibun.prob.infer.util import (
 )
 
 __all__ = [
-    "BarkerMH", "HMC", "MCMC", "NUTS", "SVI", "RenyiELBO", "SVIRunResult", "SVIState",
-    "TraceMeanField_ELBO", "Trace_ELBO", "log_likelihood", "HMCState", "Predictive", "constrain_fn",
-    "init_to_mean",
-    "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
-    "potential_energy", "unconstrain_fn",
+    "BarkerMH", "config_enumerate", "constrain_fn", "HMC", "HMCState", "infer_discrete",
+    "init_to_mean", "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value",
+    "log_density", "log_likelihood", "markov", "MCMC", "NUTS", "potential_energy", "Predictive",
+    "RenyiELBO", "SVI", "SVIRunResult", "SVIState", "Trace_ELBO", "TraceMeanField_ELBO",
+    "unconstrain_fn",
 ]  # fmt: skip

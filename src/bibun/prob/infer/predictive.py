@@ -12,6 +12,7 @@ import bibun.numpy as bnp
 from bibun import random
 from bibun.compiler import jit
 from bibun.prob import handlers
+from bibun.prob.infer.enumeration.posterior import posterior_discrete
 from bibun.prob.infer.util import split_arguments
 from bibun.transforms import vmap
 
@@ -20,10 +21,13 @@ class Predictive:
     """Sample a model's sites given draws of some of them.
 
     `posterior_samples`: site -> (draws, ...); with `num_samples` and none, the prior
-    predictive. `return_sites`: names to return (default: all that are not in
-    `posterior_samples`, deterministic ones included). `parallel` is accepted for
-    compatibility: all draws are one compiled map. `batch_ndims`: leading axes that are draws
-    (2 for draws by chain).
+    predictive. `guide`: a guide whose draws, `num_samples` of them, take the place of
+    `posterior_samples`; `params`: values of the param sites of guide and model.
+    `return_sites`: names to return (default: all that are not in `posterior_samples`,
+    deterministic ones included). `infer_discrete`: discrete latent sites are drawn from their
+    joint posterior given the draws and the data in the arguments. `batch_ndims`: leading axes
+    that are draws (2 for draws by chain). `parallel` is accepted for compatibility: all draws
+    are one compiled map.
 
     >>> import bibun.prob as prob, numpy as np
     >>> import bibun.prob.distributions as dist
@@ -41,6 +45,8 @@ class Predictive:
         model: Callable[..., Any],
         posterior_samples: Mapping[str, Any] | None = None,
         *,
+        guide: Callable[..., Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         num_samples: int | None = None,
         return_sites: Sequence[str] | None = None,
         infer_discrete: bool = False,
@@ -50,9 +56,15 @@ class Predictive:
     ) -> None:
         if posterior_samples is None and num_samples is None:
             raise ValueError("Predictive needs posterior_samples or num_samples")
-        if infer_discrete:
-            raise ValueError("infer_discrete needs enumeration, which this model runner has not")
-        self.model = model
+        if guide is not None and (posterior_samples is not None or num_samples is None):
+            raise ValueError(
+                "Predictive: with guide=, give num_samples, how many draws of it to take, and no "
+                "posterior_samples"
+            )
+        values = {} if params is None else dict(params)
+        self.model = handlers.substitute(model, data=values) if values else model
+        self.guide = handlers.substitute(guide, data=values) if values and guide else guide
+        self.infer_discrete = bool(infer_discrete)
         self.batch_ndims = batch_ndims if batch_ndims is not None else 1
         samples = {k: np.asarray(v) for k, v in (posterior_samples or {}).items()}
         shapes = {k: v.shape[: self.batch_ndims] for k, v in samples.items()}
@@ -75,6 +87,11 @@ class Predictive:
     def __call__(self, rng_key: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Draws of the sites at these model arguments: site -> (draws, ...)."""
         key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        if self.guide is not None:
+            keys = random.split(key)
+            key = keys[0]
+            drawn = Predictive(self.guide, num_samples=self.batch_shape[0], return_sites=[""])
+            self.samples = {k: np.asarray(v) for k, v in drawn(keys[1], *args, **kwargs).items()}
         data, rebuild = split_arguments(args, kwargs)
         n = math.prod(self.batch_shape)
         flat = {k: v.reshape(n, *v.shape[self.batch_ndims :]) for k, v in self.samples.items()}
@@ -84,6 +101,11 @@ class Predictive:
         def one(key: Any, values: Any, arrays: Any) -> dict[str, Any]:
             a, k = rebuild(arrays)
             model = handlers.substitute(handlers.seed(self.model, rng_seed=key), data=values)
+            if self.infer_discrete:
+                known = handlers.substitute(self.model, data=values)
+                key, now = random.split(key)
+                found = posterior_discrete(known, a, k, now)
+                model = handlers.substitute(model, data=found)
             trace = handlers.trace(model).get_trace(*a, **k)
             return {name: trace[name]["value"] for name in self._wanted(trace)}
 

@@ -18,6 +18,12 @@ import bibun.numpy as bnp
 from bibun import random, tree
 from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
+from bibun.prob.infer.enumeration.sites import (
+    enumerated,
+    enumerated_log_density,
+    is_enumerable,
+    is_enumerated,
+)
 
 Model = Callable[..., Any]
 
@@ -39,11 +45,18 @@ def log_density(
 
 
 def trace_log_density(model_trace: Mapping[str, Any]) -> Any:
-    """The sum of the log probabilities of all sample sites of a trace."""
-    total: Any = 0.0
+    """The sum of the log probabilities of all sample sites of a trace.
+
+    Under `enum`, the enumerated sites are summed out of it.
+    """
+    spread = is_enumerated(model_trace)
+    total: Any = enumerated_log_density(model_trace) if spread else 0.0
     for site in model_trace.values():
-        if site["type"] == "sample":
+        if site["type"] == "sample" and not spread:
             total = total + site_log_prob(site)
+    for site in model_trace.values():
+        if "log_det" in site:  # of the bijection that placed the value in its support
+            total = total + bnp.sum(site["log_det"])
     return total
 
 
@@ -62,16 +75,26 @@ def site_log_prob(site: Mapping[str, Any]) -> Any:
 def latent_sites(model_trace: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The sample sites to infer: not observed and continuous.
 
-    Errors: ValueError for a discrete latent site.
+    Discrete ones with a finite support are left out: they are summed out of the density.
+    Errors: ValueError for a discrete latent site that cannot be.
     """
     found = {}
     for name, site in model_trace.items():
         if site["type"] != "sample" or site["is_observed"]:
             continue
         if getattr(site["fn"].support, "is_discrete", False):
+            how = site["infer"].get("enumerate", "parallel")
+            if is_enumerable(site) and how == "parallel":
+                continue
+            why = (
+                f"is marked infer={{'enumerate': {how!r}}}, and only 'parallel' is summed out"
+                if is_enumerable(site)
+                else "has no finite support that could be summed out"
+            )
             raise ValueError(
-                f"site {name!r} ({type(site['fn']).__name__}) is discrete and latent; HMC and NUTS "
-                "need continuous parameters. Observe it, or sum it out of the model"
+                f"site {name!r} ({type(site['fn']).__name__}) is discrete and latent and {why}; "
+                "gradient-based inference needs continuous parameters. Observe it, or use "
+                "DiscreteHMCGibbs or MixedHMC"
             )
         found[name] = site
     return found
@@ -98,7 +121,8 @@ def constrain_fn(
 
     def substitute_fn(site: Mapping[str, Any]) -> Any:
         if site["name"] in params and site["type"] == "sample":
-            return biject_to(site["fn"].support)(params[site["name"]])
+            u = handlers.at_step(params[site["name"]], site)
+            return biject_to(site["fn"].support)(u)
         return None
 
     substituted = handlers.substitute(model, substitute_fn=substitute_fn)
@@ -134,24 +158,20 @@ def potential_energy(
     params: Mapping[str, Any],
 ) -> Any:
     """-log p at unconstrained `params`, the Jacobian of the transforms included."""
-    corrections: list[Any] = []
 
-    def substitute_fn(site: Mapping[str, Any]) -> Any:
+    def substitute_fn(site: dict[str, Any]) -> Any:
         name = site["name"]
         if name not in params or site["type"] != "sample":
             return None
         transform = biject_to(site["fn"].support)
-        u = params[name]
+        u = handlers.at_step(params[name], site)
         value = transform(u)
-        corrections.append(bnp.sum(transform.log_abs_det_jacobian(u, value)))
+        site["log_det"] = bnp.sum(transform.log_abs_det_jacobian(u, value))
         return value
 
     substituted = handlers.substitute(model, substitute_fn=substitute_fn)
     model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
-    total = trace_log_density(model_trace)
-    for c in corrections:
-        total = total + c
-    return -total
+    return -trace_log_density(model_trace)
 
 
 # initial values -------------------------------------------------------------------------------
@@ -226,12 +246,14 @@ class FlatModel:
     def __init__(
         self, model: Model, args: Sequence[Any], kwargs: Mapping[str, Any], key: Any
     ) -> None:
-        self.model = model
+        self.model = self.plain = model
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
         seeded = handlers.seed(model, rng_seed=key)
         self.template = handlers.trace(seeded).get_trace(*args, **kwargs)
         self.sites = latent_sites(self.template)
+        if any(is_enumerable(s) for s in self.template.values()):
+            self.model = enumerated(model, self.template)
         self.transforms = {k: biject_to(s["fn"].support) for k, s in self.sites.items()}
         self.shapes = {
             k: tuple(self.transforms[k].inverse_shape(tuple(np.shape(s["value"]))))
@@ -260,14 +282,24 @@ class FlatModel:
         return potential_energy(self.model, args, kwargs, self.unflatten(z))
 
     def constrain(self, z: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """All latent and deterministic values at a flat vector."""
-        return constrain_fn(self.model, args, kwargs, self.unflatten(z), return_deterministic=True)
+        """All latent and deterministic values at a flat vector.
+
+        Deterministic values that depend on a summed out variable are left out.
+        """
+        out = constrain_fn(self.model, args, kwargs, self.unflatten(z), return_deterministic=True)
+        if self.model is self.plain:
+            return out
+        return {
+            k: v
+            for k, v in out.items()
+            if k in self.sites or np.shape(v) == np.shape(self.template[k]["value"])
+        }
 
     def initial(self, strategy: Callable[[Any], Any], key: Any) -> Any:
         """A starting point by an `init_to_*` strategy, as a flat vector."""
 
         def with_key(site: Mapping[str, Any]) -> Any:
-            if site["type"] != "sample" or site["is_observed"]:
+            if site["type"] != "sample" or site["name"] not in self.sites:
                 return None
             kwargs = site["kwargs"]
             key_draw, key = random.split(kwargs["rng_key"])

@@ -1,0 +1,1 @@
+"""Parts that NumPyro keeps under `contrib`: control flow in models, nested sampling."""
