@@ -92,7 +92,8 @@ class NativeCall:
         outs = plans.output_steps(self.out_types, keep)
         try:
             return plans.Plan(
-                self.native.address, steps, outs, build, (keep, self.native), first, last,
+                self.native.address, steps, outs, build, (keep, self.native),
+                [_prepared(a) for a in first], [_prepared(a) for a in last],
                 self.callbacks or None, bool(self._lists),
             ).call  # fmt: skip
         except plans.NoPlan:
