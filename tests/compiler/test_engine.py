@@ -218,3 +218,10 @@ def test_many_threads():
 def test_texts_for_people():
     assert "define double @f" in engine.optimised_text(SQUARE_PLUS_ONE)
     assert "f:" in engine.assembly(SQUARE_PLUS_ONE)
+
+
+def test_many_joins_go_without_global_value_numbering():
+    """LLVM 22 aborts the process in it ("processed the same Value a lot"): the Hessian of 64
+    cumulative sums under vmap did."""
+    assert "new_gvn" in engine._lean_passes(SQUARE_PLUS_ONE)
+    assert "new_gvn" not in engine._lean_passes("  %i = phi i64 [ 0, %a ]\n" * engine.MANY_PHIS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 
 _ROOMS = """
-    elementwise reduce shape index dot cumulative sort check random_bits stop_gradient
+    elementwise reduce shape index dot cumulative sort check random_bits stop_gradient after
     linalg fft special
     control.call control.custom_jvp control.custom_vjp control.remat control.linear_solve
     control.cond control.while_loop control.scan control.ragged

@@ -52,6 +52,10 @@ class Tracer(Value):
         return f"{type(self).__name__}<{self.type}>"
 
 
+_BOOL = np.dtype(np.bool_)
+_WEAK = (int, float, complex)
+
+
 class EvalTrace(Trace):
     """Runs every op at once on NumPy arrays. Its parent is None."""
 
@@ -66,7 +70,17 @@ class EvalTrace(Trace):
             if not op.multiple_results:
                 return out
             return list(out)
-        values = [a._value if type(a) is Array else _raw(a) for a in args]
+        if len(args) == 1:  # a list comprehension costs as much as a small operation
+            a = args[0]
+            values = [a._value if type(a) is Array else _raw(a)]
+        elif len(args) == 2:
+            a, b = args
+            values = [
+                a._value if type(a) is Array else _raw(a),
+                b._value if type(b) is Array else _raw(b),
+            ]
+        else:
+            values = [a._value if type(a) is Array else _raw(a) for a in args]
         out = op.eval(*values, **params)
         if config.watch_nans and config.debug_nans:
             nan_check(op, values, out if op.multiple_results else [out])
@@ -74,8 +88,15 @@ class EvalTrace(Trace):
             return [Array(o if type(o) is np.ndarray else np.asarray(o)) for o in out]
         if type(out) is not np.ndarray:
             out = np.asarray(out)
-        # Weak if all operands are; looking at the first settles it nearly always.
-        if args and (type(args[0]) is not Array or args[0]._weak):
+        # Weak if all operands are; looking at the first settles it nearly always. A condition
+        # that chooses between operands is no number and has no say.
+        if args:
+            first = args[0]
+            if not (first._weak if type(first) is Array else type(first) in _WEAK):
+                chooses = len(args) > 2 and getattr(values[0], "dtype", _BOOL) is _BOOL
+                if not chooses or out.dtype is _BOOL:
+                    return Array(out)
+                args = args[1:]
             for a in args:
                 if type(a) is Array and not a._weak:
                     return Array(out)

@@ -44,8 +44,9 @@ def checkpoint(
 
     Values and derivatives are those of `fun`; memory is traded for time. `policy(op, *types,
     **params)` may keep some results (see `checkpoint_policies`). The function is traced, so
-    Python control flow on its arguments needs them in `static_argnums`. `prevent_cse` is
-    accepted for compatibility.
+    Python control flow on its arguments needs them in `static_argnums`. `prevent_cse=False` lets
+    the compiler merge what is computed again with what was computed before: harmless in the body
+    of a loop, whose backward pass is another loop; elsewhere it saves nothing then.
 
     >>> from bibun.transforms import checkpoint, grad
     >>> float(grad(checkpoint(lambda x: x * x * x))(2.0))
@@ -73,7 +74,9 @@ def checkpoint(
         flat = Flat(call, tree)
         closed = stage(flat, [type_of(v) for v in values], getattr(fun, "__name__", ""))
         program = closed.program if policy is None else mark_saved(closed.program, policy)
-        outs = checkpoint_op(*closed.consts, *values, program=program)
+        outs = checkpoint_op(
+            *closed.consts, *values, program=program, prevent_cse=bool(prevent_cse)
+        )
         return unflatten(flat.out_tree, outs)
 
     return recomputed

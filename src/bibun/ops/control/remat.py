@@ -1,8 +1,9 @@
 """`checkpoint`: a call whose backward pass keeps the inputs and computes the rest again.
 
 Forwards it is a plain call. Its linear function is a call of one program that first
-recomputes the residuals from the inputs and then applies the linear part; transposing that
-call evaluates the recomputation in the backward pass (see `transforms.transpose`).
+recomputes the residuals from the inputs and then applies the linear part. Transposing that
+call evaluates the recomputation in the backward pass, from inputs that are held back until a
+cotangent is known (`ops.after`): else a compiler that merges equal values would undo it.
 
 A policy may keep some intermediate values: it is asked once, when the function is traced,
 and its choices become `save_point` marks, which survive every transformation.
@@ -16,9 +17,13 @@ from typing import Any
 import numpy as np
 
 from bibun.ir.program import Equation, Literal, Program, Var
-from bibun.ops.control.call import batch_call, call_type, jvp_call, transpose_call
-from bibun.ops.op import CALL, ELEMENTWISE, Op, Sample
+from bibun.ir.types import ArrayType
+from bibun.ops.after import after, first_element
+from bibun.ops.control.call import batch_call, call_type, jvp_call
+from bibun.ops.control.common import build, memo, split
+from bibun.ops.op import CALL, ELEMENTWISE, Op, Sample, is_linear
 from bibun.ops.registry import register
+from bibun.trace.replay import replay
 from bibun.trace.sites import forced
 from bibun.trace.stage import stage_program
 
@@ -89,11 +94,13 @@ def recompute_and_apply(lin: Any, count: int) -> tuple[Program, list[Var]]:
     return stage_program(fun, types, primal.name), saved
 
 
-def _eval(ctx: Any, args: Any, program: Program) -> Any:
+def _eval(ctx: Any, args: Any, program: Program, prevent_cse: bool = True) -> Any:
     return ctx.execute(program, args)
 
 
-def _linearize(ctx: Any, primals: Any, nonzero: Any, program: Program) -> Any:
+def _linearize(
+    ctx: Any, primals: Any, nonzero: Any, program: Program, prevent_cse: bool = True
+) -> Any:
     nonzero = tuple(nonzero)
     key = ("checkpoint", nonzero)
     if key not in program.memo:
@@ -108,14 +115,52 @@ def _linearize(ctx: Any, primals: Any, nonzero: Any, program: Program) -> Any:
         )
         program.memo[key] = ctx.simplify(forward), ctx.simplify(both), lin.out_nonzero
     forward, both, out_nonzero = program.memo[key]
-    outs = checkpoint(*primals, program=forward)
+    outs = checkpoint(*primals, program=forward, prevent_cse=prevent_cse)
     count = len(program.outputs)
     saved_values = outs[count:]
 
     def linear(*tangents: Any) -> Any:
-        return checkpoint(*saved_values, *primals, *tangents, program=both)
+        return checkpoint(
+            *saved_values, *primals, *tangents, program=both, prevent_cse=prevent_cse
+        )
 
     return outs[:count], out_nonzero, linear
+
+
+def _transpose(ctx: Any, cts: Any, *args: Any, program: Program, prevent_cse: bool = True) -> Any:
+    """Cotangents of the linear arguments: what was not saved is computed again, and now only."""
+    linear = tuple(map(is_linear, args))
+    transposed, nonzero = ctx.transpose(program, linear, tuple(ct is not None for ct in cts))
+    known = [a for a in args if not is_linear(a)]
+    if prevent_cse:
+        transposed = _late(transposed, len(known))
+    outs = checkpoint(
+        *known, *(ct for ct in cts if ct is not None), program=transposed, prevent_cse=prevent_cse
+    )
+    found = iter([o if nz else None for o, nz in zip(outs, nonzero, strict=True)])
+    return [next(found) if lin else None for lin in linear]
+
+
+@memo
+def _late(transposed: Program, num_known: int) -> Program:
+    """A transposed program that waits for its first cotangent before it computes anything."""
+    types = transposed.in_types
+    tokens = [
+        k for k, t in enumerate(types) if k >= num_known and isinstance(t, ArrayType) and t.size
+    ]
+    if not tokens:
+        return transposed
+
+    def run(*args: Any) -> list[Any]:
+        token = first_element(args[tokens[0]])
+        known, cts = split(args, num_known)
+        late = [
+            after(x, token) if isinstance(t, ArrayType) else x
+            for x, t in zip(known, types, strict=False)
+        ]
+        return replay(transposed, [*late, *cts])
+
+    return build(run, types, transposed.name)
 
 
 def _samples() -> list[Sample]:
@@ -135,13 +180,16 @@ checkpoint = register(
         eval=_eval,
         jvp=lambda ctx, primals, tangents, **p: jvp_call(checkpoint, ctx, primals, tangents, **p),
         linearize=_linearize,
-        transpose=lambda ctx, cts, *args, **p: transpose_call(checkpoint, ctx, cts, args, **p),
+        transpose=_transpose,
         batch=lambda ctx, size, args, dims, **p: batch_call(checkpoint, ctx, size, args, dims, **p),
         lower=None,
         multiple_results=True,
         structured=True,
         samples=_samples,
-        doc="`checkpoint(*args, program)`: the outputs of the program, recomputed when needed.",
+        doc=(
+            "`checkpoint(*args, program, prevent_cse=True)`: the outputs of the program, "
+            "recomputed when needed; with prevent_cse not before a cotangent is known."
+        ),
     )
 )
 
