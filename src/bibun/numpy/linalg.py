@@ -177,7 +177,10 @@ def eigvalsh(a: Any, UPLO: str | None = "L") -> Value:
     >>> print(bnp.linalg.eigvalsh(bnp.diag(bnp.array([3.0, 1.0]))))
     [1. 3.]
     """
-    return eigh(a, UPLO).eigenvalues
+    if UPLO not in (None, "L", "U"):
+        raise ValueError(f"eigvalsh: UPLO must be 'L' or 'U', got {UPLO!r}")
+    x = _symmetric(_matrix("eigvalsh", a, True))
+    return la.eigh(x, lower=UPLO != "U", vectors=False)[0]
 
 
 def eig(a: Any) -> EigResult:

@@ -370,17 +370,53 @@ def block(x: Any, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
     )
 
 
+def real_columns(x: Any, v: Any) -> Any:
+    """The real parts of the diagonals of vᴴ x, linear in x: (..., m, n) twice -> (..., n).
+
+    As sums of columns: backwards it is v with its columns scaled, not a product of matrices.
+    """
+    import bibun.ops.elementwise as e
+    from bibun.ops.reduce import reduce_sum
+
+    total = reduce_sum(e.absorb_mul(x, conjugate(v)), axes=(len(x.shape) - 2,))
+    return e.real(total) if x.dtype.kind == "c" else total
+
+
+def negligible(v: Any) -> Any:
+    """What is 0 to the rounding of eigenvalues or singular values v: (..., n) -> (..., 1)."""
+    import bibun.ops.elementwise as e
+    from bibun.ops.reduce import reduce_max
+    from bibun.ops.shape import expand_dims
+
+    real = v.dtype.type(0).real.dtype
+    size = e.abs(v)
+    last = len(v.shape) - 1
+    if v.shape[-1] == 0:
+        return size
+    most = expand_dims(reduce_max(size, axes=(last,)), axes=(last,))
+    return e.mul(most, float(v.shape[-1] * np.finfo(real).eps))
+
+
 def inverse_gaps(v: Any) -> Any:
-    """F[i, j] = 1 / (v[j] - v[i]), and 0 where the two are equal: (..., n) -> (..., n, n)."""
+    """F[i, j] = 1 / (v[j] - v[i]), 0 where the two are equal: (..., n) -> (..., n, n).
+
+    Equal to the rounding of the largest: a space is known to that, the vectors in it are noise.
+    """
+    from bibun.ops.elementwise import sub
+
+    return reciprocals(sub(as_row(v), as_column(v)), as_row(negligible(v)))
+
+
+def reciprocals(x: Any, least: Any) -> Any:
+    """1 / x, and 0 where |x| is not above `least`."""
     import bibun.ops.elementwise as e
 
-    gap = e.sub(as_row(v), as_column(v))
-    same = e.eq(gap, 0.0)
-    return e.select(same, e.div(1.0, e.select(same, gap, 1.0)), 0.0)
+    zero = e.le(e.abs(x), least)
+    return e.select(zero, e.div(1.0, e.select(zero, x, 1.0)), 0.0)
 
 
 def solve(a: Any, y: Any) -> Any:
-    """a⁻¹ y for stacks of square matrices, by LU; linear in y."""
+    """a⁻¹ y for stacks of square matrices, by LU; linear in y, differentiable in a."""
     from bibun.ops.linalg.lu import lu, take_rows
     from bibun.ops.linalg.triangular_solve import triangular_solve
 

@@ -11,8 +11,9 @@ factorisation takes at n = 100. The same holds for `getri`: (aᵀ)⁻¹ = (a⁻�
 
 `lu_columns_inverse(factors, pivots)` is a⁻¹: nan and inf where a is singular.
 
-Neither is differentiated: solutions, inverses and determinants are, as what they are
-(`bibun.numpy.solutions`), with these factors as data. Up to 8 by 8 both are straight-line code
+Neither has a derivative (asking is an error): solutions, inverses and
+determinants are differentiated as what they are (`bibun.numpy.solutions`), with these factors as
+data. Up to 8 by 8 both are straight-line code
 (`small.py`).
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from bibun.errors import DifferentiationError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.linalg import (
     INT32,
@@ -52,6 +54,16 @@ def _one(a: np.ndarray) -> tuple[np.ndarray, ...]:
     factors, pivots, _ = routine("getrf", a.dtype)(a.T)
     order = permutation_of(pivots, a.shape[0])
     return factors.T, pivots, order, np.argsort(order)
+
+
+def _no_derivative(name: str) -> Any:
+    def jvp(primals: Any, tangents: Any) -> Any:
+        raise DifferentiationError(
+            f"{name}: these factors are data of a solution and have no derivative of their own; "
+            "differentiate `solve`, `inv`, `slogdet` or `det`, or the factors of `lu`"
+        )
+
+    return jvp
 
 
 def _lower(b: Any, ins: Any, outs: Any) -> None:
@@ -217,6 +229,7 @@ lu_columns = matrix_op(
     type_rule=_type_rule,
     one=_one,
     multiple=True,
+    jvp=_no_derivative("lu_columns"),
     lower=_lower,
     alias=0,
     samples=lambda: [Sample(a, diff=[]) for a in [*(_array(*s) for s in _SHAPES), *_OTHER]],
@@ -230,6 +243,7 @@ lu_columns_inverse = matrix_op(
     type_rule=_inverse_type,
     one=_inverse_one,
     ranks=(2, 1),
+    jvp=_no_derivative("lu_columns_inverse"),
     lower=_inverse_lower,
     alias=0,
     samples=_inverse_samples,

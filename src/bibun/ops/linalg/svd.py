@@ -7,10 +7,11 @@ LAPACK does not converge, or a has a nan, all are nan.
 Derivative (Giles, "Collected matrix derivative results", 2008, §3.2; Townsend, "Differentiating
 the singular value decomposition", 2016): with M = Uᴴ dA V, ds = real(diag M),
 dU = U (F ∘ (M S + S Mᴴ)) + (1 - U Uᴴ) dA V S⁻¹, dV likewise, F[i,j] = 1 / (s[j]² - s[i]²).
-For complex a the common phase of a pair of vectors is free; it is given to U. Where singular
-values are equal F is 0, and where one is zero so is 1/s: what depends only on the spaces, not
-on the choice of their bases, still has its right derivative. The vectors beyond k of
-`full_matrices` are an arbitrary basis and have no derivative: an error for m != n.
+ds is written as the column sums of conj(U) ∘ (dA V): backwards it is one product, (U s̄) Vᴴ. For
+complex a the common phase of a pair of vectors is free; it is given to U. Where singular values
+are equal, to the rounding of the largest, F is 0, and where one is zero so is 1/s: what depends
+only on the spaces, not on the choice of their bases, still has its right derivative. The vectors
+beyond k of `full_matrices` are an arbitrary basis and have no derivative: an error for m != n.
 """
 
 from __future__ import annotations
@@ -30,16 +31,19 @@ from bibun.ops.families.linalg import (
     as_column,
     as_row,
     copy_transposed,
-    diagonal,
     each,
     imaginary_part,
+    inverse_gaps,
     matmul,
     matrix_op,
     matrix_type,
     nan_where_failed,
+    negligible,
     only_diagonal,
     per_matrix,
     place,
+    real_columns,
+    reciprocals,
     routine,
     workspace,
 )
@@ -86,18 +90,17 @@ def _jvp(primals: Any, tangents: Any, full_matrices: bool, compute_uv: bool) -> 
     complex_ = a.dtype.kind == "c"
     v = adjoint(vh)
     tav = matmul(ta, v)
-    inner = matmul(adjoint(u), tav)
-    ts = e.real(diagonal(inner)) if complex_ else diagonal(inner)
+    ts = real_columns(tav, u)
     if not compute_uv:
         return [s], [ts]
+    inner = matmul(adjoint(u), tav)
     cast = (lambda x: e.convert(x, new_dtype=a.dtype)) if complex_ else (lambda x: x)
     row, column = cast(as_row(s)), cast(as_column(s))
     # F from (s_j - s_i)(s_j + s_i): squares of small values would vanish.
-    gap = e.mul(e.sub(as_row(s), as_column(s)), e.add(as_row(s), as_column(s)))
-    same = e.eq(gap, 0.0)
-    f = cast(e.select(same, e.div(1.0, e.select(same, gap, 1.0)), 0.0))
-    zero = e.eq(s, 0.0)
-    inverse = cast(as_row(e.select(zero, e.div(1.0, e.select(zero, s, 1.0)), 0.0)))
+    least = negligible(s)
+    sums = reciprocals(e.add(as_row(s), as_column(s)), as_row(least))
+    f = cast(e.mul(inverse_gaps(s), sums))
+    inverse = cast(as_row(reciprocals(s, least)))
     by_row, by_column = e.mul(inner, row), e.mul(inner, column)
     in_u = e.absorb_mul(e.add(by_row, adjoint(by_row)), f)
     in_v = e.absorb_mul(e.add(by_column, adjoint(by_column)), f)
