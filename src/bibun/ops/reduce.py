@@ -16,7 +16,7 @@ from bibun.dtypes import canonical
 from bibun.errors import DTypeError, ShapeError
 from bibun.ir.builder import Reducer
 from bibun.ir.types import ArrayType
-from bibun.ops.families.elementwise import quietly
+from bibun.ops.families.elementwise import quiet
 from bibun.ops.families.shape import (
     INT64,
     check_axes,
@@ -27,6 +27,7 @@ from bibun.ops.families.shape import (
 )
 from bibun.ops.op import REDUCTION, Op, Sample
 from bibun.ops.registry import register
+from bibun.trace.core import type_of
 
 _F = np.sin(np.arange(24.0)).reshape(2, 3, 4) * 2.0
 _TIES = np.array([[1.0, 3.0, 3.0], [2.0, 0.0, -1.0]])
@@ -84,16 +85,21 @@ def _reduction(
     type_rule = _type_rule(name, kinds, wanted)
 
     def evaluate(x: Any, axes: tuple[int, ...]) -> Any:
-        x = numpy_of(x)
-        if x.dtype.kind not in kinds:
-            raise TypeError("a dtype this op is not defined for")
-        return eval(x, axes)
+        if type(x) is not np.ndarray:
+            x = numpy_of(x)
+        try:
+            if x.dtype.kind not in kinds:
+                raise TypeError("a dtype this op is not defined for")
+            return quiet.run(eval, x, axes)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            type_rule(type_of(x), axes=axes)
+            raise
 
     op = Op(
         name,
         REDUCTION,
         type_rule=type_rule,
-        eval=clear_errors(type_rule, quietly(evaluate)),
+        eval=evaluate,
         jvp=jvp,
         transpose=transpose,
         batch=lambda size, args, dims, axes: _batch(size, args, dims, op, axes=axes),

@@ -60,14 +60,14 @@ class _Quiet(threading.local):
         self.run = context.run
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
 
 
 def quietly(fun: Callable[..., Any]) -> Callable[..., Any]:
     """`fun` without NumPy's floating-point warnings: inf and nan are values here."""
 
     def run(*args: Any, **params: Any) -> Any:
-        return _quiet.run(fun, *args, **params)
+        return quiet.run(fun, *args, **params)
 
     return run
 
@@ -139,7 +139,7 @@ def checked_eval(
     def eval1(x: Any, **params: Any) -> Any:
         if type(x) is ndarray and x.dtype.kind not in accepts:
             complain((x,), params)
-        return _quiet.run(fun, x, **params)
+        return quiet.run(fun, x, **params)
 
     def eval2(x: Any, y: Any, **params: Any) -> Any:
         if type(x) is ndarray:
@@ -151,7 +151,7 @@ def checked_eval(
         elif type(y) is ndarray and y.dtype.kind not in accepts:
             complain((x, y), params)
         try:
-            return _quiet.run(fun, x, y, **params)
+            return quiet.run(fun, x, y, **params)
         except ValueError:
             complain((x, y), params)
             raise
@@ -167,7 +167,7 @@ def checked_eval(
                 elif a.dtype is not dtype and a.dtype != dtype:
                     complain(args, params)
         try:
-            return _quiet.run(fun, *args, **params)
+            return quiet.run(fun, *args, **params)
         except ValueError:
             complain(args, params)
             raise
