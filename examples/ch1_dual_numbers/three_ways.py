@@ -19,7 +19,7 @@ from bibun import dual
 plt.style.use(Path(__file__).parents[1] / "bibun.mplstyle")
 
 X = 1.0
-EXACT = -7.391555094461487  # G'(1), by mpmath to 40 digits
+EXACT = -7.3915550944615049  # G'(1), by mpmath to 40 digits
 
 
 def composed(module):
@@ -46,10 +46,9 @@ def main(out):
     figure, axes = plt.subplots()
     axes.loglog(h, relative_error(forward), label="forward difference")
     axes.loglog(h, relative_error(central), label="central difference")
-    floor = 1e-17  # an error of zero has no place on a logarithmic axis
-    axes.axhline(max(by_dual, floor), color="C2", label="dual numbers")
-    axes.axhline(max(by_grad, floor), color="C3", ls="--", label="bibun.grad")
-    axes.set(xlabel="step h", ylabel="relative error of G′(1)", ylim=(3e-18, 30))
+    axes.axhline(by_dual, color="C2", label="dual numbers")
+    axes.axhline(by_grad, color="C3", ls="--", label="bibun.grad")
+    axes.set(xlabel="step h", ylabel="relative error of G′(1)", ylim=(3e-17, 30))
     axes.legend(ncols=2, loc="upper center")
     figure.savefig(out / "fig-1.png")
 

@@ -100,13 +100,14 @@ def main(out):
     band(axes, t, prior, "C0", "90 % of the process with these hyperparameters")
     finish(figure, axes, out / "fig-8-3.png")
 
+    samples = {name: draws[::2] for name, draws in samples.items()}
     at_data = given_data(random.key(2), samples, t, d, t, 0.0)
     figure, axes = panel(t, d)
     band(axes, t, at_data, "C1", "90 % of $m$, given the data")
     axes.plot(t, m, color="C0", lw=1, ls="--", label="truth")
     finish(figure, axes, out / "fig-8-4.png")
 
-    at = np.linspace(-1, 12, 200)
+    at = np.linspace(-1, 12, 131)
     figure, axes = panel(t, d)
     noisy = given_data(random.key(3), samples, t, d, at, 1.0)
     band(axes, at, noisy, "C0", "90 % of new data $d^*$", alpha=0.15, line=False)

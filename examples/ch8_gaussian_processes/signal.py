@@ -79,8 +79,9 @@ def main(out):
     kernel = NUTS(model, init_strategy=init_to_value(values=start))
     mcmc = MCMC(kernel, num_warmup=500, num_samples=500, num_chains=2, progress_bar=False)
     mcmc.run(random.key(0), t=t, d=d)
+    thinned = {name: draws[::2] for name, draws in mcmc.get_samples().items()}
     at = np.linspace(0, 20, 181)
-    whole, part = given_data(random.key(1), mcmc.get_samples(), t, d, at)
+    whole, part = given_data(random.key(1), thinned, t, d, at)
 
     figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(7, 5.2), height_ratios=(3, 2))
     top.plot(t, d, ".", color="#222222", label="data")

@@ -25,7 +25,7 @@ def covariance(t, tau, tip):
 
 
 def main(out):
-    t = np.linspace(-5, 5, 400)
+    t = np.linspace(-5, 5, 301)
     mean = np.zeros(t.size)
     figure, panels = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True)
     for axes, tip in zip(panels, (0.1, 1e-6), strict=True):
