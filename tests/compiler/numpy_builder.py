@@ -128,6 +128,9 @@ class NumpyBuilder:
     def bit_xor(self, x: Any, y: Any) -> np.ndarray:
         return x ^ y
 
+    def bit_not(self, x: Any) -> np.ndarray:
+        return ~x
+
     def shift_left(self, x: Any, y: Any) -> np.ndarray:
         return x << y
 

@@ -148,18 +148,18 @@ class Masked:
         family, count, index = getattr(kernel, "part", (name, 1, 0))
         symbol = f"@bm.{family}.{dtype.str[1:]}.v{w}"
         t = llvm_type(dtype, w)
-        result = t if count == 1 else "{" + ", ".join([t] * count) + "}"
+        result = t if not hasattr(kernel, "part") else "{" + ", ".join([t] * count) + "}"
         key = (family, dtype.str, w)
         if key not in self.module.math:
             self.module.math[key] = None  # a kernel may call others, not itself
-            emit = kernel if count == 1 else kernel.whole
+            emit = getattr(kernel, "whole", kernel)
             self.module.math[key] = self._define_math(emit, symbol, result, dtype, w, len(ys))
         made = self.module.math[key]
         if made is not None:
             made.uses += 1
         args = ", ".join(f"{t} {y.name}" for y in ys)
         made_call = f"call {result} {symbol}({args})"
-        if count > 1:
+        if hasattr(kernel, "part"):
             made_call = f"extractvalue {result} {self.fn.assign(made_call)}, {index}"
         return self._new(made_call, dtype, w)
 

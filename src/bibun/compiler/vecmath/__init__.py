@@ -17,15 +17,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bibun.compiler.vecmath import beta_integrals as _beta_integrals
 from bibun.compiler.vecmath import cbrt as _cbrt
 from bibun.compiler.vecmath import erf as _erf
 from bibun.compiler.vecmath import exp as _exp
 from bibun.compiler.vecmath import gamma as _gamma
+from bibun.compiler.vecmath import gamma_integrals as _gamma_integrals
 from bibun.compiler.vecmath import hyperbolic as _hyperbolic
 from bibun.compiler.vecmath import inverse as _inverse
 from bibun.compiler.vecmath import log as _log
 from bibun.compiler.vecmath import pow as _pow
 from bibun.compiler.vecmath import trig as _trig
+from bibun.compiler.vecmath import zeta as _zeta
 
 _ROOMS: dict[Any, str] = {
     _exp: "exp exp2 expm1",
@@ -37,6 +40,9 @@ _ROOMS: dict[Any, str] = {
     _cbrt: "cbrt",
     _erf: "erf erfc erf_inv",
     _gamma: "lgamma digamma",
+    _zeta: "hurwitz zeta polygamma trigamma",
+    _beta_integrals: "betainc betainc_grad_a betainc_grad_b",
+    _gamma_integrals: "igamma igammac igamma_grad_a random_gamma_grad",
 }
 
 KERNELS: dict[str, Callable[..., Any]] = {

@@ -100,7 +100,7 @@ class Case:
     bound: float
     bound32: float | None = None
     arity: int = 1
-    slow: bool = False  # mpmath is slow: fewer points
+    slow: int = 1  # mpmath is slow: so many times fewer points
     extra: Sequence[Any] = ()  # further ranges, for either format
     ranges32: Sequence[Any] | None = field(default=None)
 
@@ -111,8 +111,7 @@ class Case:
         self, rng: np.random.Generator, n: int, dtype: np.dtype
     ) -> Iterator[tuple[float, list[np.ndarray]]]:
         """Yields (floor, arguments) range by range."""
-        if self.slow:
-            n = max(n // 4, 50)
+        n = max(n // self.slow, 12)
         ranges = self.ranges32 if dtype == float32 and self.ranges32 else self.ranges
         for r in (*ranges, *self.extra):
             parts = r if isinstance(r, tuple) else (r,)
@@ -209,7 +208,7 @@ CASES: dict[str, Case] = {
     ),
     "erf_inv": Case(
         mp.erfinv, [Range(-1, 1), Range(1e-30, 1, log=True), Range(0.99, 1),
-                  Range(0.9999999, 1)], 4.0, slow=True,
+                  Range(0.9999999, 1)], 4.0, slow=4,
     ),
     "lgamma": Case(
         _loggamma,
@@ -219,7 +218,7 @@ CASES: dict[str, Case] = {
         bound32=1.0,
         ranges32=[Range(1e-45, 1e36, log=True), Range(0, 3), Range(2, 12),
                   Range(-10, 0, floor=1.0)],
-        slow=True,
+        slow=4,
     ),
     "digamma": Case(
         mp.digamma,
@@ -229,11 +228,74 @@ CASES: dict[str, Case] = {
         bound32=1.0,
         ranges32=[Range(1e-36, 1e36, log=True), Range(0, 3), Range(2, 12),
                   Range(-10, 0, floor=4.0)],
-        slow=True,
+        slow=4,
     ),
 }  # fmt: skip
 
 
+
+
+def _in(k: int, f: Callable[..., Any]) -> Callable[..., Any]:
+    """The derivative of f in argument k, by central differences in many digits."""
+
+    def slope(*x: Any) -> Any:
+        with mp.workdps(70):
+            h = x[k] * mp.mpf(10) ** -24
+            up, down = ([*x[:k], x[k] + s * h, *x[k + 1 :]] for s in (1, -1))
+            return (f(*up) - f(*down)) / (2 * h)
+
+    return slope
+
+
+def _lower_gamma(a: Any, x: Any) -> Any:
+    return mp.gammainc(a, 0, x, regularized=True)
+
+
+def _upper_gamma(a: Any, x: Any) -> Any:
+    return mp.gammainc(a, x, mp.inf, regularized=True)
+
+
+def _quantile_slope(a: Any, x: Any) -> Any:
+    density = mp.exp((a - 1) * mp.log(x) - x - mp.loggamma(a))
+    return -_in(0, _lower_gamma)(a, x) / density
+
+
+def _beta(a: Any, b: Any, x: Any) -> Any:
+    with mp.workdps(60):
+        return mp.betainc(a, b, 0, x, regularized=True)
+
+
+_SHAPES = [
+    (Range(0.01, 1), Range(0.001, 3)), (Range(1, 20), Range(0.5, 40)),
+    (Range(20, 100), Range(15, 150)), (Range(1e4, 1.01e4), Range(0.99e4, 1.02e4)),
+]  # fmt: skip
+_BETAS = [
+    (Range(0.05, 1), Range(0.05, 1), Range(0.001, 0.999)),
+    (Range(1, 20), Range(1, 20), Range(0.05, 0.95)),
+    (Range(100, 120), Range(300, 320), Range(0.2, 0.32)),
+]  # fmt: skip
+CASES |= {
+    "hurwitz": Case(mp.zeta, [(Range(1.01, 9), Range(0.01, 30))], 16.0, 1.0, arity=2, slow=2),
+    "zeta": Case(mp.zeta, [(Range(1.01, 9), Range(0.01, 30))], 16.0, 1.0, arity=2, slow=2),
+    "trigamma": Case(
+        lambda x: mp.psi(1, x),
+        [Range(1e-150, 1e150, log=True), Range(0, 12), Range(-9, 0)], 8.0, 1.0, slow=2,
+        ranges32=[Range(1e-18, 1e36, log=True), Range(0, 12), Range(-9, 0)],
+    ),
+    "polygamma": Case(
+        lambda m, x: mp.psi(int(m), x),
+        [(Near([1.0, 2.0, 3.0, 7.0], reach=0), Range(0.05, 30)),
+         (Near([1.0, 2.0, 3.0], reach=0), Range(-5, 0, floor=8.0))],
+        24.0, 1.0, arity=2, slow=2,
+    ),
+    "igamma": Case(_lower_gamma, _SHAPES, 400.0, 1.0, arity=2, slow=4),
+    "igammac": Case(_upper_gamma, _SHAPES, 400.0, 1.0, arity=2, slow=4),
+    "igamma_grad_a": Case(_in(0, _lower_gamma), _SHAPES, 400.0, 1.0, arity=2, slow=16),
+    "random_gamma_grad": Case(_quantile_slope, _SHAPES, 100.0, 1.0, arity=2, slow=16),
+    "betainc": Case(_beta, _BETAS, 500.0, 1.0, arity=3, slow=4),
+    "betainc_grad_a": Case(_in(0, _beta), _BETAS, 2000.0, 1.0, arity=3, slow=16),
+    "betainc_grad_b": Case(_in(1, _beta), _BETAS, 2000.0, 1.0, arity=3, slow=16),
+}  # fmt: skip
 
 # Where algorithms change or numbers are hard: (floats around these points, further ranges).
 _HALF_PIS = [s * k * math.pi / 2 for k in (1, 2, 3, 4, 7, 11, 22, 355, 103993, 4 * 10**8)

@@ -127,6 +127,9 @@ class Num:
     def __xor__(self, o: Any) -> Num:
         return Num(self.b, self.b.bit_xor(self.v, self._val(o)))
 
+    def __invert__(self) -> Num:
+        return Num(self.b, self.b.bit_not(self.v))
+
     def __lshift__(self, o: Any) -> Num:
         return Num(self.b, self.b.shift_left(self.v, self._val(o)))
 
@@ -193,27 +196,33 @@ def widened(fn: Kernel) -> Kernel:
     return emit
 
 
-def parts(family: str, fn: Callable[..., tuple[Num, ...]]) -> tuple[Kernel, ...]:
+def parts(
+    family: str, fn: Callable[..., tuple[Num, ...]], widen: bool = False
+) -> tuple[Kernel, ...]:
     """Kernels that are the results of one computation, such as sin and cos.
 
     Each emits what it needs when asked alone; a builder that makes functions emits a call of
-    the one function `family`, so that equal calls merge: who asks for both pays once.
+    the one function of the family, so that equal calls merge: who asks for both pays once.
+    `widen`: float32 is served in float64.
     """
-    count = len(family.split())
+    names = family.split()
 
     def whole(b: Any, *vals: Any) -> list[Any]:
-        return [n.v for n in fn(*(Num(b, v) for v in vals))]
+        dtype = vals[0].dtype
+        narrow = widen and dtype != float64
+        xs = [Num(b, b.convert(v, float64) if narrow else v) for v in vals]
+        return [b.convert(n.v, dtype) if narrow else n.v for n in fn(*xs)]
 
     def one(index: int) -> Kernel:
         def emit(b: Any, *vals: Any) -> Any:
             return whole(b, *vals)[index]
 
-        emit.__name__ = emit.__qualname__ = family.split()[index]
-        emit.part = (family.replace(" ", "."), count, index)  # type: ignore[attr-defined]
+        emit.__name__ = emit.__qualname__ = names[index]
+        emit.part = (".".join(names), len(names), index)  # type: ignore[attr-defined]
         emit.whole = whole  # type: ignore[attr-defined]
         return emit
 
-    return tuple(one(k) for k in range(count))
+    return tuple(one(k) for k in range(len(names)))
 
 
 def call(name: str, *xs: Num) -> Num:

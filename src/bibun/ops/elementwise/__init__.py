@@ -79,6 +79,7 @@ from bibun.ops.elementwise.special import (  # noqa: F401
     polygamma,
     random_gamma_grad,
     regularized_incomplete_beta,
+    trigamma,
     zeta,
 )
 from bibun.ops.elementwise.trigonometric import (  # noqa: F401

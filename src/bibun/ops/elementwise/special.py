@@ -1,7 +1,7 @@
 """Special functions: the error function, the gamma family, Bessel functions, the beta integral.
 
-SciPy's ufuncs evaluate them, imported on first use so that `import bibun` stays fast. What
-has a vector math kernel compiles to it; the rest compiles to a callback.
+SciPy's ufuncs evaluate them, imported on first use so that `import bibun` stays fast; compiled
+code has vector math kernels of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bibun.ops.elementwise.arithmetic import (
 from bibun.ops.elementwise.comparison import eq
 from bibun.ops.elementwise.exponential import exp, log, log1p
 from bibun.ops.elementwise.selection import select
-from bibun.ops.families.elementwise import FLOAT, host, unary
+from bibun.ops.families.elementwise import FLOAT, elementwise, host, unary
 
 _POSITIVE = (0.3, 0.9, 1.6, 7.0)
 
@@ -132,12 +132,23 @@ lgamma = unary(
 digamma = unary(
     "digamma",
     _digamma,
-    partial=lambda x, y: polygamma(1.0, x),
+    partial=lambda x, y: trigamma(x),
     lower="digamma",
     points=(-1.6, 0.3, 1.7, 12.0),
     cost=40.0,
     doc="The derivative of lgamma; ∓inf at ±0, nan at -1, -2, …",
 )
+
+trigamma = unary(
+    "trigamma",
+    lambda x: _polygamma(1.0, x),
+    partial=lambda x, y: polygamma(2.0, x),
+    lower="trigamma",
+    points=(-1.6, 0.3, 1.7, 12.0),
+    cost=50.0,
+    doc="The derivative of digamma; inf at 0, -1, -2, …",
+)
+
 
 def _polygamma(m: Any, x: Any) -> Any:
     """(-1)^(m+1) m! zeta(m + 1, x), and digamma for m = 0."""
@@ -146,13 +157,14 @@ def _polygamma(m: Any, x: Any) -> Any:
     size = np.exp(_gammaln(m + 1.0)) * _scipy_zeta(m + 1.0, x)
     out = np.where(np.fmod(m, 2.0) == 0, -size, size)
     out = np.where(m == 0, _psi(x), out)
-    return np.where((m < 0) | (np.floor(m) != m), np.nan, out).astype(dtype)
+    return np.where((m < 0) | (np.floor(m) != m) | np.isinf(m), np.nan, out).astype(dtype)
 
 
-zeta = host(
+zeta = elementwise(
     "zeta",
     _scipy_zeta,
     arity=2,
+    lower="zeta",
     partials=(
         _underived("zeta", "its exponent"),
         lambda s, q, out: neg(mul(s, zeta(add(s, 1.0), q))),
@@ -162,10 +174,11 @@ zeta = host(
     doc="Hurwitz's zeta function: the sum of (k + q)^-s over k = 0, 1, …",
 )
 
-polygamma = host(
+polygamma = elementwise(
     "polygamma",
     _polygamma,
     arity=2,
+    lower="polygamma",
     partials=(
         _underived("polygamma", "its order"),
         lambda m, x, out: polygamma(add(m, 1.0), x),
@@ -194,36 +207,41 @@ def _gamma_density(a: Any, x: Any) -> Any:
     return exp(sub(sub(mul(sub(a, 1.0), log(x)), x), lgamma(a)))
 
 
-igamma = host(
+igamma = elementwise(
     "igamma",
     scipy_special("gammainc"),
     arity=2,
+    lower="igamma",
     partials=(
         lambda a, x, out: igamma_grad_a(a, x),
         lambda a, x, out: _gamma_density(a, x),
     ),
     points=((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)),
+    special=False,
     cost=200.0,
     doc="The regularised lower incomplete gamma function P(a, x).",
 )
 
-igammac = host(
+igammac = elementwise(
     "igammac",
     scipy_special("gammaincc"),
     arity=2,
+    lower="igammac",
     partials=(
         lambda a, x, out: neg(igamma_grad_a(a, x)),
         lambda a, x, out: neg(_gamma_density(a, x)),
     ),
     points=((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)),
+    special=False,
     cost=200.0,
     doc="The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).",
 )
 
-igamma_grad_a = host(
+igamma_grad_a = elementwise(
     "igamma_grad_a",
     _numerics("igamma_grad_a"),
     arity=2,
+    lower="igamma_grad_a",
     partials=(
         _underived("igamma_grad_a", "a"),
         lambda a, x, out: mul(_gamma_density(a, x), sub(log(x), digamma(a))),
@@ -233,10 +251,11 @@ igamma_grad_a = host(
     doc="dP(a, x)/da, for the incomplete gamma function P.",
 )
 
-random_gamma_grad = host(
+random_gamma_grad = elementwise(
     "random_gamma_grad",
     _numerics("gamma_gradient"),
     arity=2,
+    lower="random_gamma_grad",
     partials=(
         _underived("random_gamma_grad", "a"),
         lambda a, x, out: sub(
@@ -257,10 +276,11 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 
 _BETA_POINTS = ((0.6, 1.5, 3.0, 8.0), (0.8, 2.5, 1.2, 5.0), (0.3, 0.15, 0.8, 0.6))
 
-betainc = host(
+betainc = elementwise(
     "betainc",
     scipy_special("betainc"),
     arity=3,
+    lower="betainc",
     partials=(
         lambda a, b, x, out: betainc_grad_a(a, b, x),
         lambda a, b, x, out: betainc_grad_b(a, b, x),
@@ -279,10 +299,11 @@ def _beta_slope_change(a: Any, b: Any, x: Any, log_part: Any, own: Any) -> Any:
     return mul(_beta_density(a, b, x), add(sub(log_part, digamma(own)), digamma(add(a, b))))
 
 
-betainc_grad_a = host(
+betainc_grad_a = elementwise(
     "betainc_grad_a",
     _numerics("betainc_grad_a"),
     arity=3,
+    lower="betainc_grad_a",
     partials=(
         _underived("betainc_grad_a", "a"),
         _underived("betainc_grad_a", "b"),
@@ -293,10 +314,11 @@ betainc_grad_a = host(
     doc="dI_x(a, b)/da of the incomplete beta function.",
 )
 
-betainc_grad_b = host(
+betainc_grad_b = elementwise(
     "betainc_grad_b",
     _numerics("betainc_grad_b"),
     arity=3,
+    lower="betainc_grad_b",
     partials=(
         _underived("betainc_grad_b", "a"),
         _underived("betainc_grad_b", "b"),

@@ -1,0 +1,106 @@
+"""How the coefficients of the special functions were made; writes `special_coefficients.py`.
+
+    python -m bibun.compiler.vecmath.special_fit        # needs mpmath; under a minute
+
+TEMME holds the Taylor coefficients of Temme's functions C_k(η) (DLMF 8.12.9-8.12.12; Temme,
+Math. Comp. 29, 1975), which are found from series alone: μ(η) from η²/2 = μ - log(1 + μ) by
+its differential equation μ μ' = η (1 + μ), 1/μ by division, and
+C_0 = 1/μ - 1/η, η C_k = C_{k-1}' + (-1)^k g_k η/μ with Stirling's numbers g_k. A row ends
+where its terms no longer count for a >= 20 and |η| <= 0.4.
+
+CHEBYSHEV holds smooth parts of functions as Chebyshev series on [-1, 1], one for each piece of
+the line: (a, b, series) with the argument mapped linearly from [a, b]. Their last terms are
+below 2**-55 of the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mpmath
+from mpmath import mp, mpf
+
+from bibun.compiler.vecmath.fit import _literal
+
+TEMME_ROWS, TEMME_REACH, TEMME_LEAST = 11, mpf("0.4"), 20
+
+
+def temme(rows: int = TEMME_ROWS) -> list[tuple[float, ...]]:
+    """The Taylor coefficients of C_0, C_1, … in η."""
+    count = 24 + 2 * rows
+    mu = [mpf(0), mpf(1)]
+    for n in range(2, count + 1):
+        known = sum(mu[i] * (n + 1 - i) * mu[n + 1 - i] for i in range(2, n))
+        mu.append((mu[n - 1] - known) / (n + 1))
+    inverse = [mpf(1)]  # η/μ
+    for n in range(1, count):
+        inverse.append(-sum(mu[j + 1] * inverse[n - j] for j in range(1, n + 1)))
+    logs = [mpf(0)] * (rows + 2)  # Stirling's series of log Γ*(a), and its exponential
+    for k in range(1, rows // 2 + 2):
+        if 2 * k - 1 < len(logs):
+            logs[2 * k - 1] = mpmath.bernoulli(2 * k) / (2 * k * (2 * k - 1))
+    g = [mpf(1)]
+    for n in range(1, rows + 1):
+        g.append(sum(j * logs[j] * g[n - j] for j in range(1, n + 1)) / n)
+    c = [inverse[1:]]
+    for k in range(1, rows):
+        slope = [(n + 1) * v for n, v in enumerate(c[-1][1:])]
+        c.append([v + (-1) ** k * g[k] * inverse[n + 1] for n, v in enumerate(slope[1:])])
+    found = []
+    for k, row in enumerate(c):
+        weight = mpf(TEMME_LEAST) ** -k
+        end = max(
+            n for n, v in enumerate(row) if abs(v) * TEMME_REACH**n * weight > mpf(2) ** -58
+        )
+        found.append(tuple(float(v) for v in row[: end + 1]))
+    return found
+
+
+def chebyshev(
+    f: Callable[[Any], Any], lo: Any, hi: Any, most: int = 60, loose: float = 1.0
+) -> tuple[float, float, tuple[float, ...]]:
+    """The Chebyshev series of f on [lo, hi], cut where it no longer counts."""
+    lo, hi = mpf(lo), mpf(hi)
+    nodes = [mp.cos(mp.pi * (j + mpf(1) / 2) / most) for j in range(most)]
+    values = [f((lo + hi) / 2 + (hi - lo) / 2 * t) for t in nodes]
+    size = min(abs(v) for v in values) or max(abs(v) for v in values)
+    angles = [mp.pi * (j + mpf(1) / 2) / most for j in range(most)]
+    series = [
+        2 * sum(v * mp.cos(k * t) for t, v in zip(angles, values, strict=True)) / most
+        for k in range(most)
+    ]
+    series[0] /= 2
+    end = max(k for k, v in enumerate(series) if abs(v) > loose * mpf(2) ** -56 * size)
+    return float(lo), float(hi), tuple(float(v) for v in series[: end + 1])
+
+
+def pieces() -> dict[str, list[tuple[float, float, tuple[float, ...]]]]:
+    """Each function's smooth parts."""
+    return {}
+
+
+def main() -> None:
+    mp.dps = 50
+    out = [
+        '"""Coefficients of special functions; made by `special_fit.py`, not by hand."""',
+        "",
+        "# fmt: off",
+        "",
+        "TEMME = (",
+        *(_literal(row) + "," for row in temme()),
+        ")",
+        "",
+        "CHEBYSHEV = {",
+    ]
+    for name, parts in pieces().items():
+        print(name, [len(series) for _, _, series in parts], flush=True)
+        body = "\n".join(f"({lo!r}, {hi!r}, {_literal(series)})," for lo, hi, series in parts)
+        out.append(f"{name!r}: (\n{body}\n),")
+    out.append("}\n")
+    Path(__file__).with_name("special_coefficients.py").write_text("\n".join(out))
+
+
+if __name__ == "__main__":
+    main()
