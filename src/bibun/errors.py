@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 
 class BibunError(Exception):
     """Root of the errors that only bibun raises."""
+
+
+class LocatedError(BibunError):
+    """An error about what the user wrote: the message ends with the user's source line.
+
+    `locate` gives that line; `bibun.trace.sites`, which knows whose a frame is, sets it.
+    """
+
+    locate: Callable[[], str] | None = None
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        said = bool(args) and "\nAt " in str(args[0])
+        self.where = "" if said or LocatedError.locate is None else LocatedError.locate()
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}\nAt {self.where}" if self.where else text
 
 
 class TracerError(BibunError, TypeError):
@@ -19,15 +40,15 @@ class LeakedTracerError(TracerError):
     """A traced value escaped the transformation that made it."""
 
 
-class ShapeError(BibunError, ValueError):
+class ShapeError(LocatedError, ValueError):
     """Shapes that do not fit each other."""
 
 
-class DTypeError(BibunError, TypeError):
+class DTypeError(LocatedError, TypeError):
     """A dtype an operation is not defined for."""
 
 
-class DifferentiationError(BibunError, TypeError):
+class DifferentiationError(LocatedError, TypeError):
     """A derivative that does not exist or was not defined."""
 
 

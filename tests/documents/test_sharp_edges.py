@@ -32,9 +32,11 @@ WAYS: dict[str, Callable[[Function], Function]] = {
     "grad(jit)": lambda f: grad(jit(lambda a, i: jnp.sum(f(a, i)))),
     "vmap": lambda f: lambda a, i: vmap(f, (None, 0))(a, jnp.array([0, i, 1])),
     "jit(vmap)": lambda f: lambda a, i: jit(vmap(f, (None, 0)))(a, jnp.array([0, i, 1])),
-    "jit(vmap(grad))": lambda f: lambda a, i: jit(
-        vmap(grad(lambda a, i: jnp.sum(f(a, i))), (None, 0))
-    )(a, jnp.array([0, i, 1])),
+    "jit(vmap(grad))": lambda f: (
+        lambda a, i: jit(vmap(grad(lambda a, i: jnp.sum(f(a, i))), (None, 0)))(
+            a, jnp.array([0, i, 1])
+        )
+    ),
     "jit(scan)": lambda f: jit(
         lambda a, i: lax.scan(lambda c, k: (c, f(a, i + 0 * k)), 0.0, jnp.arange(3))[1]
     ),
@@ -489,31 +491,3 @@ def test_chains_run_in_threads_and_agree_with_single_ones() -> None:
     again = MCMC(NUTS(model), num_warmup=100, num_samples=200, num_chains=4, progress_bar=False)
     again.run(bibun.random.PRNGKey(0))
     assert np.array_equal(chains, again.get_samples(group_by_chain=True)["x"])
-
-
-# Bad input gets one clear error -------------------------------------------------------------------
-
-MISTAKES: dict[str, tuple[Function, type[Exception], str]] = {
-    "a float as index": (lambda: jnp.arange(3.0)[1.0], TypeError, r"index must be an integer[\s\S]*float"),
-    "a float array as index": (lambda: jnp.arange(3.0)[jnp.array([0.0])], TypeError, r"float64"),
-    "a traced value in if": (lambda: jit(lambda x: 1 if x > 0 else 2)(1.0), TypeError, r"bool[\s\S]*lax.cond"),
-    "math on a traced value": (lambda: jit(lambda x: __import__("math").exp(x))(1.0), TypeError, r"float\(x\)[\s\S]*bibun.numpy"),
-    "grad of a vector": (lambda: grad(lambda x: x * 2)(jnp.ones(3)), TypeError, r"scalar[\s\S]*\(3,\)"),
-    "scan changes its carry": (lambda: lax.scan(lambda c, _: (jnp.stack([c, c]), None), 1.0, None, 3), ValueError, r"carry[\s\S]*f64\[2\]"),
-    "while changes dtype": (lambda: lax.while_loop(lambda s: s < 3, lambda s: s + 0.5, jnp.arange(1)[0]), (TypeError, ValueError), r"i64[\s\S]*f64"),
-    "wrong in_axes": (lambda: vmap(lambda x, y: x, in_axes=(0,))(jnp.ones(3), jnp.ones(3)), ValueError, r"in_axes"),
-    "sizes that differ under vmap": (lambda: vmap(lambda x, y: x * y)(jnp.ones(3), jnp.ones(4)), ValueError, r"3[\s\S]*4"),
-    "an object array": (lambda: jnp.sin(np.array([1, "a"], dtype=object)), TypeError, r"object"),
-    "cond's branches differ": (lambda: lax.cond(True, lambda: 1.0, lambda: (1.0, 2.0)), TypeError, r"branch"),
-    "assigning to an element": (lambda: jnp.ones(3).__setitem__(0, 1.0), TypeError, r"\.at\["),
-    "np.array of a tracer": (lambda: grad(lambda x: np.array([x, 1.0])[0])(1.0), TypeError, r"jnp|bibun.numpy"),
-    "mismatched trees": (lambda: bibun.tree.map(lambda a, b: a, {"a": 1}, {"b": 1}), ValueError, r"a|b"),
-    "shapes that do not fit": (lambda: jit(lambda x, y: x + y)(np.ones(3), np.ones(4)), ValueError, r"\(3,\)[\s\S]*\(4,\)"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_bad_input_gets_one_clear_error(name: str) -> None:
-    f, kind, pattern = MISTAKES[name]
-    with pytest.raises(kind, match=pattern):
-        f()

@@ -299,6 +299,16 @@ _install("__array_function__", _array_function)
 _install("__array_namespace__", _array_namespace)
 
 
+def _format(self: Value, spec: str) -> str:
+    """A number in a text. Tracers without `spec` give their type; with one they must be known."""
+    if not spec:
+        return str(self)
+    return format(need_concrete(self, f"format(x, {spec!r}), as in an f-string,")[()], spec)
+
+
+_install("__format__", _format)
+
+
 # ---- methods ----------------------------------------------------------------------------------
 
 

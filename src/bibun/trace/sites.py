@@ -13,6 +13,8 @@ import threading
 from types import CodeType
 from typing import NamedTuple
 
+from bibun.errors import LocatedError
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _table: list[tuple[CodeType, int] | None] = [None]
 _index: dict[tuple[CodeType, int], int] = {}
@@ -96,6 +98,12 @@ def source_line(site: int) -> str:
     return linecache.getline(place.filename, place.line).strip() if place else ""
 
 
+def _here() -> str:
+    """The user's line that is running, for errors; empty where no code but bibun's is."""
+    site = current_site(2)
+    return describe(site) if site else ""
+
+
 def describe(site: int) -> str:
     """`file:line in function` with the source line below it, for error messages."""
     place = lookup(site)
@@ -103,3 +111,6 @@ def describe(site: int) -> str:
         return "(unknown place)"
     text = source_line(site)
     return f"{place}" + (f"\n    {text}" if text else "")
+
+
+LocatedError.locate = _here

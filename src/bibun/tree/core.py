@@ -67,7 +67,16 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) ->
     >>> map(lambda x, y: x + y, {"a": 1, "b": (2,)}, {"a": 10, "b": (20,)})
     {'a': 11, 'b': (22,)}
     """
-    return optree.tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
+    try:
+        return optree.tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
+    except ValueError:  # from `f`, or because the trees differ: then say where
+        from bibun.tree.prefix import mismatch
+
+        for k, other in enumerate(rest):
+            place = mismatch(tree, other, is_leaf, "the first tree", f"tree {k + 2}")
+            if place is not None:
+                raise ValueError(f"tree.map: {place}") from None
+        raise
 
 
 _NOTHING = object()

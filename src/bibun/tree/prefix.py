@@ -22,14 +22,14 @@ def broadcast_prefix(
     try:
         subtrees = spec.flatten_up_to(tree)
     except ValueError as error:
-        raise ValueError(_mismatch(prefix, tree, is_leaf, what, of) or str(error)) from None
+        raise ValueError(mismatch(prefix, tree, is_leaf, what, of) or str(error)) from None
     result: list[Any] = []
     for head, subtree in zip(heads, subtrees, strict=True):
         result.extend([head] * len(leaves(subtree)))
     return result
 
 
-def _mismatch(prefix: Any, tree: Any, is_leaf: IsLeaf, what: str, of: str) -> str | None:
+def mismatch(prefix: Any, tree: Any, is_leaf: IsLeaf, what: str, of: str) -> str | None:
     """The first place, depth first, where `prefix` is no prefix of `tree`."""
     todo: list[tuple[Any, Any, tuple[Any, ...]]] = [(prefix, tree, ())]
     while todo:
