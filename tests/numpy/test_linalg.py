@@ -154,6 +154,50 @@ def test_det_gradient_of_singular_matrices():
     np.testing.assert_allclose(np.asarray(bibun.grad(linalg.det)(bnp.array(x))), want, atol=1e-7)
 
 
+def adjugate(x):
+    n = len(x)
+    minors = [[np.delete(np.delete(x, i, 0), j, 1) for j in range(n)] for i in range(n)]
+    return np.array([[(-1) ** (i + j) * np.linalg.det(m) for j, m in enumerate(row)]
+                     for i, row in enumerate(minors)])  # fmt: skip
+
+
+def of_rank(n, rank, kind):
+    if kind == "shift":  # several zero pivots, though the rank may be n - 1
+        x = np.roll(np.diag(np.arange(1.0, n + 1)), 1, 0)
+        x[:, rank:] = 0
+        return x
+    left = RNG.standard_normal((n, rank))
+    if kind == "complex":
+        left = left + 1j * RNG.standard_normal((n, rank))
+    return left @ RNG.standard_normal((rank, n))
+
+
+@pytest.mark.parametrize("kind", ["random", "complex", "shift"])
+@pytest.mark.parametrize(
+    ("n", "rank"), [(4, 4), (4, 3), (4, 2), (5, 5), (5, 4), (5, 3), (7, 6), (7, 4)]
+)
+def test_det_has_derivatives_at_every_rank(n, rank, kind):
+    x, d = of_rank(n, rank, kind), RNG.standard_normal((n, n))
+    g = bibun.grad(linalg.det, holomorphic=kind == "complex")
+    scale = np.abs(x).max() ** (n - 2)
+    for run in (lambda f: f, bibun.jit):
+        np.testing.assert_allclose(np.asarray(run(g)(x)), adjugate(x), atol=1e-11 * scale)
+    h = 1e-5
+    want = (adjugate(x + h * d) - adjugate(x - h * d)) / (2 * h)
+    d = d + 0 * x
+    moved = bibun.jit(lambda x, d: bibun.jvp(g, (x,), (d,))[1])(x, d)
+    np.testing.assert_allclose(np.asarray(moved), want, rtol=1e-6, atol=1e-6 * scale)
+    twice = bibun.grad(lambda x: bnp.sum(g(x) * d), holomorphic=kind == "complex")(x)
+    np.testing.assert_allclose(np.asarray(twice), want, rtol=1e-6, atol=1e-6 * scale)
+
+
+def test_det_of_a_stack_is_regular_or_not_one_by_one():
+    xs = np.stack([of_rank(5, 5, "random"), of_rank(5, 4, "random"), of_rank(5, 2, "random")])
+    for f in (bibun.vmap(bibun.grad(linalg.det)), bibun.grad(lambda x: bnp.sum(linalg.det(x)))):
+        for got, x in zip(np.asarray(bibun.jit(f)(xs)), xs, strict=True):
+            np.testing.assert_allclose(got, adjugate(x), atol=1e-11)
+
+
 def test_norm_at_zero_has_gradient_zero():
     np.testing.assert_array_equal(np.asarray(bibun.grad(linalg.norm)(bnp.zeros(3))), 0.0)
 

@@ -17,6 +17,7 @@ from bibun.numpy.contraction import cross as _cross
 from bibun.numpy.contraction import dot, matmul, outer, tensordot, vecdot
 from bibun.numpy.contraction import trace as _trace
 from bibun.numpy.creation import eye
+from bibun.numpy.determinants import det, slogdet
 from bibun.numpy.elementwise import abs as abs_
 from bibun.numpy.reductions import max as max_
 from bibun.numpy.reductions import min as min_
@@ -32,12 +33,10 @@ from bibun.numpy.shape import (
 from bibun.numpy.solutions import (
     _adjoint,
     _matrix,
-    det,
     inv,
     lstsq,
     matrix_rank,
     pinv,
-    slogdet,
     solve,
 )
 from bibun.numpy.taking import diagonal as _diagonal

@@ -1,16 +1,16 @@
-"""Solutions of linear systems, inverses, determinants: the part of `linalg` with rules of its own.
+"""Solutions of linear systems and inverses: parts of `linalg` with rules of their own.
 
 Solutions are differentiated as solutions, not through the factorisation: with x = A⁻¹ b,
-dx = A⁻¹ (db - dA x), with the factors of A used again; likewise log determinants
-(d log|A| = tr A⁻¹ dA, Jacobi) and pseudo-inverses (Golub & Pereyra 1973). So every order of
-derivative needs one factorisation.
+dx = A⁻¹ (db - dA x), with the factors of A used again; likewise inverses, d(A⁻¹) = -A⁻¹ dA A⁻¹,
+and pseudo-inverses (Golub & Pereyra 1973). So every order of derivative needs one
+factorisation.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,34 +19,22 @@ from bibun.dtypes import default_int, real_of
 from bibun.errors import ShapeError
 from bibun.numpy._common import cast, promote_inexact, value
 from bibun.numpy.contraction import matmul
-from bibun.numpy.creation import arange, eye, zeros
+from bibun.numpy.creation import eye, zeros
 from bibun.numpy.elementwise import abs as abs_
 from bibun.numpy.elementwise import conjugate
-from bibun.numpy.formulas import real
 from bibun.numpy.reductions import max as max_
-from bibun.numpy.reductions import prod
 from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import (
     broadcast_to,
     expand_dims,
     matrix_transpose,
 )
-from bibun.numpy.taking import diagonal as _diagonal
 from bibun.numpy.taking import take_along_axis
 from bibun.ops import elementwise as el
 from bibun.ops import linalg as la
 from bibun.ops import shape as sh
 
-__all__ = [
-    "det", "inv", "lstsq", "matrix_rank", "pinv", "slogdet", "solve",
-]  # fmt: skip
-
-
-class SlogdetResult(NamedTuple):
-    """Sign (of modulus 1 where complex) and logarithm of the absolute value."""
-
-    sign: Value
-    logabsdet: Value
+__all__ = ["inv", "lstsq", "matrix_rank", "pinv", "solve"]
 
 
 def _matrix(name: str, a: Any, square: bool = False) -> Value:
@@ -120,7 +108,7 @@ def _factored_solve(a: Value, factors: Any, b: Value) -> Value:
 
 
 @functools.cache
-def _inverse() -> Callable[..., Any]:
+def inverse_rule() -> Callable[..., Any]:
     """(a, its factors, their pivots) -> a⁻¹, whose derivative is two products."""
     from bibun.transforms import custom_jvp
 
@@ -137,12 +125,6 @@ def _inverse() -> Callable[..., Any]:
     return f
 
 
-def _trace_of_ratio(a: Value, lu: Value, pivots: Value, da: Value) -> Value:
-    """tr(a⁻¹ da): a sum over elements, so that its transpose is a multiple of a⁻ᵀ."""
-    x = _inverse()(a, lu, pivots)
-    return sum_(el.absorb_mul(da, matrix_transpose(x)), (-2, -1))
-
-
 def _stacked(name: str, a: Value, b: Value) -> tuple[Value, Value]:
     """Batch axes broadcast against each other."""
     if a.shape[-1] != b.shape[-2]:
@@ -156,7 +138,7 @@ def _stacked(name: str, a: Value, b: Value) -> tuple[Value, Value]:
     return broadcast_to(a, (*lead, *a.shape[-2:])), broadcast_to(b, (*lead, *b.shape[-2:]))
 
 
-def _stop(x: Any) -> Any:
+def constant(x: Any) -> Any:
     from bibun.transforms import stop_gradient
 
     return stop_gradient(x)
@@ -178,7 +160,7 @@ def solve(a: Any, b: Any) -> Value:
         raise ShapeError("solve: b must have at least one axis")
     vector = y.ndim == 1
     x, y = _stacked("solve", x, expand_dims(y, 1) if vector else y)
-    out = _factored_solve(x, la.lu_columns(_stop(x)), y)
+    out = _factored_solve(x, la.lu_columns(constant(x)), y)
     return sh.squeeze(out, axes=(out.ndim - 1,)) if vector else out
 
 
@@ -191,104 +173,12 @@ def inv(a: Any) -> Value:
      [0.   0.25]]
     """
     x = _matrix("inv", a, True)
-    lu, pivots, *_ = la.lu_columns(_stop(x))
-    return _inverse()(x, lu, pivots)
-
-
-def _parity(pivots: Value, dtype: np.dtype) -> Value:
-    """The sign of the row exchanges."""
-    moved = el.ne(cast(pivots, default_int()), arange(pivots.shape[-1]))
-    count = sum_(moved, -1)
-    odd = el.eq(el.and_(count, default_int().type(1)), default_int().type(1))
-    return el.select(odd, dtype.type(1), dtype.type(-1))
+    lu, pivots, *_ = la.lu_columns(constant(x))
+    return inverse_rule()(x, lu, pivots)
 
 
 @functools.cache
-def _log_determinant() -> Callable[..., Any]:
-    from bibun.transforms import custom_jvp
-
-    def factored_slogdet(a: Any, lu: Any, pivots: Any) -> Any:
-        d = _diagonal(lu, 0, -2, -1)
-        size = abs_(d)
-        if d.dtype.kind == "c":
-            sign = prod(el.div(d, cast(size, d.dtype)), -1)
-        else:
-            sign = prod(el.sign(d), -1)
-        return el.mul(sign, _parity(pivots, d.dtype)), sum_(el.log(size), -1)
-
-    f = custom_jvp(factored_slogdet)
-
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        sign, log = f(*primals)
-        a = primals[0]
-        change = _trace_of_ratio(*primals, tangents[0])
-        if a.dtype.kind == "c":
-            turn = el.sub(change, cast(real(change), change.dtype))
-            return (sign, log), (el.mul(sign, turn), real(change))
-        return (sign, log), (el.mul(sign, sign.dtype.type(0)), change)
-
-    return f
-
-
-def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
-    """Sign and logarithm of the absolute value of the determinant.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.slogdet(-bnp.eye(3)).sign)
-    -1.0
-    """
-    x = _matrix("slogdet", a, True)
-    lu, pivots, *_ = la.lu_columns(_stop(x))
-    return SlogdetResult(*_log_determinant()(x, lu, pivots))
-
-
-@functools.cache
-def _determinant() -> Callable[..., Any]:
-    from bibun.transforms import custom_jvp
-
-    def factored_det(a: Any, lu: Any, pivots: Any) -> Any:
-        return el.mul(prod(_diagonal(lu, 0, -2, -1), -1), _parity(pivots, lu.dtype))
-
-    f = custom_jvp(factored_det)
-
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        out = f(*primals)
-        return out, el.mul(out, _trace_of_ratio(*primals, tangents[0]))
-
-    return f
-
-
-def det(a: Any) -> Value:
-    """The determinant. Up to 3 by 3 by the formula, whose derivatives hold for singular
-    matrices too; larger singular matrices have the derivative nan.
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.linalg.det(2 * bnp.eye(2)))
-    4.0
-    """
-    x = _matrix("det", a, True)
-    n = x.shape[-1]
-    if n == 0:
-        return broadcast_to(value("det", "a", x.dtype.type(1)), x.shape[:-2])
-    m = [[x[..., i, j] for j in range(n)] for i in range(n)] if n <= 3 else []
-    if n == 1:
-        return m[0][0]
-    if n == 2:
-        return m[0][0] * m[1][1] - m[0][1] * m[1][0]
-    if n == 3:
-        return (
-            m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
-            - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
-            + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
-        )
-    lu, pivots, *_ = la.lu_columns(_stop(x))
-    return _determinant()(x, lu, pivots)
-
-
-@functools.cache
-def _pseudo_inverse() -> Callable[..., Any]:
+def _pseudoinverse_rule() -> Callable[..., Any]:
     from bibun.transforms import custom_jvp
 
     def pseudo_inverse(a: Any, cutoff: Any) -> Any:
@@ -332,7 +222,7 @@ def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None
     if tolerance is None:
         tolerance = 10.0 * max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
     cutoff = cast(value("pinv", "rtol", tolerance), real_of(x.dtype))
-    return _pseudo_inverse()(x, cutoff)
+    return _pseudoinverse_rule()(x, cutoff)
 
 
 def lstsq(a: Any, b: Any, rcond: Any = None, *, numpy_resid: bool = False) -> Any:
@@ -350,7 +240,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, numpy_resid: bool = False) -> An
     m, n = x.shape
     if rcond is None:
         rcond = max(m, n) * float(np.finfo(x.dtype).eps)
-    s = la.svd(_stop(x), full_matrices=False, compute_uv=False)[0]
+    s = la.svd(constant(x), full_matrices=False, compute_uv=False)[0]
     rank = sum_(el.gt(s, rcond * max_(s, initial=0.0)))
     solution = matmul(pinv(x, rcond), y)
     left = el.sub(matmul(x, solution), y)

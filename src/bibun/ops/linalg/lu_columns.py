@@ -13,8 +13,7 @@ factorisation takes at n = 100. The same holds for `getri`: (aᵀ)⁻¹ = (a⁻�
 
 Neither has a derivative (asking is an error): solutions, inverses and
 determinants are differentiated as what they are (`bibun.numpy.solutions`), with these factors as
-data. Up to 8 by 8 both are straight-line code
-(`small.py`).
+data. Up to 8 by 8 both are straight-line code (`small.py`).
 """
 
 from __future__ import annotations
@@ -134,7 +133,8 @@ def _inverse_one(factors: np.ndarray, pivots: np.ndarray) -> np.ndarray:
     inverse, info = routine("getri", factors.dtype)(
         factors.T, pivots, lwork=_lwork(factors.dtype, n)
     )
-    return inverse.T if info == 0 else np.full_like(factors, np.nan)
+    # Adding 0 makes zeros of the inverse positive, which getri leaves negative.
+    return inverse.T + 0 if info == 0 else np.full_like(factors, np.nan)
 
 
 def _inverse_lower(b: Any, ins: Any, outs: Any) -> None:
@@ -191,7 +191,7 @@ def _inverse_inline(b: Any, a: Cell, pivots: Cell, n: int) -> None:
                 )  # fmt: skip
     for i in range(n):
         for j in range(n):
-            a.store(i, j, b.select(regular, x[i][j], nan))
+            a.store(i, j, b.select(regular, b.add(x[i][j], b.const(0, dtype)), nan))
 
 
 # the records -------------------------------------------------------------------------------------
