@@ -27,7 +27,7 @@ _TRANSFORMS = (
 )  # fmt: skip
 _COMPILER = ("jit",)
 _SUBMODULES = (
-    "cli", "compiler", "dual", "gp", "lax", "optim", "optimizers", "prob", "random",
+    "cli", "compiler", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random",
     "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
     "variable",
 )  # fmt: skip

@@ -1,0 +1,120 @@
+"""`bibun.nn`: neural modules with the names of `flax.nnx`, and the functions of `jax.nn`.
+
+    from bibun import nn, optim
+
+    class MLP(nn.Module):
+        def __init__(self, rngs):
+            self.hidden = nn.Linear(2, 32, rngs=rngs)
+            self.out = nn.Linear(32, 1, rngs=rngs)
+
+        def __call__(self, x):
+            return self.out(nn.tanh(self.hidden(x)))
+
+    model = MLP(nn.Rngs(0))
+    optimizer = nn.Optimizer(model, optim.adam(1e-3), wrt=nn.Param)
+
+    @nn.jit
+    def step(model, optimizer, x, y):
+        loss, grads = nn.value_and_grad(lambda m: ((m(x) - y) ** 2).mean())(model)
+        optimizer.update(model, grads)
+        return loss
+
+A module is an object that may change; it is also a pytree, so `bibun.jit`, `bibun.grad` and
+`bibun.vmap` take it as it is. How both can be is in docs/design/nn.md.
+"""
+
+from __future__ import annotations
+
+from bibun.nn import activations, initializers, metrics
+from bibun.nn.activations import *  # noqa: F403
+from bibun.nn.attention import (
+    MultiHeadAttention,
+    combine_masks,
+    dot_product_attention,
+    make_attention_mask,
+    make_causal_mask,
+)
+from bibun.nn.convolution import Conv, ConvTranspose, avg_pool, convolve, max_pool, min_pool
+from bibun.nn.filters import All, Everything, Not, Nothing, OfType, PathContains, WithTag
+from bibun.nn.filters import Any_ as Any
+from bibun.nn.graph import Dict, GraphDef, List, Object
+from bibun.nn.lift import (
+    Carry,
+    DiffState,
+    StateAxes,
+    eval_shape,
+    grad,
+    jit,
+    remat,
+    scan,
+    value_and_grad,
+    vmap,
+)
+from bibun.nn.linear import Einsum, Embed, Linear, LinearGeneral
+from bibun.nn.metrics import Metric, MultiMetric
+from bibun.nn.module import Module, Sequential, count, display, tabulate
+from bibun.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from bibun.nn.optimizer import Optimizer
+from bibun.nn.recurrent import (
+    RNN,
+    Bidirectional,
+    GRUCell,
+    LSTMCell,
+    OptimizedLSTMCell,
+    RNNCellBase,
+    SimpleCell,
+)
+from bibun.nn.regularization import Dropout
+from bibun.nn.rngs import Rngs, RngStream, reseed
+from bibun.nn.state import (
+    State,
+    clone,
+    filter_state,
+    from_flat_state,
+    graphdef,
+    iter_children,
+    iter_graph,
+    iter_modules,
+    merge,
+    merge_state,
+    pop,
+    replace_by_pure_dict,
+    split,
+    split_state,
+    state,
+    to_flat_state,
+    to_pure_dict,
+    update,
+    variables,
+)
+from bibun.nn.variables import (
+    BatchStat,
+    Cache,
+    Intermediate,
+    MetricState,
+    OptState,
+    OptVariable,
+    Param,
+    Perturbation,
+    RngCount,
+    RngKey,
+    RngState,
+    Variable,
+)
+
+__all__ = [
+    "All", "Any", "BatchNorm", "BatchStat", "Bidirectional", "Cache", "Carry", "Conv",
+    "ConvTranspose", "Dict", "DiffState", "Dropout", "Einsum", "Embed", "Everything", "GRUCell",
+    "GraphDef", "GroupNorm", "InstanceNorm", "Intermediate", "LSTMCell", "LayerNorm", "Linear",
+    "LinearGeneral", "List", "Metric", "MetricState", "Module", "MultiHeadAttention",
+    "MultiMetric", "Not", "Nothing", "Object", "OfType", "OptState", "OptVariable",
+    "OptimizedLSTMCell", "Optimizer", "Param", "PathContains", "Perturbation", "RMSNorm", "RNN",
+    "RNNCellBase", "RngCount", "RngKey", "RngState", "RngStream", "Rngs", "Sequential",
+    "SimpleCell", "State", "StateAxes", "Variable", "WithTag", "avg_pool", "clone",
+    "combine_masks", "convolve", "count", "display", "dot_product_attention", "eval_shape",
+    "filter_state", "from_flat_state", "grad", "graphdef", "initializers", "iter_children",
+    "iter_graph", "iter_modules", "jit", "make_attention_mask", "make_causal_mask", "max_pool",
+    "merge", "merge_state", "metrics", "min_pool", "pop", "remat", "replace_by_pure_dict",
+    "reseed", "scan", "split", "split_state", "state", "tabulate", "to_flat_state",
+    "to_pure_dict", "update", "value_and_grad", "variables", "vmap", *activations.__all__,
+]  # fmt: skip

@@ -1,0 +1,347 @@
+"""Convolutions and pooling over images, series and volumes, features last.
+
+A convolution is one matrix product: the input seen through the window, one slice of the (padded,
+dilated) input for each place in the kernel, side by side (im2col), times the kernel as a matrix.
+So its derivatives are those of slices and products, and the work is BLAS's.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from bibun import lax
+from bibun import numpy as bnp
+from bibun.nn.initializers import zeros
+from bibun.nn.linear import default_kernel_init, promote
+from bibun.nn.module import Module
+from bibun.nn.rngs import stream_of
+from bibun.nn.variables import Param
+
+Padding = str | int | Sequence[int | tuple[int, int]]
+_WRAPS = {"CIRCULAR": "wrap", "REFLECT": "reflect"}
+
+
+def _each(x: Any, n: int) -> tuple[int, ...]:
+    """One number for each of n axes."""
+    x = 1 if x is None else x
+    out = (x,) * n if isinstance(x, int) else tuple(x)
+    if len(out) != n:
+        raise ValueError(f"expected {n} numbers, one for each axis of the window, got {out}")
+    return out
+
+
+def _pads(
+    padding: Padding, sizes: Sequence[int], window: Sequence[int], strides: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Numbers of elements to add before and after, axis by axis; `window` as dilated."""
+    if isinstance(padding, str):
+        if padding == "VALID":
+            return [(0, 0)] * len(sizes)
+        if padding == "SAME":
+            total = [max((-(-n // s) - 1) * s + w - n, 0)
+                     for n, w, s in zip(sizes, window, strides, strict=True)]  # fmt: skip
+            return [(t // 2, t - t // 2) for t in total]
+        if padding == "CAUSAL" and len(sizes) == 1:
+            return [(window[0] - 1, 0)]
+        raise ValueError(
+            f"padding {padding!r}: there are 'SAME', 'VALID', 'CIRCULAR', 'REFLECT', 'CAUSAL' "
+            "(for one axis), a number, and a pair of numbers for each axis"
+        )
+    if isinstance(padding, int):
+        return [(padding, padding)] * len(sizes)
+    pairs = [(p, p) if isinstance(p, int) else tuple(p) for p in padding]
+    if len(pairs) != len(sizes):
+        raise ValueError(f"padding has {len(pairs)} entries for {len(sizes)} axes")
+    return pairs  # type: ignore[return-value]
+
+
+def _windows(
+    x: Any, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[Any]:
+    """For each place in the window, what the input has there at each step of it."""
+    sizes = x.shape[1:-1]
+    steps = [(n - (w - 1) * d - 1) // s + 1
+             for n, w, s, d in zip(sizes, window, strides, dilation, strict=True)]  # fmt: skip
+    if min(steps, default=1) < 1:
+        raise ValueError(f"a window of {tuple(window)} does not fit into an input of {sizes}")
+    out = []
+    for place in itertools.product(*map(range, window)):
+        cut = [slice(p * d, p * d + (n - 1) * s + 1, s)
+               for p, d, n, s in zip(place, dilation, steps, strides, strict=True)]  # fmt: skip
+        out.append(x[(slice(None), *cut)])
+    return out
+
+
+def convolve(
+    x: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Padding = "VALID",
+    input_dilation: Any = 1,
+    kernel_dilation: Any = 1,
+    feature_group_count: int = 1,
+) -> Any:
+    """Convolution (correlation, as the field has it) of (batch, *places, features) with a kernel.
+
+    `kernel`: (*window, features / groups, out features). Returns (batch, *places, out features).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import nn
+    >>> nn.convolve(bnp.arange(4.0).reshape(1, 4, 1), bnp.ones((2, 1, 1))).ravel()
+    Array([1., 3., 5.], dtype=float64)
+    """
+    n = kernel.ndim - 2
+    window, groups = kernel.shape[:n], feature_group_count
+    strides, spread, dilation = (_each(a, n) for a in (strides, input_dilation, kernel_dilation))
+    if x.ndim != n + 2 or x.shape[-1] != kernel.shape[-2] * groups or kernel.shape[-1] % groups:
+        raise ValueError(
+            f"an input of shape {x.shape} does not fit a kernel of shape {kernel.shape} with "
+            f"{groups} groups: expected (batch, {n} places, {kernel.shape[-2] * groups} features)"
+        )
+    dilated = [(w - 1) * d + 1 for w, d in zip(window, dilation, strict=True)]
+    sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(x.shape[1:-1], spread, strict=True)]
+    if isinstance(padding, str) and padding in _WRAPS:
+        around = [(0, 0), *(((w - 1) // 2, w // 2) for w in dilated), (0, 0)]
+        x, pads = bnp.pad(x, around, mode=_WRAPS[padding]), [(0, 0)] * n
+    else:
+        pads = _pads(padding, sizes, dilated, strides)
+    config = [
+        (0, 0, 0),
+        *((a, b, s - 1) for (a, b), s in zip(pads, spread, strict=True)),
+        (0, 0, 0),
+    ]
+    if any(map(any, config)):
+        x = lax.pad(x, bnp.zeros((), x.dtype), config)
+    parts = _windows(x, window, strides, dilation)
+    columns = bnp.stack(parts, axis=-2)
+    places, k = columns.shape[:-2], len(parts)
+    if groups == 1:
+        columns = bnp.reshape(columns, (*places, k * x.shape[-1]))
+        return columns @ bnp.reshape(kernel, (k * x.shape[-1], kernel.shape[-1]))
+    columns = bnp.reshape(columns, (*places, k, groups, -1))
+    kernel = bnp.reshape(kernel, (k, kernel.shape[-2], groups, -1))
+    m = len(places)
+    y = lax.dot_general(columns, kernel, (((m, m + 2), (0, 1)), ((m + 1,), (2,))))
+    return bnp.reshape(bnp.moveaxis(y, 0, -2), (*places, -1))
+
+
+def _batched(x: Any, n: int) -> tuple[Any, tuple[int, ...]]:
+    """All batch axes (or none) as one, and their shape."""
+    batch = x.shape[: x.ndim - n - 1]
+    return (
+        x if len(batch) == 1 else bnp.reshape(x, (math.prod(batch), *x.shape[len(batch) :]))
+    ), batch
+
+
+class Conv(Module):
+    """A convolution of (..., *places, in_features) to (..., *places, out_features).
+
+    `kernel_size`: a number (one axis of places) or one for each; `padding`: "SAME", "VALID",
+    "CIRCULAR", "REFLECT", "CAUSAL", numbers, or pairs. `mask`: multiplies the kernel.
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> nn.Conv(1, 8, (3, 3), strides=2, rngs=nn.Rngs(0))(bnp.ones((5, 28, 28, 1))).shape
+    (5, 14, 14, 8)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        *,
+        padding: Padding = "SAME",
+        input_dilation: int | Sequence[int] = 1,
+        kernel_dilation: int | Sequence[int] = 1,
+        feature_group_count: int = 1,
+        use_bias: bool = True,
+        mask: Any = None,
+        dtype: Any = None,
+        param_dtype: Any = None,
+        kernel_init: Any = default_kernel_init,
+        bias_init: Any = zeros,
+        rngs: Any,
+    ) -> None:
+        self.kernel_size = (kernel_size,) if isinstance(kernel_size, int) else tuple(kernel_size)
+        n = len(self.kernel_size)
+        if in_features % feature_group_count or out_features % feature_group_count:
+            raise ValueError(
+                f"Conv: {feature_group_count} groups do not divide {in_features} and {out_features}"
+            )
+        key = stream_of(rngs, "params")
+        shape = (*self.kernel_size, in_features // feature_group_count, out_features)
+        self.kernel = Param(kernel_init(key(), shape, param_dtype))
+        self.bias = Param(bias_init(key(), (out_features,), param_dtype)) if use_bias else None
+        self.mask = mask
+        self.strides = _each(strides, n)
+        self.padding = padding if isinstance(padding, str | int) else tuple(
+            p if isinstance(p, int) else tuple(p) for p in padding)  # fmt: skip
+        self.input_dilation = _each(input_dilation, n)
+        self.kernel_dilation = _each(kernel_dilation, n)
+        self.feature_group_count = feature_group_count
+        self.dtype = dtype
+
+    def __call__(self, x: Any) -> Any:
+        x, kernel, bias = promote(self.dtype, x, self.kernel, self.bias)
+        x, batch = _batched(x, len(self.kernel_size))
+        if self.mask is not None:
+            kernel = kernel * self.mask
+        y = convolve(x, kernel, self.strides, self.padding, self.input_dilation,
+                     self.kernel_dilation, self.feature_group_count)  # fmt: skip
+        y = y if bias is None else y + bias
+        return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+
+
+def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
+    """What to add around a dilated input so that its length is that of a transposed convolution."""
+    if padding == "SAME":
+        total = window + stride - 2
+        before = window - 1 if stride > window - 1 else -(-total // 2)
+    else:
+        total = window + stride - 2 + max(window - stride, 0)
+        before = window - 1
+    return before, total - before
+
+
+class ConvTranspose(Module):
+    """A convolution of the input with `strides - 1` zeros between its elements.
+
+    "SAME": places times strides; "VALID": what a convolution that gave the input could have had;
+    numbers: what to add around. `transpose_kernel`: the exact transpose of a `Conv` of the same
+    kernel.
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> up = nn.ConvTranspose(8, 3, (3, 3), strides=(2, 2), rngs=nn.Rngs(0))
+    >>> up(bnp.ones((1, 7, 7, 8))).shape
+    (1, 14, 14, 3)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] | None = None,
+        *,
+        padding: Padding = "SAME",
+        kernel_dilation: int | Sequence[int] | None = None,
+        use_bias: bool = True,
+        mask: Any = None,
+        dtype: Any = None,
+        param_dtype: Any = None,
+        kernel_init: Any = default_kernel_init,
+        bias_init: Any = zeros,
+        transpose_kernel: bool = False,
+        rngs: Any,
+    ) -> None:
+        self.kernel_size = (kernel_size,) if isinstance(kernel_size, int) else tuple(kernel_size)
+        n = len(self.kernel_size)
+        if padding in ("CIRCULAR", "REFLECT", "CAUSAL"):
+            raise ValueError(f"ConvTranspose: padding {padding!r} is not offered")
+        key = stream_of(rngs, "params")
+        ends = (out_features, in_features) if transpose_kernel else (in_features, out_features)
+        self.kernel = Param(kernel_init(key(), (*self.kernel_size, *ends), param_dtype))
+        self.bias = Param(bias_init(key(), (out_features,), param_dtype)) if use_bias else None
+        self.mask = mask
+        self.strides = _each(strides, n)
+        self.padding = padding if isinstance(padding, str | int) else tuple(
+            p if isinstance(p, int) else tuple(p) for p in padding)  # fmt: skip
+        self.kernel_dilation = _each(kernel_dilation, n)
+        self.transpose_kernel = transpose_kernel
+        self.dtype = dtype
+
+    def __call__(self, x: Any) -> Any:
+        x, kernel, bias = promote(self.dtype, x, self.kernel, self.bias)
+        n = len(self.kernel_size)
+        x, batch = _batched(x, n)
+        if self.mask is not None:
+            kernel = kernel * self.mask
+        if self.transpose_kernel:
+            kernel = bnp.swapaxes(bnp.flip(kernel, tuple(range(n))), -1, -2)
+        pads: Any = self.padding
+        if isinstance(pads, str):
+            pads = [_transposed_pads((w - 1) * d + 1, s, pads) for w, d, s in
+                    zip(self.kernel_size, self.kernel_dilation, self.strides,
+                        strict=True)]  # fmt: skip
+        y = convolve(x, kernel, 1, pads, self.strides, self.kernel_dilation)
+        y = y if bias is None else y + bias
+        return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+
+
+def _pooled(
+    x: Any, window: Any, strides: Any, padding: Padding, fill: float
+) -> tuple[list[Any], Any]:
+    window = (window,) if isinstance(window, int) else tuple(window)
+    n = len(window)
+    strides = _each(strides, n)
+    x = bnp.asarray(x)
+    if x.ndim < n + 1:
+        raise ValueError(f"pooling over {n} axes wants (..., {n} places, features), got {x.shape}")
+    x, batch = _batched(x, n)
+    pads = _pads(padding, x.shape[1:-1], window, strides)
+    if any(map(any, pads)):
+        config = [(0, 0, 0), *((a, b, 0) for a, b in pads), (0, 0, 0)]
+        x = lax.pad(x, bnp.asarray(fill, x.dtype), config)
+    return _windows(x, window, strides, (1,) * n), batch
+
+
+def _unbatched(y: Any, batch: tuple[int, ...]) -> Any:
+    return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+
+
+def _extreme(dtype: Any, sign: int) -> Any:
+    dtype = bnp.dtype(dtype)
+    if dtype.kind == "f":
+        return sign * math.inf
+    return bnp.iinfo(dtype).max if sign > 0 else bnp.iinfo(dtype).min
+
+
+def max_pool(x: Any, window_shape: Any, strides: Any = None, padding: Padding = "VALID") -> Any:
+    """The largest of each window of (..., *places, features); steps of 1 unless `strides`.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import nn
+    >>> nn.max_pool(bnp.arange(4.0).reshape(1, 4, 1), (2,), (2,)).ravel()
+    Array([1., 3.], dtype=float64)
+    """
+    x = bnp.asarray(x)
+    parts, batch = _pooled(x, window_shape, strides, padding, _extreme(x.dtype, -1))
+    return _unbatched(functools.reduce(bnp.maximum, parts), batch)
+
+
+def min_pool(x: Any, window_shape: Any, strides: Any = None, padding: Padding = "VALID") -> Any:
+    """The smallest of each window; see `max_pool`."""
+    x = bnp.asarray(x)
+    parts, batch = _pooled(x, window_shape, strides, padding, _extreme(x.dtype, 1))
+    return _unbatched(functools.reduce(bnp.minimum, parts), batch)
+
+
+def avg_pool(
+    x: Any,
+    window_shape: Any,
+    strides: Any = None,
+    padding: Padding = "VALID",
+    count_include_pad: bool = True,
+) -> Any:
+    """The mean of each window; what padding added counts as zeros, or not at all.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import nn
+    >>> nn.avg_pool(bnp.arange(4.0).reshape(1, 4, 1), (2,), (2,)).ravel()
+    Array([0.5, 2.5], dtype=float64)
+    """
+    parts, batch = _pooled(x, window_shape, strides, padding, 0)
+    total = functools.reduce(bnp.add, parts)
+    n: Any = len(parts)
+    if not count_include_pad:
+        n = functools.reduce(
+            bnp.add, _pooled(bnp.ones_like(x), window_shape, strides, padding, 0)[0]
+        )
+    return _unbatched(total / n, batch)

@@ -1,0 +1,176 @@
+"""`Module`: the base class of models and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bibun import numpy as bnp
+from bibun import tree
+from bibun.nn.filters import predicate
+from bibun.nn.graph import Object
+from bibun.nn.state import iter_children, iter_graph, iter_modules
+from bibun.nn.variables import Intermediate, Variable
+
+
+class Module(Object):
+    """Base class of models and layers.
+
+    Attributes that are Variables, modules, arrays, or lists and dicts of these are data; all
+    others are structure, and a change of one compiles again. A module is a pytree under every
+    transformation. Inside `nn.jit`, `nn.grad` and the like it may change itself.
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> class Line(nn.Module):
+    ...     def __init__(self, rngs):
+    ...         self.w = nn.Param(rngs.params.normal((2,)))
+    ...         self.calls = nn.Variable(bnp.array(0))
+    ...     def __call__(self, x):
+    ...         self.calls.value += 1
+    ...         return x @ self.w
+    >>> line = Line(nn.Rngs(0))
+    >>> y = nn.jit(lambda m, x: m(x))(line, bnp.ones((3, 2)))
+    >>> y.shape, int(line.calls.value)
+    ((3,), 1)
+    """
+
+    def sow(
+        self,
+        variable_type: type[Variable] | str,
+        name: str,
+        value: Any,
+        reduce_fn: Callable[[Any, Any], Any] = lambda before, x: (*before, x),
+        init_fn: Callable[[], Any] = tuple,
+    ) -> bool:
+        """Note a value under a name, to be taken out with `nn.pop`; tuples of all, by default."""
+        kind = Intermediate if isinstance(variable_type, str) else variable_type
+        held = self.__dict__.get(name)
+        if held is None:
+            setattr(self, name, kind(reduce_fn(init_fn(), value)))
+        elif type(held) is not kind:
+            raise ValueError(
+                f"sow: {type(self).__name__}.{name} is a {type(held).__name__}, not a "
+                f"{kind.__name__}"
+            )
+        else:
+            # the number of values is structure, so a new box stands in for the old one
+            setattr(self, name, kind(reduce_fn(held.value, value), **held._metadata))
+        return True
+
+    def set_attributes(self, *filters: Any, raise_if_not_found: bool = True, **values: Any) -> None:
+        """Set attributes of all modules below that have them (and that a filter takes).
+
+        Errors: ValueError where no module has one of them.
+        """
+        takes = predicate(filters or ...)
+        lacking = set(values)
+        for path, m in list(iter_modules(self)):
+            if takes(path, m):
+                for name, value in values.items():
+                    if name in m.__dict__:
+                        lacking.discard(name)
+                        setattr(m, name, value)
+        if lacking and raise_if_not_found:
+            raise ValueError(f"set_attributes: no module has {sorted(lacking)}")
+
+    def train(self, **attributes: Any) -> None:
+        """Training: `deterministic` and `use_running_average` become False wherever they are."""
+        modes = {"deterministic": False, "use_running_average": False}
+        self.set_attributes(raise_if_not_found=False, **modes | attributes)
+
+    def eval(self, **attributes: Any) -> None:
+        """Evaluation: `deterministic` and `use_running_average` become True wherever they are."""
+        modes = {"deterministic": True, "use_running_average": True}
+        self.set_attributes(raise_if_not_found=False, **modes | attributes)
+
+    def iter_modules(self) -> Iterator[tuple[Any, Module]]:
+        """(path, module) of this and all below, children before their parents."""
+        return iter_modules(self)
+
+    def iter_children(self) -> Iterator[tuple[Any, Module]]:
+        """(name, module) of the modules that are attributes of this one."""
+        return iter_children(self)
+
+    def __repr__(self) -> str:
+        rows = [f"  {k}={_indented(v)},\n" for k, v in sorted(self.__dict__.items())]
+        return f"{type(self).__name__}(\n{''.join(rows)})" if rows else f"{type(self).__name__}()"
+
+
+def _indented(x: Any) -> str:
+    if isinstance(x, list | dict) and any(isinstance(c, Object) for c in _items(x)):
+        inside = "".join(f"  {_indented(c)},\n" for c in _items(x))
+        return f"{type(x).__name__}(\n{inside})".replace("\n", "\n  ")
+    text = f"<{x.__name__}>" if callable(x) and hasattr(x, "__name__") else repr(x)
+    return text.replace("\n", "\n  ")
+
+
+def _items(x: Any) -> Any:
+    return x.values() if isinstance(x, dict) else x
+
+
+class Sequential(Module):
+    """Functions and modules one after the other; a tuple is passed on as several arguments.
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> rngs = nn.Rngs(0)
+    >>> net = nn.Sequential(nn.Linear(2, 8, rngs=rngs), nn.tanh, nn.Linear(8, 1, rngs=rngs))
+    >>> net(bnp.ones((5, 2))).shape
+    (5, 1)
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        out: Any = None
+        for k, layer in enumerate(self.layers):
+            if k:
+                args, kwargs = (out if isinstance(out, tuple) else (out,)), {}
+            out = layer(*args, **kwargs)
+        return out
+
+
+def display(*nodes: Any) -> None:
+    """Print objects."""
+    for x in nodes:
+        print(x)
+
+
+def count(node: Any, filter: Any = ...) -> int:
+    """How many numbers the Variables of a graph hold."""
+    takes = predicate(filter)
+    return sum(
+        bnp.size(a)
+        for p, v in iter_graph(node)
+        if isinstance(v, Variable) and takes(p, v)
+        for a in tree.leaves(v.value)
+        if hasattr(a, "shape")
+    )
+
+
+def tabulate(node: Any) -> str:
+    """A table of the modules of a graph, with the Variables that each holds itself.
+
+    >>> from bibun import nn
+    >>> print(nn.tabulate(nn.Linear(2, 3, rngs=nn.Rngs(0))))
+    path  module  variables                                            numbers
+    .     Linear  bias: Param float64[3], kernel: Param float64[2, 3]        9
+    """
+    rows = [("path", "module", "variables", "numbers")]
+    for path, m in reversed(list(iter_modules(node))):
+        own = [(k, v) for k, v in sorted(vars(m).items()) if isinstance(v, Variable)]
+        text = ", ".join(
+            f"{k}: {type(v).__name__} {getattr(v.value, 'dtype', '')}"
+            f"{list(getattr(v.value, 'shape', ()))}"
+            for k, v in own
+        )
+        rows.append((".".join(map(str, path)) or ".", type(m).__name__, text, str(count(m))))
+    widths = [max(len(r[k]) for r in rows) for k in range(4)]
+    return "\n".join(
+        "  ".join(
+            [*(c.ljust(w) for c, w in zip(r[:3], widths, strict=False)), r[3].rjust(widths[3])]
+        )
+        for r in rows
+    )
