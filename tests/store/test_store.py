@@ -412,3 +412,16 @@ def test_the_documented_bytes(tmp_path) -> None:
              "crc32": zlib.crc32(struct.pack("<dd", 0.0, 1.0))},
         ],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: store.args.StandardSave({"w": 1}, save_args={"w": "float32"}),
+        lambda: store.args.StandardRestore(None, strict=False),
+        lambda: store.args.PyTreeRestore(None, strict=False),
+    ],
+)
+def test_options_that_are_not_supported_are_refused(make) -> None:
+    with pytest.raises(ValueError, match="not supported"):
+        make()

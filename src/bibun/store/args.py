@@ -23,18 +23,38 @@ class CheckpointArgs:
 
 @dataclasses.dataclass
 class StandardSave(CheckpointArgs):
-    """Save a tree of arrays, Python numbers and strings."""
+    """Save a tree of arrays, Python numbers and strings.
+
+    Errors: ValueError for `save_args`, Orbax's way to store other dtypes than the arrays have.
+    """
 
     save_args: Any = None
     kind = "standard"
 
+    def __post_init__(self) -> None:
+        if self.save_args is not None:
+            raise ValueError(
+                "save_args is not supported: arrays are stored in the dtype they have; convert the "
+                "tree first, as in bibun.tree.map(lambda a: a.astype('float32'), tree)"
+            )
+
 
 @dataclasses.dataclass
 class StandardRestore(CheckpointArgs):
-    """Restore a tree; `item`: a tree of arrays or `bibun.ShapeDtypeStruct` that it must fit."""
+    """Restore a tree; `item`: a tree of arrays or `bibun.ShapeDtypeStruct` that it must fit.
+
+    Errors: ValueError for `strict=False`, which in Orbax cuts and pads arrays to the target's shapes.
+    """
 
     strict: bool = True
     kind = "standard"
+
+    def __post_init__(self) -> None:
+        if not self.strict:
+            raise ValueError(
+                "strict=False is not supported: an array is never cut or padded in silence to fit "
+                "a target. Restore without a target, and change the shapes yourself"
+            )
 
 
 class PyTreeSave(StandardSave):
