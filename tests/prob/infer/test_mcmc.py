@@ -219,6 +219,81 @@ def test_windows_of_a_thousand_are_stans() -> None:
     assert [e for _, e, _ in ad.windows(1000)] == [75, 100, 150, 250, 450, 950, 1000]
 
 
+@pytest.mark.parametrize("n", [0, 5, 20, 30, 100, 1000])
+def test_early_windows_cover_the_warmup_and_learn_at_once(n) -> None:
+    schedule = ad.early_windows(n)
+    edges = [0] + [end for _, end, _ in schedule]
+    assert [start for start, _, _ in schedule] == edges[:-1] and edges[-1] == n
+    assert all(start < end for start, end, _ in schedule)
+    if n >= 100:
+        assert [(end, learns) for _, end, learns in schedule][:2] == [(10, True), (30, True)]
+        assert not schedule[-1][2]
+
+
+def moments_of(z: np.ndarray, g: np.ndarray, dense: bool) -> ad.Moments:
+    m = ad.moments_init(z.shape[1], dense)
+    for a, b in zip(z, g, strict=True):
+        m = ad.Moments(
+            ad.welford_update(m.draws, bnp.asarray(a)),
+            ad.welford_update(m.gradients, bnp.asarray(b)),
+        )
+    return m
+
+
+def test_few_draws_of_a_normal_and_their_gradients_give_its_covariance() -> None:
+    """g = C⁻¹ z exactly, so the geometric mean of cov(z) and cov(g)⁻¹ is C, with 6 draws too."""
+    z = np.random.default_rng(0).normal(size=(6, 3)) * [1.0, 30.0, 0.01]
+    scales = np.array([0.5, 40.0, 0.02])
+    cov = np.corrcoef(COV) * scales[:, None] * scales
+    cov = 0.5 * (cov + np.diag(np.diag(cov)))
+    m = moments_of(z, np.linalg.solve(cov, z.T).T, True)
+    np.testing.assert_allclose(ad.fisher_metric(m, np.eye(3), False), cov, rtol=1e-6)
+    shrunk = ad.fisher_metric(moments_of(*[np.tile(v, (100, 1)) for v in (
+        z, np.linalg.solve(cov, z.T).T)], True), np.eye(3))  # fmt: skip
+    np.testing.assert_allclose(shrunk, cov, rtol=0.1)
+
+
+def test_scales_from_draws_and_gradients() -> None:
+    rng = np.random.default_rng(1)
+    z, g = rng.normal(size=(50, 3)) * [1.0, 10.0, 0.1], rng.normal(size=(50, 3)) * [1.0, 0.2, 5.0]
+    z[:, 2] = 3.0  # has not moved: its scale stays
+    m = moments_of(z, g, False)
+    before = np.array([2.0, 2.0, 7.0])
+    plain = ad.fisher_metric(m, before, False)
+    expected = z.std(axis=0) / g.std(axis=0)
+    np.testing.assert_allclose(plain, [expected[0], expected[1], 7.0], rtol=1e-10)
+    shrunk = ad.fisher_metric(m, before, True)
+    np.testing.assert_allclose(
+        np.log(shrunk), (50 * np.log(plain) + 5 * np.log(before)) / 55, rtol=1e-10
+    )
+    full = ad.fisher_metric(moments_of(z, g, True), np.diag(before), True)
+    assert np.all(np.linalg.eigvalsh(full) > 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [({}, (3, 3)), ({"dense_mass": False}, (3,)), ({"mass_matrix_from": "draws"}, (3,)),
+     ({"mass_matrix_from": "draws", "dense_mass": True}, (3, 3)),
+     ({"mass_matrix_from": "gradients", "dense_mass": False}, (3,))],
+)  # fmt: skip
+def test_mass_matrix_options(options, shape) -> None:
+    mcmc = MCMC(NUTS(gaussian, **options), 500, 1500, num_chains=2, progress_bar=False)
+    mcmc.run(4)
+    check_moments(np.asarray(mcmc.get_samples(group_by_chain=True)["x"]), MEAN, COV)
+    found = np.asarray(mcmc.last_state[0].adapt_state.metric.inverse_mass)
+    assert found.shape == shape
+    if not options:  # exact on a normal, but for the shrinkage
+        np.testing.assert_allclose(found, COV, atol=0.1)
+
+
+def test_many_parameters_get_scales_alone() -> None:
+    kernel = NUTS(potential_fn=lambda z: 0.5 * bnp.sum(z**2))
+    assert kernel._metric(None, 64).inverse_mass.shape == (64, 64)
+    assert kernel._metric(None, 65).inverse_mass.shape == (65,)
+    with pytest.raises(ValueError, match="mass_matrix_from must be"):
+        NUTS(gaussian, mass_matrix_from="both")
+
+
 def test_welford_is_the_covariance() -> None:
     x = np.random.default_rng(0).normal(size=(50, 3)) @ np.linalg.cholesky(COV).T
     for dense in (False, True):
@@ -310,6 +385,7 @@ def test_interrupt_keeps_the_draws() -> None:
         from bibun.prob.infer import MCMC, NUTS
         def model(): prob.sample("x", dist.Normal(0.0, 1.0).expand((50,)).to_event(1))
         mcmc = MCMC(NUTS(model), 100, 100_000_000, num_chains=2, progress_bar=False)
+        mcmc.warmup(0)  # compiles
         print("go", flush=True)
         mcmc.run(0)
         print(mcmc.interrupted, len(mcmc.get_samples()["x"]) > 0)
@@ -318,7 +394,7 @@ def test_interrupt_keeps_the_draws() -> None:
     assert run.stdout is not None
     assert run.stdout.readline() == "go\n"
     try:
-        run.wait(timeout=6)
+        run.wait(timeout=3)
     except subprocess.TimeoutExpired:
         run.send_signal(signal.SIGINT)
     assert run.communicate(timeout=60)[0].split() == ["True", "True"]

@@ -61,6 +61,7 @@ class BarkerMH(HMC):
             target_accept_prob=target_accept_prob,
             num_steps=1,
             init_strategy=init_strategy,
+            mass_matrix_from="draws",  # the scales of a random walk are those of the marginals
         )
 
     def _transition(

@@ -42,9 +42,9 @@ from bibun.prob.infer.hmc import HMCState
 from bibun.store import args as store_args
 from bibun.store import atomic
 
-VERSION = 1
+VERSION = 2
 EVERY = 5.0  # seconds between saves
-_NO_OPTIONS = ("model", "potential_fn", "flat", "init_strategy")
+_NO_OPTIONS = ("model", "potential_fn", "flat", "init_strategy", "moves")
 SHARE = 20.0  # a save that takes t seconds is followed by at least SHARE * t without one
 
 
@@ -334,7 +334,8 @@ def load(path: str | os.PathLike[str], mcmc: Any, now: dict[str, Any], wanted: A
         )
     marks, draws, stats = [], [], []
     for place, chain in zip(about["chains"], found.chains, strict=True):
-        state = _fill(HMCState, "", dict(chain["state"]), path)
+        kind = getattr(mcmc.sampler, "state_type", HMCState)
+        state = _fill(kind, "", dict(chain["state"]), path)
         marks.append(Mark(state, place["moved"], place["window"], place["done"]))
         # copies: a resumed run replaces the file these are mapped from
         draws.append(np.array(chain["draws"]))

@@ -47,7 +47,7 @@ class AdaptState(NamedTuple):
     step_size: Any
     metric: tr.Metric
     dual_averaging: ad.DualAveraging
-    welford: ad.Welford
+    moments: ad.Moments
 
 
 class HMC:
@@ -57,8 +57,12 @@ class HMC:
     unconstrained parameters. `step_size`, `inverse_mass_matrix`: starting values, adapted in
     warmup unless switched off. `num_steps` or `trajectory_length`: how far to go.
     `target_accept_prob`: what the step size is adapted to. `dense_mass`: learn a full
-    covariance. `init_strategy`: one of `init_to_*`. `forward_mode_differentiation`: gradients by
-    forward mode, for a model with a part that has only a JVP.
+    mass matrix (True), scales alone (False), or a full one where there are at most 64 parameters
+    (None). `mass_matrix_from`: "gradients", estimate it from draws and gradients; "draws", from
+    draws alone, in Stan's and NumPyro's windows; None, what mixes better: from draws alone
+    where scales are learned in a long window, else from both. `init_strategy`: one of
+    `init_to_*`. `forward_mode_differentiation`: gradients by forward mode, for a model with a
+    part that has only a JVP.
 
     >>> import bibun.prob as prob
     >>> import bibun.prob.distributions as dist
@@ -79,7 +83,7 @@ class HMC:
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool = False,
+        dense_mass: bool | None = None,
         target_accept_prob: float = 0.8,
         num_steps: int | None = None,
         trajectory_length: float | None = None,
@@ -87,6 +91,7 @@ class HMC:
         find_heuristic_step_size: bool = False,
         regularize_mass_matrix: bool = True,
         forward_mode_differentiation: bool = False,
+        mass_matrix_from: str | None = None,
     ) -> None:
         if (model is None) == (potential_fn is None):
             raise ValueError("give exactly one of `model` and `potential_fn`")
@@ -102,7 +107,7 @@ class HMC:
         self.inverse_mass_matrix = inverse_mass_matrix
         self.adapt_step_size = adapt_step_size
         self.adapt_mass_matrix = adapt_mass_matrix
-        self.dense_mass = bool(dense_mass)
+        self.dense_mass = dense_mass if dense_mass is None else bool(dense_mass)
         self.target_accept_prob = float(target_accept_prob)
         self.num_steps = num_steps
         self.trajectory_length = (
@@ -112,6 +117,11 @@ class HMC:
         self.find_heuristic_step_size = find_heuristic_step_size
         self.regularize_mass_matrix = regularize_mass_matrix
         self.forward_mode_differentiation = bool(forward_mode_differentiation)
+        if mass_matrix_from not in (None, "gradients", "draws"):
+            raise ValueError(
+                f"mass_matrix_from must be 'gradients', 'draws' or None, got {mass_matrix_from!r}"
+            )
+        self.mass_matrix_from = mass_matrix_from
         self.flat: FlatModel | None = None
         self._compiled: dict[Any, Any] = {}
 
@@ -164,17 +174,31 @@ class HMC:
             step = bnp.where(adapting, bnp.exp(da.log_step), a.step_size)
         else:
             step = a.step_size
-        welford = a.welford
+        moments = a.moments
         if self.adapt_mass_matrix:
-            welford = lax.cond(
-                learning, lambda: ad.welford_update(welford, point.z), lambda: welford
-            )
+            moments = lax.cond(learning, lambda: self._gather(moments, point), lambda: moments)
         i = state.i + 1
         mean = state.mean_accept_prob + (accept - state.mean_accept_prob) / i
         return HMCState(
             i, point.z, point.grad, value, energy, steps, accept, mean, diverging,
-            AdaptState(step, a.metric, da, welford), next_key,
+            AdaptState(step, a.metric, da, moments), next_key,
         )  # fmt: skip
+
+    def _gather(self, m: ad.Moments, point: tr.Point) -> ad.Moments:
+        gradients = m.gradients
+        if self.mass_matrix_from != "draws":
+            gradients = ad.welford_update(gradients, point.grad)
+        return ad.Moments(ad.welford_update(m.draws, point.z), gradients)
+
+    def _inverse_mass(self, before: np.ndarray, m: ad.Moments) -> np.ndarray:
+        """What a window has taught, by the estimate that is best for its kind and length."""
+        kind = self.mass_matrix_from
+        if kind is None:
+            few = float(np.asarray(m.draws.count)) < ad.MANY
+            kind = "gradients" if few or before.ndim == 2 else "draws"
+        if kind == "gradients":
+            return ad.fisher_metric(m, before, self.regularize_mass_matrix)
+        return ad.welford_covariance(m.draws, self.regularize_mass_matrix)
 
     # the model --------------------------------------------------------------------------------
 
@@ -237,7 +261,7 @@ class HMC:
         step = bnp.asarray(self.step_size, dtype=float)
         zero = bnp.zeros(())
         adapt = AdaptState(
-            step, metric, ad.dual_averaging_init(step), ad.welford_init(z.shape[0], dense)
+            step, metric, ad.dual_averaging_init(step), ad.moments_init(z.shape[0], dense)
         )
         state = HMCState(
             bnp.asarray(0), z, grad, value, zero, bnp.asarray(0), zero, zero, bnp.asarray(False),
@@ -254,7 +278,10 @@ class HMC:
 
     def _metric(self, given: Any, dimension: int) -> tr.Metric:
         if given is None:
-            given = np.eye(dimension) if self.dense_mass else np.ones(dimension)
+            full = self.dense_mass
+            if full is None:  # from draws alone, a full matrix takes too many of them
+                full = self.mass_matrix_from != "draws" and dimension <= ad.FULL
+            given = np.eye(dimension) if full else np.ones(dimension)
         cov = np.asarray(given, dtype=float)
         if cov.shape not in ((dimension,), (dimension, dimension)):
             raise ValueError(
@@ -298,19 +325,24 @@ class HMC:
             step *= 2.0**direction
         return step
 
+    def windows(self, num_warmup: int) -> list[tuple[int, int, bool]]:
+        """The schedule of warmup: (start, end, whether the mass matrix is learned in it)."""
+        plan = ad.windows if self.mass_matrix_from == "draws" else ad.early_windows
+        return plan(num_warmup)
+
     def end_window(self, state: HMCState, learned: bool, last: bool) -> HMCState:
         """After an adaptation window: a new mass matrix, and the step size search anew."""
         a = state.adapt_state
         step = bnp.asarray(a.step_size)
         if self.adapt_step_size:
             step = bnp.exp(a.dual_averaging.log_step_avg)
-        metric, welford = a.metric, a.welford
+        metric, moments = a.metric, a.moments
         if learned and self.adapt_mass_matrix:
-            cov = ad.welford_covariance(a.welford, self.regularize_mass_matrix)
+            cov = self._inverse_mass(np.asarray(metric.inverse_mass), moments)
             metric = self._metric(cov, state.z.shape[0])
-            welford = ad.welford_init(state.z.shape[0], cov.ndim == 2)
+            moments = ad.moments_init(state.z.shape[0], cov.ndim == 2)
         da = a.dual_averaging if last else ad.dual_averaging_init(step)
-        return state._replace(adapt_state=AdaptState(step, metric, da, welford))
+        return state._replace(adapt_state=AdaptState(step, metric, da, moments))
 
 
 class Potential:
@@ -357,13 +389,14 @@ class NUTS(HMC):
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool = False,
+        dense_mass: bool | None = None,
         target_accept_prob: float = 0.8,
         max_tree_depth: int = 10,
         init_strategy: Callable[..., Any] = init_to_uniform,
         find_heuristic_step_size: bool = False,
         regularize_mass_matrix: bool = True,
         forward_mode_differentiation: bool = False,
+        mass_matrix_from: str | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -379,6 +412,7 @@ class NUTS(HMC):
             find_heuristic_step_size=find_heuristic_step_size,
             regularize_mass_matrix=regularize_mass_matrix,
             forward_mode_differentiation=forward_mode_differentiation,
+            mass_matrix_from=mass_matrix_from,
         )
         if not 1 <= max_tree_depth <= 20:
             raise ValueError(f"max_tree_depth must be from 1 to 20, got {max_tree_depth}")

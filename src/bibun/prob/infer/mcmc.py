@@ -23,7 +23,6 @@ import bibun.numpy as bnp
 from bibun import lax, random, tree
 from bibun.compiler import jit
 from bibun.prob.infer import checkpoint as ck
-from bibun.prob.infer.adaptation import windows
 from bibun.prob.infer.hmc import HMC, HMCState, Potential
 from bibun.prob.infer.progress import Progress
 from bibun.transforms import vmap
@@ -153,6 +152,14 @@ class MCMC:
                 f"got {chain_method!r}"
             )
         self.sampler = sampler
+        self._groups = int(num_chains)  # chains that run by themselves
+        if getattr(sampler, "is_ensemble", False):
+            if chain_method != "vectorized":
+                raise ValueError(
+                    f"{type(sampler).__name__} moves all chains together: it needs "
+                    f"chain_method='vectorized', got {chain_method!r}"
+                )
+            sampler.num_walkers, self._groups = int(num_chains), 1  # type: ignore[attr-defined]
         self.num_warmup = int(num_warmup)
         self.num_samples = int(num_samples)
         self.num_chains = int(num_chains)
@@ -262,7 +269,7 @@ class MCMC:
         self._stop.clear()
         key_setup, key_chains = random.split(key)
         potential, runner = self._prepare(key_setup, args, kwargs)
-        keys = random.split(key_chains, self.num_chains)
+        keys = random.split(key_chains, self._groups)
         if stored is not None:
             states = [m.state for m in stored.marks]
             vg = potential.value_and_grad()
@@ -270,14 +277,14 @@ class MCMC:
         elif warm:
             states = [
                 self.sampler.init(potential, keys[k], self._start(init_params, k))
-                for k in range(self.num_chains)
+                for k in range(self._groups)
             ]
         else:  # another key, other draws
             states = [s._replace(rng_key=keys[k]) for k, s in enumerate(self._warmup_states or [])]
         if len(states) > 1:  # compile once, before the threads ask for it at once
             runner(states[0], 0, warm, False, potential.data)
         if stored is not None:
-            chains = [Chain.restored(k, stored) for k in range(self.num_chains)]
+            chains = [Chain.restored(k, stored) for k in range(self._groups)]
         else:
             chains = [Chain(k, s) for k, s in enumerate(states)]
         saver = None
@@ -286,7 +293,7 @@ class MCMC:
             saver = ck.Saver(checkpoint, chains, about, every, replace=go_on)
         total = (self.num_warmup if warm else 0) + (self.num_samples if sample else 0)
         with (
-            Progress(total, self.num_chains, self.progress_bar) as progress,
+            Progress(total, self._groups, self.progress_bar) as progress,
             saver or contextlib.nullcontext(),
         ):
             for c in chains if stored is not None else ():
@@ -343,11 +350,14 @@ class MCMC:
             if flat is None:
                 raise TypeError("init_params must be a vector where the sampler has potential_fn")
             values = {n: np.asarray(v) for n, v in init_params.items()}
+            if self._groups < self.num_chains:  # an ensemble starts with all its points
+                rows = [{n: v[i] for n, v in values.items()} for i in range(self.num_chains)]
+                return np.stack([np.asarray(flat.flatten(row)) for row in rows])
             if self.num_chains > 1:
                 values = {n: v[k] for n, v in values.items()}
             return flat.flatten(values)
         vector = np.asarray(init_params, dtype=float)
-        return vector[k] if self.num_chains > 1 and vector.ndim == 2 else vector
+        return vector[k] if self._groups > 1 and vector.ndim == 2 else vector
 
     def _prepare(self, key: Any, args: Any, kwargs: Any) -> tuple[Potential, Any]:
         """The compiled chunk for these arguments; one per structure and shapes."""
@@ -396,7 +406,7 @@ class MCMC:
     def _warm(
         self, chain: Chain, runner: Any, potential: Potential, progress: Progress, collect: bool
     ) -> None:
-        schedule = windows(self.num_warmup)
+        schedule = self.sampler.windows(self.num_warmup)
         for k, (_, end, learning) in enumerate(schedule):
             if k < chain.mark.window:
                 continue
@@ -433,6 +443,9 @@ class MCMC:
             name: np.stack([np.concatenate(c.stats[name])[:count] for c in chains])[:, kept]
             for name in STATISTICS
         }
+        if self._groups < self.num_chains:  # an ensemble: take its walkers apart
+            z = np.moveaxis(z.reshape(z.shape[1], self.num_chains, -1), 0, 1)
+            self._stats = {k: np.repeat(v, self.num_chains, 0) for k, v in self._stats.items()}
         if potential.constrain is None:
             samples = {"Param:0": z}
         else:
