@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from bibun.prob.infer.aies import AIES
 from bibun.prob.infer.barker import BarkerMH
+from bibun.prob.infer.discrete_gibbs import DiscreteHMCGibbs
 from bibun.prob.infer.elbo import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
 from bibun.prob.infer.enumeration import config_enumerate, infer_discrete, markov
+from bibun.prob.infer.ess import ESS
+from bibun.prob.infer.gibbs import HMCGibbs
 from bibun.prob.infer.hmc import HMC, NUTS, HMCState
 from bibun.prob.infer.likelihood import log_likelihood
 from bibun.prob.infer.mcmc import MCMC
+from bibun.prob.infer.mixed_hmc import MixedHMC
 from bibun.prob.infer.predictive import Predictive
+from bibun.prob.infer.sa import SA
 from bibun.prob.infer.svi import SVI, SVIRunResult, SVIState
 from bibun.prob.infer.util import (
     constrain_fn,
@@ -23,9 +29,9 @@ from bibun.prob.infer.util import (
 )
 
 __all__ = [
-    "BarkerMH", "config_enumerate", "constrain_fn", "HMC", "HMCState", "infer_discrete",
-    "init_to_mean", "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value",
-    "log_density", "log_likelihood", "markov", "MCMC", "NUTS", "potential_energy", "Predictive",
-    "RenyiELBO", "SVI", "SVIRunResult", "SVIState", "Trace_ELBO", "TraceMeanField_ELBO",
-    "unconstrain_fn",
+    "AIES", "BarkerMH", "config_enumerate", "constrain_fn", "DiscreteHMCGibbs", "ESS", "HMC",
+    "HMCGibbs", "HMCState", "infer_discrete", "init_to_mean", "init_to_median", "init_to_sample",
+    "init_to_uniform", "init_to_value", "log_density", "log_likelihood", "markov", "MCMC",
+    "MixedHMC", "NUTS", "potential_energy", "Predictive", "RenyiELBO", "SA", "SVI",
+    "SVIRunResult", "SVIState", "Trace_ELBO", "TraceMeanField_ELBO", "unconstrain_fn",
 ]  # fmt: skip
