@@ -105,6 +105,9 @@ class NumpyBuilder:
     def select(self, cond: Any, x: Any, y: Any) -> np.ndarray:
         return np.where(cond, x, y)
 
+    def usually(self, fast: Any, unless: Callable[[], Any], slow: Callable[[], Any]) -> Any:
+        return slow()
+
     def rare(self, cond: Any, slow: Callable[[], Any], fast: Any) -> Any:
         return tuple(np.where(cond, s, f) for s, f in zip(slow(), fast, strict=True))
 

@@ -368,3 +368,19 @@ def test_debug_nans_names_the_operation():
             f(bnp.asarray(X))
         # a nan that came in is not an error of what passes it on
         assert np.isnan(float(bibun.jit(lambda x: x * 2)(float("nan"))))
+
+
+@pytest.mark.parametrize("x", [0.0, -0.0, 2.0, np.inf, np.nan])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_zero_cotangent_stays_zero_along_a_chain(x, dtype):
+    """The scalar body of a short loop guards its products by a jump, wider code by a select."""
+
+    def f(xs):
+        def step(carry, x):
+            return bnp.where(x == 1, carry * x, 0.0 * carry) + 1 / xs[0], carry * x
+
+        return bibun.lax.scan(step, xs[1] * 0 + 1, xs)[0]
+
+    xs = bnp.asarray(np.array([2.0, 3.0, x, 0.5, x, 1.0], dtype))
+    expected, compiled = bibun.grad(f)(xs), bibun.jit(bibun.grad(f))(xs)
+    np.testing.assert_allclose(np.asarray(compiled), np.asarray(expected), rtol=1e-6)

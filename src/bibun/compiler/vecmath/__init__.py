@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bibun.compiler.vecmath import bessel as _bessel
 from bibun.compiler.vecmath import beta_integrals as _beta_integrals
 from bibun.compiler.vecmath import cbrt as _cbrt
 from bibun.compiler.vecmath import erf as _erf
@@ -40,6 +41,7 @@ _ROOMS: dict[Any, str] = {
     _cbrt: "cbrt",
     _erf: "erf erfc erf_inv",
     _gamma: "lgamma digamma",
+    _bessel: "bessel_i0e bessel_i1e bessel_k0e bessel_k1e bessel_j0 bessel_j1 bessel_y0 bessel_y1",
     _zeta: "hurwitz zeta polygamma trigamma",
     _beta_integrals: "betainc betainc_grad_a betainc_grad_b",
     _gamma_integrals: "igamma igammac igamma_grad_a random_gamma_grad",

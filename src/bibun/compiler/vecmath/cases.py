@@ -288,6 +288,28 @@ CASES |= {
          (Near([1.0, 2.0, 3.0], reach=0), Range(-5, 0, floor=8.0))],
         24.0, 1.0, arity=2, slow=2,
     ),
+    **{
+        f"bessel_{kind}{n}e": Case(
+            exact, [Range(1e-30, 1e300, log=True), Range(0.001, 12), Range(7, 60)], 12.0, 1.0,
+            slow=2, ranges32=[Range(1e-30, 1e30, log=True), Range(0.001, 12), Range(7, 60)],
+        )
+        for n in (0, 1)
+        for kind, exact in (
+            ("i", lambda x, n=n: mp.exp(-x) * mp.besseli(n, x)),
+            ("k", lambda x, n=n: mp.exp(x) * mp.besselk(n, x)),
+        )
+    },
+    **{
+        f"bessel_{kind}{n}": Case(
+            exact, [Range(1e-9, 0.7, log=True), Range(0.2, 8, floor=0.25), Range(8, 60, floor=0.06),
+                    Range(1e3, 1e6, floor=1e-3)], 12.0, 2.0, slow=2,
+        )
+        for n in (0, 1)
+        for kind, exact in (
+            ("j", lambda x, n=n: mp.besselj(n, x)),
+            ("y", lambda x, n=n: mp.bessely(n, x)),
+        )
+    },
     "igamma": Case(_lower_gamma, _SHAPES, 400.0, 1.0, arity=2, slow=4),
     "igammac": Case(_upper_gamma, _SHAPES, 400.0, 1.0, arity=2, slow=4),
     "igamma_grad_a": Case(_in(0, _lower_gamma), _SHAPES, 400.0, 1.0, arity=2, slow=16),

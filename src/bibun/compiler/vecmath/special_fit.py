@@ -22,7 +22,7 @@ from typing import Any
 import mpmath
 from mpmath import mp, mpf
 
-from bibun.compiler.vecmath.fit import _literal
+from bibun.compiler.vecmath.fit import _literal, split
 
 TEMME_ROWS, TEMME_REACH, TEMME_LEAST = 11, mpf("0.4"), 20
 
@@ -76,9 +76,60 @@ def chebyshev(
     return float(lo), float(hi), tuple(float(v) for v in series[: end + 1])
 
 
-def pieces() -> dict[str, list[tuple[float, float, tuple[float, ...]]]]:
-    """Each function's smooth parts."""
-    return {}
+def _hankel(order: int, x: Any) -> Any:
+    """P + iQ with H(x) = √(2/πx) e^{i(x - order π/2 - π/4)} (P + iQ)."""
+    angle = x - order * mp.pi / 2 - mp.pi / 4
+    return mp.hankel1(order, x) * mp.sqrt(mp.pi * x / 2) * mp.exp(-1j * angle)
+
+
+def _root(z: Any) -> Any:
+    return mp.sqrt(z)
+
+
+def _j_less_zeros(order: int, x: Any) -> Any:
+    """J_order(x)/x^order without its zeros below 8."""
+    near = [x * x - mp.besseljzero(order, k) ** 2 for k in (1, 2)]
+    return mp.besselj(order, x) / x**order / (near[0] * near[1])
+
+
+def _zero(order: int, k: int) -> tuple[float, ...]:
+    return split(mp.besseljzero(order, k), 8, 2)
+
+
+def _k_regular(order: int, x: Any) -> Any:
+    """K0 + log(x/2) I0, or x (K1 - log(x/2) I1)."""
+    sign = 1 if order == 0 else -1
+    return (mp.besselk(order, x) + sign * mp.log(x / 2) * mp.besseli(order, x)) * x**order
+
+
+def _y_regular(order: int, x: Any) -> Any:
+    """(Y - 2/π log(x) J) of order 0, or x times that of order 1."""
+    return (mp.bessely(order, x) - 2 / mp.pi * mp.log(x) * mp.besselj(order, x)) * x**order
+
+
+Series = tuple[float, float, tuple[float, ...]]
+
+
+def pieces() -> dict[str, list[Series]]:
+    """Each function's smooth parts: of z = x² near zero, of 8/x or its square far away."""
+    found: dict[str, list[Series]] = {}
+    for n in (0, 1):
+        found[f"i{n}e"] = [
+            chebyshev(lambda x, n=n: mp.exp(-x) * mp.besseli(n, x) / x**n, 0, 8),
+            chebyshev(lambda u, n=n: mp.exp(-8 / u) * mp.besseli(n, 8 / u) * mp.sqrt(8 / u), 0, 1),
+        ]
+        found[f"k{n}e"] = [
+            chebyshev(lambda z, n=n: mp.besseli(n, _root(z)) / _root(z) ** n, 0, 4, 30),
+            chebyshev(lambda z, n=n: _k_regular(n, _root(z)), 0, 4, 30),
+            chebyshev(lambda u, n=n: mp.exp(2 / u) * mp.besselk(n, 2 / u) * mp.sqrt(2 / u), 0, 1),
+        ]
+        found[f"j{n}"] = [chebyshev(lambda z, n=n: _j_less_zeros(n, _root(z)), 0, 64, 40)]
+        found[f"y{n}"] = [chebyshev(lambda z, n=n: _y_regular(n, _root(z)), 0, 64, 40)]
+        found[f"hankel{n}"] = [
+            chebyshev(lambda z, n=n: _hankel(n, 8 / _root(z)).real, 0, 1),
+            chebyshev(lambda z, n=n: _hankel(n, 8 / _root(z)).imag * 8 / _root(z), 0, 1),
+        ]
+    return found
 
 
 def main() -> None:
@@ -90,6 +141,11 @@ def main() -> None:
         "",
         "TEMME = (",
         *(_literal(row) + "," for row in temme()),
+        ")",
+        "",
+        "# the zeros of J0 and J1 below 8, in two parts",
+        "BESSEL_ZEROS = (",
+        *(f"({_zero(n, 1)}, {_zero(n, 2)})," for n in (0, 1)),
         ")",
         "",
         "CHEBYSHEV = {",

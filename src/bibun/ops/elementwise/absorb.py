@@ -96,8 +96,17 @@ def _eval(t: Any, g: Any) -> Any:
 def _lower(b: Any, t: Any, g: Any) -> Any:
     if _finite(g):
         return b.mul(t, g)
-    zero = b.const(0, t.dtype)
-    return b.select(b.compare("eq", t, zero), zero, b.mul(t, g))
+    return _absorbing(b, b.mul(t, g), lambda zero: b.compare("eq", t, zero))
+
+
+def _absorbing(b: Any, product: Any, is_zero: Callable[[Any], Any]) -> Any:
+    """The product, but 0 where a factor is; that makes a difference only where it is nan."""
+    zero = b.const(0, product.dtype)
+    return b.usually(
+        product,
+        unless=lambda: b.compare("ne", product, product),
+        slow=lambda: b.select(is_zero(zero), zero, product),
+    )
 
 
 absorb_mul = binary(
@@ -124,9 +133,11 @@ def _eval_both(x: Any, y: Any) -> Any:
 def _lower_both(b: Any, x: Any, y: Any) -> Any:
     if _finite(x) or _finite(y):
         return _lower(b, *((x, y) if _finite(y) else (y, x)))
-    zero = b.const(0, x.dtype)
-    either = b.bit_or(b.compare("eq", x, zero), b.compare("eq", y, zero))
-    return b.select(either, zero, b.mul(x, y))
+    return _absorbing(
+        b,
+        b.mul(x, y),
+        lambda zero: b.bit_or(b.compare("eq", x, zero), b.compare("eq", y, zero)),
+    )
 
 
 def _simplify_both(eq: Any) -> Any:

@@ -25,7 +25,7 @@ from bibun.ops.elementwise.arithmetic import (
 from bibun.ops.elementwise.comparison import eq
 from bibun.ops.elementwise.exponential import exp, log, log1p
 from bibun.ops.elementwise.selection import select
-from bibun.ops.families.elementwise import FLOAT, elementwise, host, unary
+from bibun.ops.families.elementwise import FLOAT, elementwise, unary
 
 _POSITIVE = (0.3, 0.9, 1.6, 7.0)
 
@@ -331,10 +331,11 @@ betainc_grad_b = elementwise(
 
 # Bessel functions, scaled by exp(-|x|) -----------------------------------------------------
 
-bessel_i0e = host(
+bessel_i0e = elementwise(
     "bessel_i0e",
     scipy_special("i0e"),
     arity=1,
+    lower="bessel_i0e",
     partials=(lambda x, y: sub(bessel_i1e(x), mul(sign(x), y)),),
     points=((-2.1, -0.6, 0.3, 11.7),),
     cost=50.0,
@@ -350,10 +351,11 @@ def _i1e_slope(x: Any, y: Any) -> Any:
     return select(origin, slope, 0.5)
 
 
-bessel_i1e = host(
+bessel_i1e = elementwise(
     "bessel_i1e",
     scipy_special("i1e"),
     arity=1,
+    lower="bessel_i1e",
     partials=(_i1e_slope,),
     points=((-2.1, -0.6, 0.3, 11.7),),
     cost=50.0,

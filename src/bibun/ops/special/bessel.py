@@ -28,7 +28,7 @@ from bibun.ops.elementwise import (
 )
 from bibun.ops.elementwise.incomplete import in_double
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import grid_samples, host
+from bibun.ops.families.elementwise import grid_samples, host, unary
 from bibun.ops.op import Sample
 from bibun.ops.special.common import partly, underived
 
@@ -158,11 +158,21 @@ bessel_ke = host(
 # orders 0 and 1 ---------------------------------------------------------------------------------
 
 
+def _vanishing(name: str) -> Any:
+    """SciPy's function, with its limit 0 at infinity where SciPy has nan."""
+    fun = scipy_special(name)
+
+    def evaluate(x: Any) -> Any:
+        y = fun(x)
+        ends = (np.abs(x) == np.inf) & ((x > 0) | (name[0] == "j"))
+        return np.where(ends, 0, y).astype(np.asarray(x).dtype)
+
+    return evaluate
+
+
 def _of_whole_order(name: str, scipy_name: str, slope: Any, doc: str, points: Any) -> Any:
-    return host(
-        name, scipy_special(scipy_name), arity=1, partials=(slope,), points=(points,), cost=50.0,
-        doc=doc,
-    )  # fmt: skip
+    fun = _vanishing(scipy_name) if scipy_name[0] in "jy" else scipy_special(scipy_name)
+    return unary(name, fun, partial=slope, lower=name, points=points, cost=70.0, doc=doc)
 
 
 def _j1_slope(x: Any, y: Any) -> Any:
