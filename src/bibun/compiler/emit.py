@@ -36,6 +36,8 @@ from bibun.runtime import context as abi
 # times slower (docs/design/linear-algebra.md).
 THREADED_PRODUCT, THREADED_BLAS = 2e9, 2e10
 
+SHORT = 12  # a loop with a body of fewer equations takes what the chain through it takes
+
 
 class Frame:
     """The state of one program's emission."""
@@ -172,8 +174,9 @@ class Emitter(KernelEmitter, LaneEmitter):
                     self.release_dead(frame, v, i)
         results = [self.storage_of(frame, a) for a in program.outputs]
         self.deliver(program, results, dests, set(frame.tapes))
+        handed_on = [r for r, d in zip(results, dests, strict=True) if d is None]
         for memory in frame.owned.values():
-            if memory.block is not None and not any(r is memory for r in results):
+            if memory.block is not None and not any(r is memory for r in handed_on):
                 self.arena.release(memory.block)
         self.equation = saved
         return results
@@ -472,7 +475,11 @@ class Emitter(KernelEmitter, LaneEmitter):
         """Emit a sub-program here. `ins`: Sources or storages; `outs`: Dests, memories, None."""
         storages = [s.storage if isinstance(s, Source) else s for s in ins]
         dests = [d.memory if isinstance(d, Dest) else d for d in outs] or None
-        return self.body(program, storages, dests)
+        saved, self.short_loop = self.short_loop, len(program.equations) <= SHORT
+        try:
+            return self.body(program, storages, dests)
+        finally:
+            self.short_loop = saved
 
     def call(self, symbol: str, args: Sequence[Any], returns: str = "void") -> Any:
         """Call an external function; BLAS on small operands without its threads.

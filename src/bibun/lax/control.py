@@ -3,6 +3,9 @@
 These functions take Python functions of pytrees, trace them once and hand programs to the
 ops of `bibun.ops.control`. All of them differentiate in forward and reverse mode, batch and
 nest. Under `config.disable_jit` they are plain Python loops and branches.
+
+Loops take `checkpoint=`, a budget for what reverse mode keeps: `True`, a number of carries, or
+bytes as in `"64 MB"` (`bibun.ops.control.recompute`, docs/design/loops.md).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from bibun.lax._bodies import cast, fit, here, leaves_of, name_of, settle, trace
 from bibun.lax.branches import cond, switch
 from bibun.ops import shape as shape_ops
 from bibun.ops.control import associative_scan as _associative
+from bibun.ops.control import recompute
 from bibun.ops.control.scan import counted_loop as counted_op
 from bibun.ops.control.scan import scan as scan_op
 from bibun.ops.control.while_loop import while_ as while_op
@@ -45,6 +49,8 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
+    *,
+    checkpoint: bool | int | str | None = None,
 ) -> tuple[Any, Any]:
     """Run `carry, y = f(carry, x)` over the leading axis of `xs`; the last carry and all ys.
 
@@ -52,6 +58,11 @@ def scan(
     is given (it must be where `xs` has no leaves). Leaves of the ys get that axis in front. A
     carry keeps its structure, shapes and dtypes. `reverse` goes from the last slice to the
     first, and puts each y where its x was. `unroll` is a hint to the compiler.
+
+    Reverse mode keeps what each iteration needs. With `checkpoint=True` it keeps about 2√n
+    iterations' worth and runs each once more; with a number k at most k carries (as few as
+    it can if k is too small for the length), bytes of them with `"64 MB"`, and runs each
+    iteration the fewer times the larger the budget is. Under `disable_jit` everything is kept.
 
     Errors: ValueError for lengths that differ or are missing; TypeError, ShapeError or
     DTypeError, with the leaf's path, for a carry that changes.
@@ -88,15 +99,29 @@ def scan(
 
     closed, types = settle("scan", init, [type_of(c) for c in carry], trace, carry_tree)
     carry = [cast(c, t.dtype) for c, t in zip(carry, types, strict=True)]  # type: ignore[union-attr]
-    outs = scan_op(
-        *closed.consts, *carry, *rows,
-        program=closed.program, num_consts=len(closed.consts), num_carry=len(carry),
-        length=length, reverse=bool(reverse), unroll=length if unroll is True else int(unroll),
-    )  # fmt: skip
+    plan = recompute.schedule("scan", checkpoint, types, length)
+    outs = _scan(
+        plan, closed, carry, rows, length, bool(reverse), length if unroll is True else int(unroll)
+    )
     return (
         tree.unflatten(carry_tree, outs[: len(carry)]),
         tree.unflatten(y_tree, outs[len(carry) :]),
     )
+
+
+def _scan(
+    plan: recompute.Schedule | None, closed: Closed, carry: Sequence[Any], rows: Sequence[Any],
+    length: int, reverse: bool, unroll: int,
+) -> list[Any]:  # fmt: skip
+    if plan is not None:
+        return recompute.bounded_scan(
+            closed.consts, carry, rows, program=closed.program, length=length, reverse=reverse,
+            unroll=unroll, plan=plan,
+        )  # fmt: skip
+    return scan_op(
+        *closed.consts, *carry, *rows, program=closed.program, num_consts=len(closed.consts),
+        num_carry=len(carry), length=length, reverse=reverse, unroll=unroll,
+    )  # fmt: skip
 
 
 def _row(t: Any) -> ArrayType:
@@ -160,13 +185,22 @@ def _stack(leaves: Sequence[Any]) -> Any:
 
 
 def while_loop(
-    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any
+    cond_fun: Callable[[Any], Any],
+    body_fun: Callable[[Any], Any],
+    init_val: Any,
+    *,
+    checkpoint: bool | int | str | None = None,
 ) -> Any:
     """`val = body_fun(val)` while `cond_fun(val)` holds; the last `val`.
 
     The carry is a pytree that keeps its structure, shapes and dtypes; `cond_fun` returns a
     bool scalar. Differentiable in both modes: reverse mode writes a tape, one element an
     iteration (MemoryError beyond `config.ragged_memory_limit`).
+
+    With `checkpoint` the tape is short: about √(2n) carries and as many iterations for n
+    iterations if True, which runs each once more; with a number k of carries, or bytes of
+    them as in `"64 MB"`, on as many levels of recomputation as keep a million iterations within
+    the budget, at most five. Under `disable_jit` everything is kept.
 
     >>> float(while_loop(lambda x: x < 100.0, lambda x: x * 3.0, 2.0))
     162.0
@@ -200,6 +234,13 @@ def while_loop(
 
     cond_closed = trace_body(flat_cond, types, name_of(cond_fun))
     init = [cast(x, t.dtype) for x, t in zip(init, types, strict=True)]  # type: ignore[union-attr]
+    plan = recompute.schedule("while_loop", checkpoint, types, None)
+    if plan is not None:
+        outs = recompute.bounded_while(
+            cond_closed.consts, body.consts, init, cond=cond_closed.program, body=body.program,
+            plan=plan,
+        )  # fmt: skip
+        return tree.unflatten(structure, outs)
     outs = while_op(
         *cond_closed.consts, *body.consts, *init,
         cond=cond_closed.program, body=body.program,
@@ -242,12 +283,14 @@ def fori_loop(
     init_val: Any,
     *,
     unroll: int | bool | None = None,
+    checkpoint: bool | int | str | None = None,
 ) -> Any:
     """`val = body_fun(i, val)` for i = lower, …, upper - 1; the last `val`.
 
     Bounds that are Python integers make a `scan`. Arrays, traced ones among them, make a loop
     that counts when it runs: no other program for another bound. Both differentiate in
-    forward and reverse mode.
+    forward and reverse mode. `checkpoint` is a budget for what reverse mode keeps: for known
+    bounds as in `scan`, for others as in `while_loop`.
 
     Errors: TypeError for bounds that are not integer scalars; those of `scan` for the carry.
 
@@ -292,18 +335,23 @@ def fori_loop(
     )
     first = [cast(x, t.dtype) for x, t in zip(first, types, strict=True)]  # type: ignore[union-attr]
     start = dtype.type(lower) if static else cast(as_value(lower), dtype)
-    common = {
-        "program": closed.program, "num_consts": len(closed.consts),
-        "num_carry": 1 + len(first), "reverse": False,
-    }  # fmt: skip
-    if static:
-        length = max(int(upper) - int(lower), 0)
+    length = max(int(upper) - int(lower), 0) if static else None
+    plan = recompute.schedule("fori_loop", checkpoint, types, length)
+    if length is not None:
         hint = 1 if unroll in (None, False) else length if unroll is True else int(unroll)
-        outs = scan_op(*closed.consts, start, *first, length=length, unroll=hint, **common)
+        outs = _scan(plan, closed, [start, *first], (), length, False, hint)
+    elif plan is not None:
+        outs = recompute.bounded_count(
+            cast(as_value(upper), dtype), closed.consts, [start, *first], program=closed.program,
+            plan=plan,
+        )  # fmt: skip
     else:
         span = sub(cast(as_value(upper), _INT64), cast(as_value(lower), _INT64))
         count = maximum(span, np.int64(0))
-        outs = counted_op(count, *closed.consts, start, *first, **common)
+        outs = counted_op(
+            count, *closed.consts, start, *first, program=closed.program,
+            num_consts=len(closed.consts), num_carry=1 + len(first), reverse=False,
+        )  # fmt: skip
     return tree.unflatten(structure, outs[1:])
 
 

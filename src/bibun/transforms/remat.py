@@ -45,8 +45,8 @@ def checkpoint(
     Values and derivatives are those of `fun`; memory is traded for time. `policy(op, *types,
     **params)` may keep some results (see `checkpoint_policies`). The function is traced, so
     Python control flow on its arguments needs them in `static_argnums`. `prevent_cse=False` lets
-    the compiler merge what is computed again with what was computed before: harmless in the body
-    of a loop, whose backward pass is another loop; elsewhere it saves nothing then.
+    the compiler merge what is computed again with what was computed before, or compute it for
+    all iterations of a loop together: then only eager code saves memory.
 
     >>> from bibun.transforms import checkpoint, grad
     >>> float(grad(checkpoint(lambda x: x * x * x))(2.0))
