@@ -26,8 +26,8 @@ class ESS(EnsembleKernel):
 
     `moves`: move -> probability, of `ESS.DifferentialMove()` (the default), `RandomMove()`,
     `GaussianMove()`, `KDEMove()`; a move maps (key, others, mu) to one direction a walker.
-    `max_steps`: of stepping out, each way; `max_iter`: of shrinking. `init_mu`, `tune_mu`: the first
-    length of the interval, and whether warmup tunes it.
+    `max_steps`: of stepping out, each way; `max_iter`: of shrinking. `init_mu`, `tune_mu`: the
+    first length of the interval, and whether warmup tunes it.
 
     >>> import bibun.prob as prob
     >>> import bibun.prob.distributions as dist
