@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Masked:
     """The part of `ValueBuilder` in which lanes differ."""
 
+    short_loop = False  # whether what is emitted is the body of a loop, and short
+
     def rare(self, cond: Val, slow: Callable[[], Any], fast: Any) -> Any:
         """`slow()` in the lanes where `cond`, else `fast`; `slow` is skipped if none is.
 
@@ -35,7 +37,7 @@ class Masked:
         self.fn.block(before)
         some = self.any(cond)
         fast = [self.wide(f, max(cond.width, f.width)) for f in fast]
-        self.fn.branch(some.name, body, after)
+        self.fn.branch(some.name, body, after, rare=True)
         self.fn.block(body)
         merged = [self.select(cond, s, f) for s, f in zip(slow(), fast, strict=True)]
         last = self.fn.label("slowend")
@@ -52,6 +54,16 @@ class Masked:
             )
             for m, f in zip(merged, fast, strict=True)
         )
+
+    def usually(self, fast: Val, unless: Callable[[], Val], slow: Callable[[], Val]) -> Val:
+        """`slow()`, which equals `fast` where not `unless()`, and nearly everywhere.
+
+        As a rule that is `slow`, without a jump. But scalars in a short loop are links of a
+        chain: the next turn waits for `fast` alone, and the processor guesses the rest.
+        """
+        if not self.short_loop or fast.width > 1 or fast.dtype.kind == "c":
+            return slow()
+        return self.rare(unless(), slow, fast)
 
     def repeat(
         self, most: int, step: Callable[..., tuple[Any, Any]], state: tuple[Val, ...], active: Val

@@ -46,6 +46,8 @@ def literal(value: Any, dtype: np.dtype) -> str:
     return f"0x{int(wide.view(np.uint64)):016X}"
 
 
+_RARE = '!0 = !{!"branch_weights", i32 1, i32 1048575}'
+
 INLINE_USES = 2  # a math kernel called from more places than this stays a function
 
 
@@ -90,8 +92,10 @@ class Function:
     def jump(self, label: str) -> None:
         self.emit(f"br label %{label}")
 
-    def branch(self, cond: str, then: str, otherwise: str) -> None:
-        self.emit(f"br i1 {cond}, label %{then}, label %{otherwise}")
+    def branch(self, cond: str, then: str, otherwise: str, rare: bool = False) -> None:
+        """`rare`: `then` is hardly ever taken; LLVM would make a cheap one a select."""
+        weights = ", !prof !0" if rare else ""
+        self.emit(f"br i1 {cond}, label %{then}, label %{otherwise}{weights}")
 
     def text(self) -> str:
         inlining = " noinline" if self.uses > INLINE_USES else ""
@@ -143,4 +147,4 @@ class Module:
     def text(self) -> str:
         parts = [*self._global_text, *self.declarations.values()]
         parts += [*self.support, *(f.text() for f in self.functions)]
-        return "\n".join(parts) + "\n"
+        return "\n".join([*parts, _RARE]) + "\n"
