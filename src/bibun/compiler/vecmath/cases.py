@@ -302,7 +302,7 @@ CASES |= {
     **{
         f"bessel_{kind}{n}": Case(
             exact, [Range(1e-9, 0.7, log=True), Range(0.2, 8, floor=0.25), Range(8, 60, floor=0.06),
-                    Range(1e3, 1e6, floor=1e-3)], 12.0, 2.0, slow=2,
+                    Range(1e3, 1e6, floor=1e-3)], 32.0, 2.0, slow=2,
         )
         for n in (0, 1)
         for kind, exact in (
