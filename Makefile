@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/radial_velocity
 
-.PHONY: help fit test lint format types bench docs-figures clean
+.PHONY: help fit gallery docs test lint format types bench docs-figures clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -16,6 +16,13 @@ $(BIN)/ruff: pyproject.toml
 
 fit: $(BIN)/ruff  ## the radial velocity example, into results/
 	$(BIN)/bibun fit $(EXAMPLE)/model.py $(EXAMPLE)/k2-24.csv --out results/
+
+gallery: $(BIN)/ruff  ## all figures of the worked examples, into site/index.html
+	$(BIN)/bibun gallery --out site/
+
+docs: $(BIN)/ruff  ## the documentation, into site/docs/; a warning is an error
+	$(BIN)/bibun gallery --out docs/gallery
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: $(BIN)/ruff  ## all tests
 	$(BIN)/pytest -n 2
@@ -47,4 +54,4 @@ docs-figures: $(BIN)/ruff  ## the pictures of the README, from the example
 	$(BIN)/python $(EXAMPLE)/figure.py results/posterior.nc docs/img/k2-24.png
 
 clean:  ## caches and results
-	rm -rf results build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf results site docs/gallery build dist .pytest_cache .ruff_cache .hypothesis

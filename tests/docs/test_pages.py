@@ -1,0 +1,138 @@
+"""The pages of the documentation: their code runs and prints what they say; the site builds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    p for p in (*DOCS.glob("*.md"), *DOCS.glob("tutorial/*.md"), *DOCS.glob("ja/**/*.md"))
+)
+NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?|(?<![\w.])-?\d+\.(?!\w)")
+BLOCK = re.compile(r"^```(\S+|\{[^}]*\})\n(.*?)^```$", re.S | re.M)
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """(language, text) of each fenced block, in order."""
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+def same(printed: str, said: str) -> bool:
+    """Equal words, and numbers with a point equal to nine digits."""
+    if NUMBER.sub("#", " ".join(printed.split())) != NUMBER.sub("#", " ".join(said.split())):
+        return False
+    pairs = zip(NUMBER.findall(printed), NUMBER.findall(said), strict=True)
+    return all(float(a) == pytest.approx(float(b), rel=1e-9, abs=1e-12) for a, b in pairs)
+
+
+def test_comparison_of_what_is_printed():
+    assert same("a 1.00000000001 b", "a  1.0 b")
+    assert not same("a 1.001 b", "a 1.0 b")
+    assert not same("a 1.0 b", "a 1.0 c")
+    assert not same("f64[3]", "f64[4]")
+
+
+def with_code() -> list[Path]:
+    """Pages whose code no other page has: the Japanese tutorial's is the English one's."""
+    return [p for p in PAGES if "```python" in p.read_text("utf-8") and "ja/" not in name(p)]
+
+
+@pytest.mark.parametrize("page", with_code(), ids=name)
+def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict = {"__name__": "__main__"}
+    parts = blocks(page)
+    for k, (kind, text) in enumerate(parts):
+        if kind != "python":
+            continue
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(text, f"{name(page)}, block {k + 1}", "exec"), namespace)
+        following = parts[k + 1] if k + 1 < len(parts) else ("", "")
+        if following[0] == "text":
+            assert same(out.getvalue(), following[1]), out.getvalue()
+        elif "title=" in following[0]:
+            assert out.getvalue().strip()  # of this machine, as the page's is of another
+        else:
+            assert not out.getvalue(), f"block {k + 1} prints what the page does not show"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("ja/**/*.md")), ids=name)
+def test_japanese_pages_have_the_code_of_the_english(page):
+    other = DOCS / page.relative_to(DOCS / "ja")
+    assert blocks(page) == blocks(other)
+    assert re.search(r"[ぁ-ん]", page.read_text(encoding="utf-8"))
+
+
+def test_a_page_for_each_chapter_in_both_languages():
+    english = {p.name for p in DOCS.glob("tutorial/*.md")}
+    assert english == {p.name for p in DOCS.glob("ja/tutorial/*.md")}
+    assert {n[:2] for n in english} >= {f"{k:02d}" for k in range(1, 11)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The site, built strictly; in place of the figures, small pictures of the same names."""
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from bibun.cli.gallery import catalogue
+
+    root = tmp_path_factory.mktemp("docs")
+    shutil.copy(ROOT / "mkdocs.yml", root)
+    shutil.copytree(DOCS, root / "docs", ignore=shutil.ignore_patterns("gallery", "design"))
+    (root / "benchmarks").symlink_to(ROOT / "benchmarks")
+    pictures = root / "docs" / "gallery" / "figures"
+    pictures.mkdir(parents=True)
+    (pictures.parent / "index.html").write_text("<!doctype html><title>gallery</title>")
+    blank = io.BytesIO()
+    Figure(figsize=(1, 1)).savefig(blank, format="png", dpi=20)
+    for example in catalogue():
+        for figure in example.figures:
+            (pictures / figure.file).write_bytes(blank.getvalue())
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(root / "site")],
+        cwd=root, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root / "site"
+
+
+def test_the_site_builds_without_a_warning(site):
+    for page in PAGES:
+        assert (site / page.relative_to(DOCS)).with_suffix(".html").is_file()
+    assert not (site / "design").exists()
+    assert 'lang="ja"' in (site / "ja" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_reference_has_the_public_names(site):
+    import bibun
+
+    page = (site / "reference" / "bibun.html").read_text(encoding="utf-8")
+    for public in bibun.__all__:
+        assert f'id="bibun.{public}"' in page
+    arrays = (site / "reference" / "bibun.numpy.html").read_text(encoding="utf-8")
+    for public in ("sin", "einsum", "linspace", "where", "convolve", "interp"):
+        assert f'id="bibun.numpy.{public}"' in arrays
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    wanted = re.compile(r'<(?:script|img|link)[^>]*(?:src|href)="(https?:[^"]+)"')
+    for page in (site / "index.html", site / "tutorial" / "07-inference.html"):
+        assert not wanted.findall(page.read_text(encoding="utf-8"))
