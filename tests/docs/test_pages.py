@@ -136,3 +136,19 @@ def test_pages_load_nothing_from_elsewhere(site):
     wanted = re.compile(r'<(?:script|img|link)[^>]*(?:src|href)="(https?:[^"]+)"')
     for page in (site / "index.html", site / "tutorial" / "07-inference.html"):
         assert not wanted.findall(page.read_text(encoding="utf-8"))
+
+
+def readme_blocks() -> list[str]:
+    return [text for kind, text in blocks(ROOT / "README.ja.md") if kind == "python"]
+
+
+@pytest.mark.parametrize("k", range(len(readme_blocks())))
+def test_the_japanese_readmes_examples_run(k):
+    exec(compile(readme_blocks()[k], f"README.ja.md, example {k + 1}", "exec"), {})
+
+
+def test_what_the_japanese_readme_points_at_is_there():
+    for page in ("README.ja.md", "examples/README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            assert ((ROOT / page).parent / target).exists(), target
