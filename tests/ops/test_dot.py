@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import bibun
 import bibun.numpy as bnp
 from bibun.compiler.jit import jit
+from bibun.config import config
 from bibun.errors import DTypeError, ShapeError
 from bibun.ops.dot import dot_general, free_axes
 from bibun.ops.reduce import reduce_sum
@@ -159,3 +160,27 @@ def test_a_product_without_a_sum_is_a_multiplication():
     f = jit(lambda x, y: bnp.sum(bnp.outer(x, y) ** 2))
     assert "dot_general" not in f.lower(x, y).as_text("ir")
     np.testing.assert_allclose(float(f(x, y)), (np.outer(x, y) ** 2).sum())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("shape", [(1400, 400, 41), (37, 700, 1200), (512, 128, 512)])
+@pytest.mark.parametrize("flipped", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_products_in_pieces_do_not_depend_on_threads(dtype, shape, flipped):
+    m, k, n = shape
+    rng = np.random.default_rng(m)
+    x = rng.normal(size=(k, m) if flipped[0] else (m, k)).astype(dtype)
+    y = rng.normal(size=(n, k) if flipped[1] else (k, n)).astype(dtype)
+
+    @bibun.jit
+    def f(x, y):
+        return (x.T if flipped[0] else x) @ (y.T if flipped[1] else y)
+
+    assert "bibun.fork" in f.lower(x, y).as_text()
+    outs = []
+    for threads in (1, 2, 5):
+        with config.using(num_threads=threads):
+            outs.append(np.asarray(f(x, y)))
+    tight = {"rtol": 1e-3, "atol": 1e-3} if dtype == np.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    np.testing.assert_allclose(outs[0], np.asarray(f.fun(x, y)), **tight)
+    for out in outs[1:]:
+        np.testing.assert_array_equal(out, outs[0])

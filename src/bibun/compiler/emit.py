@@ -10,7 +10,7 @@ it is dead and may be overwritten: so carries are updated in place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,7 @@ class Emitter(KernelEmitter, LaneEmitter):
         self.plans: dict[int, Plan] = {}
         self.ordinals = number_equations(program)
         self.equation: Equation | None = None
+        self.serial_blas = False  # whether BLAS is kept from using threads here
         self.slots = {n: k for k, n in enumerate(library_ordinals(program))}
         self.pool = pool or {}
         self.pooled: dict[float, Val] = {}  # float data, loaded once at the start
@@ -488,15 +489,33 @@ class Emitter(KernelEmitter, LaneEmitter):
         which costs more than it gains, and everything if the cores are busy.
         """
         limit = THREADED_PRODUCT if symbol.endswith("gemm") else THREADED_BLAS
-        if not is_blas(symbol) or self.blas_work() > limit:
+        if self.serial_blas or not is_blas(symbol) or self.blas_work() > limit:
             return super().call(symbol, args, returns)
-        before = super().call("blas_get_num_threads", [], "i32")
-        threaded = self.compare("ne", before, self.const(1, before.dtype))
-        one = self.const(1, before.dtype)
-        self.if_(threaded, lambda: self.set_blas_threads(one))
-        result = super().call(symbol, args, returns)
-        self.if_(threaded, lambda: self.set_blas_threads(before))
+        result = None
+
+        def call() -> None:
+            nonlocal result
+            result = super(Emitter, self).call(symbol, args, returns)
+
+        self.without_blas_threads(call)
         return result
+
+    def without_blas_threads(self, body: Callable[[], None]) -> None:
+        before = super().call("blas_get_num_threads", [], "i32")
+        one = self.const(1, before.dtype)
+        threaded = self.compare("ne", before, one)
+        self.if_(threaded, lambda: self.set_blas_threads(one))
+        saved, self.serial_blas = self.serial_blas, True
+        body()
+        self.serial_blas = saved
+        self.if_(threaded, lambda: self.set_blas_threads(before))
+
+    def in_pieces(self, n: int, ns: float, body: Callable[[Val, Val], None]) -> None:
+        """Pieces in threads of ours, where BLAS would not use its own."""
+        if self.blas_work() > THREADED_PRODUCT:
+            body(self.const(0, int64), self.const(n, int64))
+        else:
+            self.without_blas_threads(lambda: super(Emitter, self).in_pieces(n, ns, body))
 
     def set_blas_threads(self, n: Val) -> None:
         super().call("blas_set_num_threads", [n])

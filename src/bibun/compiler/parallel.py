@@ -24,6 +24,7 @@ from bibun.runtime import context as abi
 
 CHUNKS = 16
 WORTH = 400_000  # estimated nanoseconds of work
+PIECE_NS, MIN_PIECE = 150_000, 32  # of a library call that is split: work, rows
 NS_PER_COST = 0.12  # of one element in vector code, for an op of cost 1
 
 _NAME = re.compile(r"%[A-Za-z_.][\w.]*")
@@ -245,6 +246,25 @@ class ParallelEmitter(LoopBuilder):
         region.entry = [*loads, *region.entry, "  br label %start"]
         count = self.const(chunks, int64)
         outer.emit(f"call void @bibun.fork(ptr %ctx, ptr {name}, ptr {block}, i64 {count.name})")
+
+    def in_pieces(self, n: int, ns: float, body: Callable[[Val, Val], None]) -> None:
+        """`body(start, length)` for pieces of range(n): `ns` nanoseconds of work in all.
+
+        Pieces are as long as starting threads is worth, whatever their number.
+        """
+        pieces = min(CHUNKS, n // MIN_PIECE, int(ns / PIECE_NS))
+        if self.depth or pieces < 2:
+            body(self.const(0, int64), self.const(n, int64))
+            return
+        pieces = 1 << (pieces.bit_length() - 1)
+        size = -(-n // (8 * pieces)) * 8
+
+        def piece(k: Val) -> None:
+            start = self.mul(k, self.const(size, int64))
+            rest = self.sub(self.const(n, int64), start)
+            body(start, self.min(self.const(size, int64), rest))
+
+        self.fork(-(-n // size), piece)
 
     @staticmethod
     def _captured(region: Function) -> list[str]:

@@ -167,6 +167,10 @@ class Builder(Protocol):
     # the outside -----------------------------------------------------------------
     def call(self, symbol: str, args: Sequence[Any], returns: str = "void") -> Val | None: ...
     def ref(self, value: int | float | str | Val, ctype: str = "i32") -> Ptr: ...
+    def in_pieces(self, n: int, ns: float, body: Callable[[Val, Val], None]) -> None:
+        """`body(start, length)` for pieces of range(n), in threads if `ns` are worth it."""
+        ...
+
     def fail(self, cond: Val, *payload: Val) -> None: ...  # where cond: record, leave the call
     def callback(
         self, op: Any, ins: Sequence[Source], outs: Sequence[Dest], params: dict

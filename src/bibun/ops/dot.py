@@ -24,6 +24,7 @@ from bibun.ir.program import Equation
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import quietly
 from bibun.ops.families.shape import (
+    INT32,
     INT64,
     clear_errors,
     numpy_of,
@@ -40,6 +41,7 @@ INLINE = 2000  # multiplications of one matrix up to which loops beat a call of 
 SYMMETRIC = 32  # rows from which x xᵀ is computed by half
 UNROLL = 16  # length of a contraction up to which it is written out
 _BLAS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+_NS = {"s": 0.02, "d": 0.04, "c": 0.08, "z": 0.16}  # of a multiplication and addition, about
 _CTYPE = {"s": "float", "d": "double", "c": "complex64", "z": "complex128"}
 
 
@@ -445,11 +447,28 @@ def _lower_blas(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
             each_pair(b, m, lambda i, j: mirrored.store(j, i, mirrored.load(i, j)))
             return
         flag_y, ld_y = right.leading(n)
-        b.call(
-            letter + "gemm",
-            [b.ref(flag_y), b.ref(flag_x), number(n), number(m), number(k), one,
-             py, number(ld_y), px, number(ld_x), zero, po, number(n)],
-        )  # fmt: skip
+
+        by_rows = m >= n  # the longer side of the result is cut
+        if by_rows:
+            step, out_step = (ld_x if flag_x == "N" else 1), n
+        else:
+            step, out_step = (1 if flag_y == "N" else ld_y), 1
+
+        def piece(start: Any, length: Any) -> None:
+            def moved(ptr: Any, step: int) -> Any:
+                return b.offset(ptr, b.mul(start, b.const(step, INT64)), dtype)
+
+            count = b.ref(b.convert(length, INT32))
+            b.call(
+                letter + "gemm",
+                [b.ref(flag_y), b.ref(flag_x), number(n) if by_rows else count,
+                 count if by_rows else number(m), number(k), one,
+                 py if by_rows else moved(py, step), number(ld_y),
+                 moved(px, step) if by_rows else px, number(ld_x), zero,
+                 moved(po, out_step), number(n)],
+            )  # fmt: skip
+
+        b.in_pieces(max(m, n), m * n * k * _NS[letter], piece)
 
     from bibun.ops.index.common import loops
 

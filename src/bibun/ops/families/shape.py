@@ -18,7 +18,7 @@ from bibun.ops.op import INDEX_MAP, Op
 from bibun.ops.registry import register
 from bibun.trace.core import type_of
 
-INT64 = np.dtype(np.int64)
+INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
 # types and values --------------------------------------------------------------------------------
