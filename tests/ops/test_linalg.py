@@ -296,6 +296,77 @@ def test_repeated_eigenvalues_give_finite_and_right_derivatives():
     assert np.isfinite(gradient(norm_square, singular)).all()
 
 
+@COMPLEX
+@pytest.mark.parametrize("values", [[2.0, 2.0, 2.0], [2.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
+def test_polar_factor_of_equal_singular_values(values, complex_):
+    """U Vᴴ is smooth where singular values meet; oracle: A (AᴴA)^(-1/2)."""
+    q, r = (np.linalg.qr(matrix(3, 3, complex_=complex_, seed=k))[0] for k in (1, 2))
+    a, d = q @ np.diag(values) @ r, matrix(3, 3, complex_=complex_, seed=3)
+
+    def polar(a):
+        u, _, vh = bnp.linalg.svd(a, full_matrices=False)
+        return u @ vh
+
+    def value(a):
+        w, v = np.linalg.eigh(H(a) @ a)
+        return a @ (v / np.sqrt(w)) @ H(v)
+
+    np.testing.assert_allclose(raw(polar(a)), value(a), atol=1e-12)
+    want = (value(a + 1e-5 * d) - value(a - 1e-5 * d)) / 2e-5
+    for run in (lambda f: f, jit):
+        got = run(lambda a: bibun.jvp(polar, (a,), (d,))[1])(a)
+        np.testing.assert_allclose(raw(got), want, atol=1e-8)
+
+
+@pytest.mark.parametrize("n", [3, 6])
+def test_sums_over_equal_eigenvalues_and_singular_values(n):
+    """Σ g(w) and Σ g(s) are smooth: V g'(w) Vᵀ, U g'(s) Vᵀ, whatever the basis."""
+    q, r = (np.linalg.qr(matrix(n, n, seed=k))[0] for k in (1, 2))
+    w = np.array([1.0, 1.0, 3.0, 3.0, 3.0, 5.0])[:n]
+    for rounding in (0, 1e-16):
+        a = q @ np.diag(w) @ q.T
+        a = (a + a.T) / 2 * (1 + rounding)
+        f = lambda a: bnp.sum(bnp.exp(bnp.linalg.eigvalsh(a)))  # noqa: E731
+        g = lambda a: bnp.sum(bnp.exp(bnp.linalg.eigh(a)[0]))  # noqa: E731
+        for fun in (f, g):
+            got = raw(jit(bibun.grad(fun))(a))
+            np.testing.assert_allclose(got, q @ np.diag(np.exp(w)) @ q.T, rtol=1e-10, atol=1e-10)
+        nuclear = raw(bibun.grad(lambda a: bnp.linalg.norm(a, "nuc"))(q @ np.diag(w) @ r.T))
+        np.testing.assert_allclose(nuclear, q @ r.T, atol=1e-12)
+        # a projector on the space of the smallest eigenvalue does not see the basis in it
+        k = int(np.sum(w == w[0]))
+        d = hermitian(n, seed=5)
+
+        def projector(a, k=k):
+            v = bnp.linalg.eigh(a).eigenvectors[:, :k]
+            return v @ v.T
+
+        moved = raw(bibun.jvp(projector, (a,), (d,))[1])
+        fix = np.linalg.pinv(a - w[0] * np.eye(n), rcond=1e-8)
+        p = q[:, :k] @ q[:, :k].T
+        np.testing.assert_allclose(moved, -fix @ d @ p - p @ d @ fix, atol=1e-9)
+
+
+@pytest.mark.parametrize(("fun", "products"), [
+    (lambda a: bnp.sum(bnp.linalg.eigvalsh(a)), 1),
+    (lambda a: bnp.sum(bnp.linalg.svdvals(a)), 1),
+    (lambda a: bnp.sum(bnp.linalg.inv(a) ** 2), 2),
+    (lambda a: bnp.linalg.slogdet(a).logabsdet, 0),
+    (lambda a: bnp.sum(bnp.linalg.solve(a, a[::-1]) ** 2), 1),
+    (lambda a: (lambda w, v: bnp.sum(v[0] * w))(*bnp.linalg.eigh(a)), 3),
+])  # fmt: skip
+def test_products_of_a_gradient(fun, products):
+    """No product of matrices more than the formula has, nothing sorted, one factorisation."""
+    a = positive(12)
+    text = jit(bibun.value_and_grad(fun)).lower(a).as_text("ir")
+    count = {op: text.count(f"= {op}[") + text.count(f"= {op} ") for op in (
+        "dot_general", "sort", "lu", "lu_columns", "eigh", "svd",
+    )}  # fmt: skip
+    assert count["dot_general"] <= products
+    assert count["sort"] == count["lu"] == 0
+    assert sum(count[k] for k in ("lu_columns", "eigh", "svd")) == 1
+
+
 def test_eig_of_complex_pairs_keeps_its_normalisation():
     a = matrix(4, 4, seed=3)
     assert np.iscomplex(np.linalg.eigvals(a)).any()

@@ -6,13 +6,16 @@ from typing import Any
 
 from bibun.array import Value
 from bibun.errors import ShapeError
+from bibun.lax.linalg_reflectors import hessenberg, householder_product, ormqr, tridiagonal
 from bibun.numpy._common import as_int, promote_inexact, value
 from bibun.numpy.linalg import _adjoint, _symmetric
 from bibun.ops import linalg as la
+from bibun.ops.families.linalg import hermitian
 
 __all__ = [
-    "cholesky", "cholesky_update", "eig", "eigh", "lu", "lu_pivots_to_permutation", "qr", "svd",
-    "triangular_solve",
+    "cholesky", "cholesky_update", "eig", "eigh", "hessenberg", "householder_product", "lu",
+    "lu_pivots_to_permutation", "ormqr", "qr", "schur", "svd", "symmetric_product",
+    "triangular_solve", "tridiagonal", "tridiagonal_solve",
 ]  # fmt: skip
 
 
@@ -149,3 +152,53 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return (out[1], out[0], out[2]) if compute_uv else out[0]
 
 
+def schur(x: Any, *, compute_schur_vectors: bool = True) -> Any:
+    """(T, Z) with x = Z T Zᴴ, or (T,) alone; T (quasi-)upper triangular. No derivative.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.schur(2 * bnp.eye(1))[0])
+    [[2.]]
+    """
+    t, z = la.schur(_matrix("schur", x))
+    return (t, z) if compute_schur_vectors else (t,)
+
+
+def symmetric_product(a_matrix: Any, c_matrix: Any, *, alpha: float = 1.0, beta: float = 0.0,
+                      symmetrize_output: bool = False) -> Value:  # fmt: skip
+    """alpha a aᵀ + beta c for a (..., n, k) and symmetric c (..., n, n).
+
+    `symmetrize_output`: c may be any matrix whose lower triangle is meant; the result is
+    symmetric.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> print(lax.linalg.symmetric_product(bnp.ones((1, 2)), bnp.ones((1, 1)), beta=3.0))
+    [[5.]]
+    """
+    x, c = promote_inexact("symmetric_product", a_matrix, c_matrix)
+    x, c = _matrix("symmetric_product", x), _matrix("symmetric_product", c)
+    if c.shape != (*x.shape[:-1], x.shape[-2]):
+        raise ShapeError(
+            f"symmetric_product: a of shape {x.shape} and c of shape {c.shape} do not fit"
+        )
+    if symmetrize_output:
+        c = hermitian(c)
+    return alpha * (x @ x.mT) + beta * c
+
+
+def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any) -> Value:
+    """x with T x = b, T tridiagonal: dl below, d on and du above the diagonal, by rows.
+
+    dl, d, du: (..., n), where dl[0] and du[n - 1] are not read; b: (..., n, m). nan where T is
+    singular. LAPACK's gtsv. Errors: ShapeError.
+
+    >>> from bibun import lax
+    >>> import bibun.numpy as bnp
+    >>> zero, two = bnp.zeros(2), bnp.full(2, 2.0)
+    >>> print(lax.linalg.tridiagonal_solve(zero, two, zero, bnp.ones((2, 1))))
+    [[0.5]
+     [0.5]]
+    """
+    parts = promote_inexact("tridiagonal_solve", dl, d, du, b)
+    return la.tridiagonal_solve(*(value("tridiagonal_solve", "d", x) for x in parts))

@@ -6,10 +6,13 @@ LAPACK does not converge, or a has a nan, all are nan.
 
 Derivative (Giles, "Collected matrix derivative results", 2008, §3.2; Townsend, "Differentiating
 the singular value decomposition", 2016): with M = Uᴴ dA V, ds = real(diag M),
-dU = U (F ∘ (M S + S Mᴴ)) + (1 - U Uᴴ) dA V S⁻¹, dV likewise, F[i,j] = 1 / (s[j]² - s[i]²).
+dU = U (F ∘ (M S + S Mᴴ)) + (1 - U Uᴴ) dA V S⁻¹, dV likewise, F[i,j] = 1 / (s[j]² - s[i]²). By the
+Hermitian and the skew part of M, X and Y, the first terms are U (X/(s[j] - s[i]) + Y/(s[j] + s[i]))
+and V (X/(s[j] - s[i]) - Y/(s[j] + s[i])): gaps stand under X alone, so where singular values are
+equal the polar factor U Vᴴ, in which X cancels, keeps its right derivative.
 ds is written as the column sums of conj(U) ∘ (dA V): backwards it is one product, (U s̄) Vᴴ. For
 complex a the common phase of a pair of vectors is free; it is given to U. Where singular values
-are equal, to the rounding of the largest, F is 0, and where one is zero so is 1/s: what depends
+are equal, to the rounding of the largest, X/0 is 0, and where one is zero so is 1/s: what depends
 only on the spaces, not on the choice of their bases, still has its right derivative. The vectors
 beyond k of `full_matrices` are an arbitrary basis and have no derivative: an error for m != n.
 """
@@ -95,15 +98,16 @@ def _jvp(primals: Any, tangents: Any, full_matrices: bool, compute_uv: bool) -> 
         return [s], [ts]
     inner = matmul(adjoint(u), tav)
     cast = (lambda x: e.convert(x, new_dtype=a.dtype)) if complex_ else (lambda x: x)
-    row, column = cast(as_row(s)), cast(as_column(s))
-    # F from (s_j - s_i)(s_j + s_i): squares of small values would vanish.
     least = negligible(s)
     sums = reciprocals(e.add(as_row(s), as_column(s)), as_row(least))
-    f = cast(e.mul(inverse_gaps(s), sums))
     inverse = cast(as_row(reciprocals(s, least)))
-    by_row, by_column = e.mul(inner, row), e.mul(inner, column)
-    in_u = e.absorb_mul(e.add(by_row, adjoint(by_row)), f)
-    in_v = e.absorb_mul(e.add(by_column, adjoint(by_column)), f)
+    turned = adjoint(inner)
+    odd = e.sub(inner, turned)
+    if complex_:  # on the diagonal: phases, below
+        odd = e.sub(odd, only_diagonal(odd))
+    even = e.absorb_mul(e.add(inner, turned), cast(e.mul(inverse_gaps(s), 0.5)))
+    odd = e.absorb_mul(odd, cast(e.mul(sums, 0.5)))
+    in_u, in_v = e.add(even, odd), e.sub(even, odd)
     if complex_:
         in_u = e.add(in_u, e.mul(imaginary_part(only_diagonal(inner)), inverse))
     tu, tv = matmul(u, in_u), matmul(v, in_v)

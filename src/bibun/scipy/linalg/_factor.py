@@ -238,17 +238,22 @@ def qr(a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
        pivoting: bool = False, check_finite: bool = True) -> Any:  # fmt: skip
     """(Q, R) with a = Q R. mode: "full", "economic", or "r" for (R,) alone.
 
+    With `pivoting` a last result, the order p of columns: a[..., :, p] = Q R, the diagonal of R not
+    increasing in modulus.
+
     >>> import bibun.numpy as bnp
     >>> from bibun.scipy import linalg
     >>> print(abs(linalg.qr(bnp.eye(1))[1]))
     [[1.]]
     """
-    if pivoting:
-        raise NotImplementedError("qr: pivoting is not supported")
     if mode not in ("full", "economic", "r"):
         raise ValueError(f"qr: mode must be 'full', 'economic' or 'r', got {mode!r}")
-    q, r = la.qr(matrix("qr", a), full_matrices=mode != "economic")
-    return (r,) if mode == "r" else (q, r)
+    x, order = matrix("qr", a), ()
+    if pivoting:
+        order = (la.qr_pivots(x),)
+        x = bnp.take_along_axis(x, order[0][..., None, :], -1)
+    q, r = la.qr(x, full_matrices=mode != "economic")
+    return (r, *order) if mode == "r" else (q, r, *order)
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
