@@ -21,13 +21,13 @@ __version__ = "0.1.0"
 
 _TRANSFORMS = (
     "ShapeDtypeStruct", "checkpoint", "checkpoint_policies", "closure_convert", "custom_gradient",
-    "custom_jvp", "custom_vjp", "eval_shape", "float0", "grad", "hessian", "hvp", "jacfwd",
-    "jacobian", "jacrev", "jvp", "linear_transpose", "linearize", "make_program", "remat",
-    "stop_gradient", "value_and_grad", "vjp", "vmap",
+    "custom_jvp", "custom_vjp", "eval_shape", "float0", "grad", "hessian", "hvp", "io_callback",
+    "jacfwd", "jacobian", "jacrev", "jvp", "linear_transpose", "linearize", "make_program",
+    "pure_callback", "remat", "stop_gradient", "value_and_grad", "vjp", "vmap",
 )  # fmt: skip
 _COMPILER = ("jit",)
 _SUBMODULES = (
-    "cli", "compiler", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random",
+    "cli", "compiler", "debug", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random",
     "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
     "variable",
 )  # fmt: skip

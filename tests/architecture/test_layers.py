@@ -16,7 +16,7 @@ LAYERS = [
     {"array"},
     {"trace"},
     {"ops"},
-    {"transforms"},
+    {"transforms", "debug"},
     {"compiler", "runtime"},
     {"numpy", "scipy", "lax", "random"},
     {"variable", "optim", "optimizers", "solvers", "nn", "store", "prob", "gp", "testing"},

@@ -39,6 +39,7 @@ def test_captured_arrays_of_any_layout() -> None:
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(16, 6))
     for captured in (np.asfortranarray(wide), wide[::2, ::3], wide[::-1], wide.T[1:]):
-        f = bibun.jit(lambda x, k=bnp.asarray(captured): k * x)
+        k = bnp.asarray(captured)
+        f = bibun.jit(lambda x: k * x)  # noqa: B023
         for _ in range(3):
             np.testing.assert_array_equal(f(2.0), captured * 2.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bibun.dtypes import FLOAT0 as float0
+from bibun.transforms.callbacks import io_callback, pure_callback
 from bibun.transforms.custom_jvp import custom_jvp
 from bibun.transforms.custom_vjp import custom_gradient, custom_vjp
 from bibun.transforms.derivatives import jvp, linear_transpose, linearize, vjp
@@ -31,6 +32,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "io_callback",
     "jacfwd",
     "jacobian",
     "jacrev",
@@ -38,6 +40,7 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_program",
+    "pure_callback",
     "remat",
     "stop_gradient",
     "value_and_grad",
