@@ -6,11 +6,14 @@ from bibun.prob.infer.aies import AIES
 from bibun.prob.infer.barker import BarkerMH
 from bibun.prob.infer.discrete_gibbs import DiscreteHMCGibbs
 from bibun.prob.infer.elbo import RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
+from bibun.prob.infer.elbo_enum import TraceEnum_ELBO
+from bibun.prob.infer.elbo_graph import TraceGraph_ELBO
 from bibun.prob.infer.enumeration import config_enumerate, infer_discrete, markov
 from bibun.prob.infer.ess import ESS
 from bibun.prob.infer.gibbs import HMCGibbs
 from bibun.prob.infer.hmc import HMC, NUTS, HMCState
 from bibun.prob.infer.likelihood import log_likelihood
+from bibun.prob.infer.map import MAP, MAPResult
 from bibun.prob.infer.mcmc import MCMC
 from bibun.prob.infer.mixed_hmc import MixedHMC
 from bibun.prob.infer.predictive import Predictive
@@ -31,7 +34,8 @@ from bibun.prob.infer.util import (
 __all__ = [
     "AIES", "BarkerMH", "config_enumerate", "constrain_fn", "DiscreteHMCGibbs", "ESS", "HMC",
     "HMCGibbs", "HMCState", "infer_discrete", "init_to_mean", "init_to_median", "init_to_sample",
-    "init_to_uniform", "init_to_value", "log_density", "log_likelihood", "markov", "MCMC",
-    "MixedHMC", "NUTS", "potential_energy", "Predictive", "RenyiELBO", "SA", "SVI",
-    "SVIRunResult", "SVIState", "Trace_ELBO", "TraceMeanField_ELBO", "unconstrain_fn",
+    "init_to_uniform", "init_to_value", "log_density", "log_likelihood", "MAP", "MAPResult",
+    "markov", "MCMC", "MixedHMC", "NUTS", "potential_energy", "Predictive", "RenyiELBO", "SA",
+    "SVI", "SVIRunResult", "SVIState", "Trace_ELBO", "TraceEnum_ELBO", "TraceGraph_ELBO",
+    "TraceMeanField_ELBO", "unconstrain_fn",
 ]  # fmt: skip

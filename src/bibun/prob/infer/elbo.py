@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 import bibun.numpy as bnp
 from bibun import random
 from bibun.prob import handlers
@@ -24,9 +26,11 @@ Trace = Mapping[str, Mapping[str, Any]]
 
 def guided_traces(
     rng_key: Any, params: Mapping[str, Any], model: Callable[..., Any],
-    guide: Callable[..., Any], args: Any, kwargs: Any,
+    guide: Callable[..., Any], args: Any, kwargs: Any, check: bool = True,
 ) -> tuple[Trace, Trace]:  # fmt: skip
     """One run of the guide at constrained `params`, and of the model at its draws.
+
+    `check`: whether this must be a guide for differentiable draws of all latent sites.
 
     Errors: ValueError where a draw of the guide is not differentiable in its parameters, or
     where the guide leaves out a latent site of the model.
@@ -34,26 +38,54 @@ def guided_traces(
     keys = random.split(rng_key)
     guide = handlers.substitute(handlers.seed(guide, rng_seed=keys[0]), data=dict(params))
     guide_trace = handlers.trace(guide).get_trace(*args, **kwargs)
-    for name, site in guide_trace.items():
-        if site["type"] == "sample" and not site["is_observed"] and not site["fn"].has_rsample:
-            raise ValueError(
-                f"guide site {name!r}: draws of {type(site['fn']).__name__} are not "
-                "differentiable in all its parameters, so the gradient of the ELBO would be "
-                "wrong; use another distribution for this site"
-            )
+    if check:
+        check_reparametrized(guide_trace)
     replayed = handlers.replay(handlers.seed(model, rng_seed=keys[1]), trace=guide_trace)
     replayed = handlers.substitute(replayed, data=dict(params))
     model_trace = handlers.trace(replayed).get_trace(*args, **kwargs)
-    for name, site in model_trace.items():
-        if site["type"] == "sample" and not site["is_observed"] and name not in guide_trace:
-            raise ValueError(
-                f"the model's latent site {name!r} has no site of that name in the guide"
-            )
+    if check:
+        check_covered(model_trace, guide_trace)
     return model_trace, guide_trace
 
 
+def check_reparametrized(guide_trace: Trace) -> None:
+    """Errors: ValueError where a draw of the guide has no derivative in its parameters."""
+    for name, site in guide_trace.items():
+        if (
+            site["type"] == "sample"
+            and not site["is_observed"]
+            and not site["infer"].get("is_enumerated")
+            and not site["fn"].has_rsample
+        ):
+            raise ValueError(
+                f"guide site {name!r}: draws of {type(site['fn']).__name__} are not "
+                "differentiable in all its parameters, so the gradient of this ELBO would be "
+                "wrong; use TraceGraph_ELBO, enumerate the site with TraceEnum_ELBO, or use "
+                "another distribution for it"
+            )
+
+
+def check_covered(model_trace: Trace, guide_trace: Trace) -> None:
+    """Errors: ValueError where the guide leaves out a latent site that is not summed out."""
+    for name, site in model_trace.items():
+        if (
+            site["type"] == "sample"
+            and not site["is_observed"]
+            and not site["infer"].get("is_enumerated")
+            and name not in guide_trace
+        ):
+            raise ValueError(
+                f"the model's latent site {name!r} has no site of that name in the guide"
+            )
+
+
 class ELBO:
-    """Base of the losses: `num_particles` draws of the guide, mapped in one batch."""
+    """Base of the losses: `num_particles` draws of the guide, mapped in one batch.
+
+    `draws_everything`: whether the guide must draw all latent sites differentiably.
+    """
+
+    draws_everything = True
 
     def __init__(self, num_particles: int = 1, vectorize_particles: bool = True) -> None:
         if not isinstance(num_particles, int) or num_particles < 1:
@@ -69,6 +101,13 @@ class ELBO:
         """The bound from the contributions of all draws."""
         return bnp.mean(values)
 
+    def once(
+        self, rng_key: Any, params: Mapping[str, Any], model: Callable[..., Any],
+        guide: Callable[..., Any], args: Any, kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """One draw of the guide and what it contributes."""
+        return self.particle(*guided_traces(rng_key, params, model, guide, args, kwargs))
+
     def loss(
         self,
         rng_key: Any,
@@ -81,7 +120,7 @@ class ELBO:
         """The negative bound at constrained parameters; a scalar."""
 
         def one(key: Any) -> Any:
-            return self.particle(*guided_traces(key, param_map, model, guide, args, kwargs))
+            return self.once(key, param_map, model, guide, args, kwargs)
 
         n = self.num_particles
         if n == 1:
@@ -96,8 +135,52 @@ class Trace_ELBO(ELBO):  # noqa: N801 (the field's name)
     """The bound from log densities alone: log p(x, z) - log q(z) at draws z.
 
     `num_particles`: draws an estimate averages. `vectorize_particles`: whether they are one
-    batch or one after the other. Source: Kingma and Welling (2014).
+    batch or one after the other. `multi_sample_guide`: the guide makes all its draws in one
+    run, its latent sites having a leading axis of them, and the model is mapped over that.
+    Source: Kingma and Welling (2014).
     """
+
+    def __init__(
+        self,
+        num_particles: int = 1,
+        vectorize_particles: bool = True,
+        multi_sample_guide: bool = False,
+    ) -> None:
+        super().__init__(num_particles, vectorize_particles)
+        self.multi_sample_guide = bool(multi_sample_guide)
+
+    def loss(
+        self, rng_key: Any, param_map: Mapping[str, Any], model: Callable[..., Any],
+        guide: Callable[..., Any], *args: Any, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        if not self.multi_sample_guide:
+            return super().loss(rng_key, param_map, model, guide, *args, **kwargs)
+        keys = random.split(rng_key)
+        seeded = handlers.substitute(handlers.seed(guide, rng_seed=keys[0]), data=dict(param_map))
+        guide_trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+        check_reparametrized(guide_trace)
+        draws = {
+            name: site["value"]
+            for name, site in guide_trace.items()
+            if site["type"] == "sample" and not site["is_observed"]
+        }
+        for name, value in draws.items():
+            if np.shape(value)[:1] != (self.num_particles,):
+                raise ValueError(
+                    f"multi_sample_guide: guide site {name!r} has shape {np.shape(value)}; its "
+                    f"first axis must be the num_particles = {self.num_particles} draws"
+                )
+
+        def model_density(values: Any, key: Any) -> Any:
+            known = handlers.substitute(handlers.seed(model, rng_seed=key), data=dict(param_map))
+            given = {**{k: guide_trace[k] for k in guide_trace if k not in values}}
+            given |= {k: {**guide_trace[k], "value": v} for k, v in values.items()}
+            trace = handlers.trace(handlers.replay(known, trace=given)).get_trace(*args, **kwargs)
+            check_covered(trace, guide_trace)
+            return trace_log_density(trace)
+
+        densities = vmap(model_density)(draws, random.split(keys[1], self.num_particles))
+        return -(bnp.mean(densities) - trace_log_density(guide_trace) / self.num_particles)
 
 
 class TraceMeanField_ELBO(ELBO):  # noqa: N801

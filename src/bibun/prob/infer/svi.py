@@ -89,7 +89,8 @@ class SVI:
     """Fit `guide` to `model` with optimizer `optim` by minimising `loss`.
 
     `optim`: a transformation of `bibun.optim` (`optim.adam(1e-2)`) or a triple of
-    `bibun.optimizers`. `loss`: `Trace_ELBO()`, `TraceMeanField_ELBO()`, `RenyiELBO()`.
+    `bibun.optimizers`. `loss`: `Trace_ELBO()`, `TraceMeanField_ELBO()`, `TraceGraph_ELBO()`,
+    `TraceEnum_ELBO()`, `RenyiELBO()`.
     `static_kwargs` go to model and guide at every call.
 
     >>> import bibun.prob as prob
@@ -137,8 +138,9 @@ class SVI:
         keys = random.split(key)
         kwargs = {**self.static_kwargs, **kwargs}
         model_trace, guide_trace = guided_traces(
-            keys[1], init_params or {}, self.model, self.guide, args, kwargs
-        )
+            keys[1], init_params or {}, self.model, self.guide, args, kwargs,
+            check=getattr(self.loss, "draws_everything", True),
+        )  # fmt: skip
         params, transforms = {}, {}
         for site in (*model_trace.values(), *guide_trace.values()):
             if site["type"] != "param" or site["name"] in params:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bibun.prob.infer.autoguide.base import AutoGuide
+from bibun.prob.infer.autoguide.compose import AutoGuideList
 from bibun.prob.infer.autoguide.continuous import (
     AutoContinuous,
     AutoDiagonalNormal,
@@ -10,10 +11,11 @@ from bibun.prob.infer.autoguide.continuous import (
     AutoLowRankMultivariateNormal,
     AutoMultivariateNormal,
 )
+from bibun.prob.infer.autoguide.flows import AutoBNAFNormal, AutoIAFNormal
 from bibun.prob.infer.autoguide.sites import AutoDelta, AutoNormal
 
 __all__ = [
-    "AutoContinuous", "AutoDelta", "AutoDiagonalNormal", "AutoGuide",
-    "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal", "AutoMultivariateNormal",
-    "AutoNormal",
+    "AutoBNAFNormal", "AutoContinuous", "AutoDelta", "AutoDiagonalNormal", "AutoGuide",
+    "AutoGuideList", "AutoIAFNormal", "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal",
+    "AutoMultivariateNormal", "AutoNormal",
 ]  # fmt: skip

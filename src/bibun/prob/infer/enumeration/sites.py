@@ -104,13 +104,14 @@ class enum(Messenger):
                 f"enum: first_available_dim must be negative, got {first_available_dim}"
             )
         self.first = first_available_dim
+        self.given: dict[int, str] = {}  # axes of variables that come from outside
         self.maximise = False  # loops sum; posterior maxima make them maximise
         super().__init__(fn)
 
     def __enter__(self) -> Any:
-        self.axes: dict[int, str] = {}  # which variable each axis means now
+        self.axes = dict(self.given)  # which variable each axis means now
         self.homes: dict[str, Plates] = {}  # the plates each variable lives in
-        self._born: dict[int, tuple[tuple[object, int], ...]] = {}
+        self._born: dict[int, tuple[tuple[object, int], ...]] = dict.fromkeys(self.axes, ())
         self._steps: dict[object, int] = {}
         return super().__enter__()
 
