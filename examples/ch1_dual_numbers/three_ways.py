@@ -32,7 +32,7 @@ def composed(module):
 
 
 def relative_error(value):
-    return np.abs(np.asarray(value, float) / EXACT - 1)
+    return np.abs(np.asarray(value) / EXACT - 1)
 
 
 def main(out):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import http.server
 import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from tests import browser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -136,6 +141,19 @@ def test_pages_load_nothing_from_elsewhere(site):
     wanted = re.compile(r'<(?:script|img|link)[^>]*(?:src|href)="(https?:[^"]+)"')
     for page in (site / "index.html", site / "tutorial" / "07-inference.html"):
         assert not wanted.findall(page.read_text(encoding="utf-8"))
+
+
+@browser.needs_a_browser
+def test_pages_open_in_a_browser_without_a_complaint(site, tmp_path):
+    quiet = functools.partial(http.server.SimpleHTTPRequestHandler, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for page in ("index.html", "ja/tutorial/07-inference.html", "reference/bibun.lax.html"):
+            address = f"http://127.0.0.1:{server.server_port}/{page}"
+            dom, console = browser.visit(address, tmp_path / "profile")
+            assert "md-content" in dom
+            assert not console, page
+        server.shutdown()
 
 
 def readme_blocks() -> list[str]:

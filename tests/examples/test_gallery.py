@@ -185,3 +185,52 @@ def test_greeks_lie_within_their_errors():
         simulated, ns["black_scholes"](spots), rounding, strict=True
     ):
         assert np.all(np.abs(mean - exact) < 4 * error + shift)
+
+
+def test_8_4_the_process_given_data_has_the_mean_and_variance_of_the_formulas():
+    """Equations 8.31 and 8.32, by NumPy, for one set of hyperparameters drawn 600 times."""
+    ns = namespace("ch8_gaussian_processes/hyperparameters.py")
+    t, at = np.linspace(0, 10, 25), np.array([0.4, 5.1, 11.0])
+    d = np.sin(t)
+    n, tau, a, sigma = 600, 0.8, 1.3, 0.4
+
+    def covariance(x, y):
+        return a * np.exp(-((x[:, None] - y) ** 2) / (2 * tau**2))
+
+    weights = np.linalg.solve(covariance(t, t) + sigma**2 * np.eye(25), covariance(t, at)).T
+    mean = weights @ d
+    variance = np.diag(covariance(at, at) - weights @ covariance(t, at))
+    samples = {k: np.full(n, v) for k, v in (("tau", tau), ("a", a), ("sigma", sigma))}
+    for noise in (0.0, 1.0):
+        draws = np.asarray(ns["given_data"](ns["random"].key(0), samples, t, d, at, noise))
+        wanted = variance + noise * sigma**2
+        assert np.all(np.abs(draws.mean(0) - mean) < 4 * np.sqrt(wanted / n))
+        assert np.allclose(draws.var(0), wanted, rtol=4 * np.sqrt(2 / n))
+
+
+@pytest.mark.parametrize("script", ["sine", "two_series"])
+def test_7_curves_fit(script):
+    """The posterior of phase and sigma, against the same on a grid, to Monte Carlo accuracy."""
+    ns = namespace(f"ch7_curve_fitting/{script}.py")
+    if script == "sine":
+        x, y = ns["data"]()
+        parts, given = [(np.sin, x, y)], {"x": x, "y": y}
+    else:
+        x1, x2, y1, y2 = ns["data"]()
+        parts = [(np.sin, x1, y1), (np.cos, x2, y2)]
+        given = {"x1": x1, "x2": x2, "y1": y1, "y2": y2}
+    mcmc = ns["MCMC"](ns["NUTS"](ns["model"]), num_warmup=500, num_samples=2000, progress_bar=False)
+    mcmc.run(ns["random"].key(3), **given)
+
+    phase, sigma = np.linspace(-0.5, 1.5, 400), np.linspace(0.1, 1.2, 400)
+    squares = sum(((y[:, None] - f(x[:, None] + phase)) ** 2).sum(0) for f, x, y in parts)
+    points = sum(x.size for _, x, _ in parts)
+    logp = -0.5 * squares[:, None] / sigma**2 - points * np.log(sigma) - sigma
+    p = np.exp(logp - logp.max())
+    p /= p.sum()
+    for name, grid, weight in (("phase", phase, p.sum(1)), ("sigma", sigma, p.sum(0))):
+        mean = (grid * weight).sum()
+        std = np.sqrt(((grid - mean) ** 2 * weight).sum())
+        draws = np.asarray(mcmc.get_samples()[name])
+        assert abs(draws.mean() - mean) < 5 * std / np.sqrt(600)
+        assert draws.std() == pytest.approx(std, rel=0.15)

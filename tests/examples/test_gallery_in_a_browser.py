@@ -10,8 +10,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,10 @@ import pytest
 
 from bibun.cli import gallery
 from bibun.cli.main import main
+from tests import browser
 
 pytest.importorskip("matplotlib")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no chromium here (Debian: apt-get install chromium)"
-)
+pytestmark = browser.needs_a_browser
 
 PROBE = """
 <script>
@@ -56,17 +51,9 @@ def visit(page: Path, tmp_path: Path) -> tuple[dict[str, Any], list[str]]:
     probed = tmp_path / "probed.html"
     text = page.read_text(encoding="utf-8")
     probed.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
-    done = subprocess.run(
-        [
-            str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0",
-            "--window-size=1100,900", "--virtual-time-budget=20000", "--dump-dom", probed.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.S)
-    assert found, done.stdout[-2000:] + done.stderr[-2000:]
-    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    dom, console = browser.visit(probed.as_uri(), tmp_path / "profile")
+    found = re.search(r'<pre id="probe">(.*?)</pre>', dom, re.S)
+    assert found, dom[-2000:]
     return json.loads(html.unescape(found.group(1))), console
 
 

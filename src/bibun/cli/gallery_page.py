@@ -51,7 +51,7 @@ nav{columns:2;column-gap:2rem;margin:1.2rem 0}nav a{display:block;padding:.12rem
 a{color:var(--blue);text-decoration:none}a:hover{text-decoration:underline}
 figure{margin:1.6rem 0 1.2rem}
 figure img{display:block;max-width:100%;height:auto;margin:.7rem 0 0}
-code,pre{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+code,pre{font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 p code,h3 code{background:var(--box);padding:.05rem .3rem;border-radius:4px;font-size:.88em}
 pre{background:var(--box);border:1px solid var(--line);border-radius:6px;padding:.9rem 1.1rem;
 overflow-x:auto;margin:.5rem 0}
