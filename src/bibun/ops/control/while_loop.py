@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bibun.errors import ShapeError
+from bibun.errors import DifferentiationError, ShapeError
 from bibun.ir.program import Equation, Program
 from bibun.ir.types import ArrayType, Type
 from bibun.ops import shape
@@ -30,6 +30,7 @@ from bibun.ops.control.common import (
     build,
     check_carry,
     check_operands,
+    dependence,
     either,
     fixpoint,
     front,
@@ -38,6 +39,7 @@ from bibun.ops.control.common import (
     lanes,
     memo,
     place,
+    restrict,
     rewire,
     run_structured,
     scatter,
@@ -50,7 +52,7 @@ from bibun.ops.control.masking import masked, masked_or_same, masks
 from bibun.ops.control.ragged import Tapes
 from bibun.ops.control.scan import counted_loop
 from bibun.ops.elementwise import add, and_, lt, mul, sin
-from bibun.ops.op import CONTROL, Op, Sample
+from bibun.ops.op import CONTROL, Op, Sample, is_linear
 from bibun.ops.reduce import reduce_or
 from bibun.ops.registry import register
 from bibun.trace.core import as_value
@@ -173,6 +175,40 @@ def _linearize(
     return carry + ys, (*plan.carry_nonzero, *plan.y_nonzero), linear
 
 
+def _transpose(
+    ctx: Any, cts: Any, *args: Any, cond: Program, body: Program, num_cond_consts: int,
+    num_body_consts: int, num_lanes: int | None = None,
+) -> list[Any]:  # fmt: skip
+    """Run what is not linear to learn the number of iterations; then it is a counted loop."""
+    cond_consts, consts, init = split(args, num_cond_consts, num_body_consts)
+    const = tuple(map(is_linear, consts))
+
+    def reach(flags: Flags) -> tuple[None, Flags]:
+        return None, dependence(body, (*const, *flags))[: len(init)]
+
+    carry, _ = fixpoint(map(is_linear, init), reach)
+    if any(dependence(cond, (*map(is_linear, cond_consts), *carry))):
+        raise DifferentiationError(
+            "a while loop cannot be transposed whose condition depends on what it is to be linear "
+            f"in. It is {place('loop')}"
+        )
+    known = [k for k, flag in enumerate(carry) if not flag]
+    known_consts = [k for k, flag in enumerate(const) if not flag]
+    num_known, at = len(known_consts), num_body_consts
+    part = restrict(body, (*known_consts, *(at + k for k in known)), tuple(known))
+    go = restrict(cond, (*range(num_cond_consts), *(num_cond_consts + k for k in known)), (0,))
+    outs = while_(
+        *cond_consts, *(consts[k] for k in known_consts), *(init[k] for k in known), np.int64(0),
+        cond=_blind(go, [INT_TYPE]), body=_counting(part, num_known, len(known)),
+        num_cond_consts=num_cond_consts, num_body_consts=num_known,
+    )  # fmt: skip
+    found = counted_loop.transpose(
+        ctx, cts, outs[-1], *consts, *init, program=body, num_consts=num_body_consts,
+        num_carry=len(init), reverse=False,
+    )  # fmt: skip
+    return [*(None for _ in cond_consts), *found[1:]]
+
+
 # lanes ---------------------------------------------------------------------------------------
 
 
@@ -287,6 +323,7 @@ while_ = register(
         eval=_eval,
         jvp=_jvp,
         linearize=_linearize,
+        transpose=_transpose,
         batch=_batch,
         lower=lowering.while_lower,
         multiple_results=True,
