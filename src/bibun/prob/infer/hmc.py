@@ -123,7 +123,11 @@ class HMC:
             )
         self.mass_matrix_from = mass_matrix_from
         self.flat: FlatModel | None = None
-        self._compiled: dict[Any, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The options: what `setup` leaves behind (`flat`, `_...`) does not travel."""
+        options = {k: v for k, v in vars(self).items() if not k.startswith("_")}
+        return {**options, "flat": None}
 
     # one transition -----------------------------------------------------------------------------
 

@@ -5,12 +5,15 @@ each draw into its row; `n` is an argument, so warmup and sampling share the com
 and is chosen so that a call takes about a tenth of a second: often enough for a progress bar
 and for Ctrl-C, seldom enough to cost nothing. Chains run in threads; native code holds no
 GIL. Ctrl-C stops all chains after their chunk and keeps the draws made so far. After each
-chunk a chain marks where it is, which is what `checkpoint.py` stores and goes on from.
+chunk a chain marks where it is, which is what `checkpoint.py` stores and goes on from, and what
+`jobs.py` sends to other processes. Many data sets of one shape (`batch=`) are more chains of
+the same compiled code, each with its data.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import threading
 import time
@@ -23,6 +26,7 @@ import bibun.numpy as bnp
 from bibun import lax, random, tree
 from bibun.compiler import jit
 from bibun.prob.infer import checkpoint as ck
+from bibun.prob.infer import jobs
 from bibun.prob.infer.hmc import HMC, HMCState, Potential
 from bibun.prob.infer.progress import Progress
 from bibun.transforms import vmap
@@ -76,8 +80,9 @@ def _statistic_dtype(name: str) -> Any:
 class Chain:
     """One chain: its state and all that it has drawn."""
 
-    def __init__(self, number: int, state: HMCState) -> None:
+    def __init__(self, number: int, state: HMCState, data: Any) -> None:
         self.number = number
+        self.data = data  # the model's arrays
         self.mark = ck.Mark(state)  # where it is; replaced as a whole
         self.draws: list[np.ndarray] = []
         self.stats: dict[str, list[np.ndarray]] = {k: [] for k in STATISTICS}
@@ -94,9 +99,9 @@ class Chain:
         return self.mark.done
 
     @classmethod
-    def restored(cls, number: int, run: ck.Run) -> Chain:
+    def restored(cls, number: int, run: ck.Run, data: Any) -> Chain:
         """A chain as it was stored."""
-        chain = cls(number, run.marks[number].state)
+        chain = cls(number, run.marks[number].state, data)
         chain.mark = run.marks[number]
         if chain.done:
             chain.draws = [run.draws[number]]
@@ -174,24 +179,32 @@ class MCMC:
         self._warmup_states: list[HMCState] | None = None
         self._last: list[HMCState] | None = None
         self._args: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        self._sets: list[Any] | None = None  # the arguments of each data set of a batch
         self._stop = threading.Event()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k not in ("_runners", "_stop")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _runners={}, _stop=threading.Event())
 
     # running --------------------------------------------------------------------------------
 
     def warmup(
         self, rng_key: Any, *args: Any, init_params: Any = None, collect_warmup: bool = False,
-        **kwargs: Any,
+        batch: jobs.Axes = None, executor: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        """Run the warmup alone; `run` then goes on from its end."""
+        """Run the warmup alone; `run` then goes on from its end. Options are those of `run`."""
         self._go(
-            rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup
-        )
+            rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup,
+            batch=batch, executor=executor,
+        )  # fmt: skip
 
     def run(
         self, rng_key: Any, *args: Any, init_params: Any = None,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool | str | os.PathLike[str] = False, checkpoint_every: float = ck.EVERY,
-        **kwargs: Any,
+        batch: jobs.Axes = None, executor: Any = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         """Warm up (unless `warmup` has, or `post_warmup_state` is set) and draw.
 
@@ -203,6 +216,16 @@ class MCMC:
         `checkpoint`: a directory in which the run is stored every `checkpoint_every` seconds and at
         its end; `resume=True` goes on with the run that is there, if any, and `resume=path`
         is both. However often it was killed, the draws are those of an unbroken run.
+
+        `batch`: many data sets of one shape, sampled by one compiled program: as `vmap`'s in_axes,
+        an axis of data sets for all positional arguments or a tuple with one (or None) for
+        each; arrays given by keyword have it in front. Results get a first axis of data
+        sets; set k draws what `run(random.fold_in(rng_key, k), ...)` does with its data alone.
+        `init_params` then has a first axis of data sets too.
+
+        `executor`: where chains and data sets run: any `concurrent.futures.Executor`, or a Dask
+        client. The draws are those of a run without. A process pool takes models by name; Dask
+        sends their code. With `checkpoint`, a chain is stored when it is finished.
 
         Errors: RuntimeError if no valid starting point is found, naming the sites;
         FileExistsError if a run is stored at `checkpoint` and `resume` is not given;
@@ -219,11 +242,13 @@ class MCMC:
         self._go(
             rng_key, args, kwargs, init_params, warm=self._warmup_states is None, sample=True,
             collect=False, checkpoint=checkpoint, go_on=go_on, every=checkpoint_every,
+            batch=batch, executor=executor,
         )  # fmt: skip
 
     def resume(
         self, checkpoint: str | os.PathLike[str], *args: Any,
-        checkpoint_every: float = ck.EVERY, **kwargs: Any,
+        checkpoint_every: float = ck.EVERY, batch: jobs.Axes = None, executor: Any = None,
+        **kwargs: Any,
     ) -> None:  # fmt: skip
         """Go on with a run stored by `run(..., checkpoint=path)`, whatever ended it.
 
@@ -249,75 +274,96 @@ class MCMC:
         """
         self._go(
             None, args, kwargs, None, warm=True, sample=True, collect=False,
-            checkpoint=checkpoint, go_on=True, every=checkpoint_every,
+            checkpoint=checkpoint, go_on=True, every=checkpoint_every, batch=batch,
+            executor=executor,
         )  # fmt: skip
 
     def _go(
         self, rng_key: Any, args: Any, kwargs: Any, init_params: Any, warm: bool, sample: bool,
         collect: bool, checkpoint: str | os.PathLike[str] | None = None, go_on: bool = False,
-        every: float = ck.EVERY,
+        every: float = ck.EVERY, batch: jobs.Axes = None, executor: Any = None,
     ) -> None:  # fmt: skip
+        if executor is not None and self.chain_method == "sequential":
+            raise ValueError("chain_method='sequential' and executor exclude each other")
         key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        sets = jobs.data_sets(args, kwargs, batch)
         stored: ck.Run | None = None
         if checkpoint is not None:
             print_of_run = ck.fingerprint(self, args, kwargs)
+            if batch is not None:
+                print_of_run["data"]["batch"] = repr(batch)
             if go_on:
                 stored = ck.load(checkpoint, self, print_of_run, key)
                 key, warm = stored.key, stored.warm
-        self._args = (args, kwargs)
+        self._args, self._sets = (args, kwargs), None if batch is None else sets
         self.interrupted = False
         self._stop.clear()
-        key_setup, key_chains = random.split(key)
-        potential, runner = self._prepare(key_setup, args, kwargs)
-        keys = random.split(key_chains, self._groups)
-        if stored is not None:
-            states = [m.state for m in stored.marks]
-            vg = potential.value_and_grad()
-            ck.check_density(stored.marks, lambda z: vg(z)[0], checkpoint)
-        elif warm:
-            states = [
-                self.sampler.init(potential, keys[k], self._start(init_params, k))
-                for k in range(self._groups)
-            ]
-        else:  # another key, other draws
-            states = [s._replace(rng_key=keys[k]) for k, s in enumerate(self._warmup_states or [])]
-        if len(states) > 1:  # compile once, before the threads ask for it at once
-            runner(states[0], 0, warm, False, potential.data)
-        if stored is not None:
-            chains = [Chain.restored(k, stored) for k in range(self._groups)]
-        else:
-            chains = [Chain(k, s) for k, s in enumerate(states)]
+        warmed = self._warmup_states or []
+        if not warm and stored is None and len(warmed) != len(sets) * self._groups:
+            raise ValueError(
+                f"post_warmup_state holds {len(warmed)} chain(s), and this run has "
+                f"{len(sets) * self._groups}: {len(sets)} data set(s) of {self._groups}"
+            )
+        chains: list[Chain] = []
+        for k, data_set in enumerate(sets):
+            key_of_set = key if batch is None else random.fold_in(key, k)
+            start = init_params if batch is None else tree.map(lambda x, k=k: x[k], init_params)
+            key_setup, key_chains = random.split(key_of_set)
+            potential, runner, post = self._prepare(key_setup, *data_set)
+            keys = random.split(key_chains, self._groups)
+            mine = range(k * self._groups, (k + 1) * self._groups)
+            data = potential.data
+            if stored is not None:
+                vg = potential.value_and_grad()
+                ck.check_density([stored.marks[j] for j in mine], lambda z: vg(z)[0], checkpoint)  # noqa: B023
+                chains += [Chain.restored(j, stored, data) for j in mine]
+                continue
+            for i, j in enumerate(mine):
+                if warm:
+                    state = self.sampler.init(potential, keys[i], self._start(start, i))
+                else:  # another key, other draws
+                    state = warmed[j]._replace(rng_key=keys[i])
+                chains.append(Chain(j, state, data))
         saver = None
         if checkpoint is not None:
             about = ck.describe(print_of_run, key, warm)
             saver = ck.Saver(checkpoint, chains, about, every, replace=go_on)
         total = (self.num_warmup if warm else 0) + (self.num_samples if sample else 0)
+        plan = jobs.Plan(warm, sample, collect)
         with (
-            Progress(total, self._groups, self.progress_bar) as progress,
+            Progress(total, len(chains), self.progress_bar) as progress,
             saver or contextlib.nullcontext(),
         ):
             for c in chains if stored is not None else ():
                 progress.update(c.number, c.mark.moved + c.done, c.state, c.divergences, "resumed")
+            if executor is not None:
+                jobs.spread(self, chains, sets, executor, plan, progress)
+            else:
+                if len(chains) > 1:  # compile once, before the threads ask for it at once
+                    runner(chains[0].state, 0, warm, False, chains[0].data)
 
-            def work(chain: Chain) -> None:
-                try:
-                    if warm:
-                        self._warm(chain, runner, potential, progress, collect)
-                    if sample:
-                        self._draw(chain, runner, potential, progress)
-                except BaseException as e:  # handed to the main thread
-                    chain.error = e
-                    self._stop.set()
+                def work(chain: Chain) -> None:
+                    try:
+                        self._advance_by(plan, chain, runner, progress)
+                    except BaseException as e:  # handed to the main thread
+                        chain.error = e
+                        self._stop.set()
 
-            self._run_chains(chains, work)
+                self._run_chains(chains, work)
         for chain in chains:
             if chain.error is not None and not isinstance(chain.error, KeyboardInterrupt):
                 raise chain.error
         if not sample:
             self._warmup_states = None if self.interrupted else [c.state for c in chains]
-        self._finish(chains, potential, sample or collect)
+        self._finish(chains, post, sample or collect)
         if saver is not None:
             saver.finish()
+
+    def _advance_by(self, plan: jobs.Plan, chain: Chain, runner: Any, progress: Any) -> None:
+        if plan.warm:
+            self._warm(chain, runner, progress, plan.collect)
+        if plan.sample:
+            self._draw(chain, runner, progress)
 
     def _run_chains(self, chains: list[Chain], work: Callable[[Chain], None]) -> None:
         try:
@@ -326,21 +372,37 @@ class MCMC:
                     if not self._stop.is_set():
                         work(chain)
             else:
-                threads = [threading.Thread(target=work, args=(c,), daemon=True) for c in chains]
-                for t in threads:
-                    t.start()
-                try:
-                    for t in threads:
-                        while t.is_alive():
-                            t.join(0.2)
-                except KeyboardInterrupt:
-                    self._stop.set()
-                    self.interrupted = True
-                    for t in threads:
-                        t.join()
+                self._run_threads(chains, work)
         finally:
             if any(isinstance(c.error, KeyboardInterrupt) for c in chains):
                 self.interrupted = True
+
+    def _run_threads(self, chains: list[Chain], work: Callable[[Chain], None]) -> None:
+        """A thread per chain; with many data sets, as many as there are processors."""
+        waiting = iter(chains)
+        lock = threading.Lock()
+
+        def serve() -> None:
+            while not self._stop.is_set():
+                with lock:
+                    chain = next(waiting, None)
+                if chain is None:
+                    return
+                work(chain)
+
+        count = min(len(chains), max(self._groups, os.cpu_count() or 1))
+        threads = [threading.Thread(target=serve, daemon=True) for _ in range(count)]
+        for t in threads:
+            t.start()
+        try:
+            for t in threads:
+                while t.is_alive():
+                    t.join(0.2)
+        except KeyboardInterrupt:
+            self._stop.set()
+            self.interrupted = True
+            for t in threads:
+                t.join()
 
     def _start(self, init_params: Any, k: int) -> Any:
         if init_params is None:
@@ -359,8 +421,11 @@ class MCMC:
         vector = np.asarray(init_params, dtype=float)
         return vector[k] if self._groups > 1 and vector.ndim == 2 else vector
 
-    def _prepare(self, key: Any, args: Any, kwargs: Any) -> tuple[Potential, Any]:
-        """The compiled chunk for these arguments; one per structure and shapes."""
+    def _prepare(self, key: Any, args: Any, kwargs: Any) -> tuple[Potential, Any, Any]:
+        """Potential, compiled chunk and map to constrained values for these arguments.
+
+        There is one of each per structure and shapes of the arguments.
+        """
         leaves, structure = tree.flatten((args, kwargs))
         signature = tuple(
             (np.shape(x), str(x.dtype)) if hasattr(x, "dtype") else (type(x), repr(x))
@@ -372,22 +437,21 @@ class MCMC:
             constrain = potential.constrain
             post = jit(vmap(constrain, in_axes=(0, None))) if constrain is not None else None
             runner = make_runner(self.sampler, potential)
-            self._runners[structure, signature] = (potential, runner, post)
+            found = self._runners[structure, signature] = (potential, runner, post)
         else:
-            potential, runner, _ = found
-            self.sampler.renew(potential, args, kwargs)
-        return potential, runner
+            self.sampler.renew(found[0], args, kwargs)
+        return found
 
     def _advance(
-        self, chain: Chain, runner: Any, data: Any, count: int, adapting: bool, learning: bool,
-        keep: bool, progress: Progress, label: str,
+        self, chain: Chain, runner: Any, count: int, adapting: bool, learning: bool, keep: bool,
+        progress: Progress, label: str,
     ) -> None:  # fmt: skip
         """Run `count` transitions in chunks."""
         left = count
         while left > 0 and not self._stop.is_set():
             n = min(chain.pace, left, CHUNK)
             begin = time.perf_counter()
-            state, draws, stats = runner(chain.state, n, adapting, learning, data)
+            state, draws, stats = runner(chain.state, n, adapting, learning, chain.data)
             spent = time.perf_counter() - begin
             left -= n
             diverging = np.asarray(stats["diverging"])[:n]
@@ -403,17 +467,14 @@ class MCMC:
             progress.update(chain.number, n, state, chain.divergences, label)
             chain.pace = max(1, min(CHUNK, int(n * min(8.0, CHUNK_SECONDS / max(spent, 1e-9)))))
 
-    def _warm(
-        self, chain: Chain, runner: Any, potential: Potential, progress: Progress, collect: bool
-    ) -> None:
+    def _warm(self, chain: Chain, runner: Any, progress: Progress, collect: bool) -> None:
         schedule = self.sampler.windows(self.num_warmup)
         for k, (_, end, learning) in enumerate(schedule):
             if k < chain.mark.window:
                 continue
             self._advance(
-                chain, runner, potential.data, end - chain.mark.moved, True, learning, collect,
-                progress, "warmup",
-            )  # fmt: skip
+                chain, runner, end - chain.mark.moved, True, learning, collect, progress, "warmup"
+            )
             if self._stop.is_set():
                 return
             last = end == self.num_warmup
@@ -423,13 +484,11 @@ class MCMC:
             state = chain.state._replace(i=bnp.asarray(0), mean_accept_prob=bnp.zeros(()))
             chain.mark = chain.mark._replace(state=state, window=len(schedule) + 1)
 
-    def _draw(self, chain: Chain, runner: Any, potential: Potential, progress: Progress) -> None:
-        self._advance(
-            chain, runner, potential.data, self.num_samples - chain.done, False, False, True,
-            progress, "sample",
-        )  # fmt: skip
+    def _draw(self, chain: Chain, runner: Any, progress: Progress) -> None:
+        left = self.num_samples - chain.done
+        self._advance(chain, runner, left, False, False, True, progress, "sample")
 
-    def _finish(self, chains: list[Chain], potential: Potential, keep: bool) -> None:
+    def _finish(self, chains: list[Chain], post: Any, keep: bool) -> None:
         self._last = [c.state for c in chains]
         if not keep:
             return
@@ -438,25 +497,35 @@ class MCMC:
             self._samples, self._stats = {}, {}
             return
         kept = slice(count % self.thinning + self.thinning - 1, None, self.thinning)
-        z = np.stack([np.concatenate(c.draws)[:count] for c in chains])[:, kept]
-        self._stats = {
-            name: np.stack([np.concatenate(c.stats[name])[:count] for c in chains])[:, kept]
-            for name in STATISTICS
-        }
+        sets = []
+        for k in range(0, len(chains), self._groups):
+            mine = chains[k : k + self._groups]
+            z = np.stack([np.concatenate(c.draws)[:count] for c in mine])[:, kept]
+            stats = {
+                name: np.stack([np.concatenate(c.stats[name])[:count] for c in mine])[:, kept]
+                for name in STATISTICS
+            }
+            if self._groups < self.num_chains:
+                stats = {n: np.repeat(v, self.num_chains, 0) for n, v in stats.items()}
+            sets.append((self._values(z, mine[0].data, post), stats))
+        self._samples, self._stats = (
+            sets[0] if self._sets is None
+            else tuple({n: np.stack([s[i][n] for s in sets]) for n in sets[0][i]} for i in (0, 1))
+        )  # fmt: skip
+
+    def _values(self, z: np.ndarray, data: Any, post: Any) -> dict[str, np.ndarray]:
+        """What the draws of one data set say of the model's sites."""
         if self._groups < self.num_chains:  # an ensemble: take its walkers apart
             z = np.moveaxis(z.reshape(z.shape[1], self.num_chains, -1), 0, 1)
-            self._stats = {k: np.repeat(v, self.num_chains, 0) for k, v in self._stats.items()}
-        if potential.constrain is None:
+        if post is None:
             samples = {"Param:0": z}
         else:
-            _, _, post = next(v for v in self._runners.values() if v[0] is potential)
             c, n = z.shape[:2]
-            values = post(z.reshape(c * n, -1), potential.data)
+            values = post(z.reshape(c * n, -1), data)
             samples = {k: np.asarray(v).reshape(c, n, *v.shape[1:]) for k, v in values.items()}
         if self.postprocess_fn is not None:
             samples = {k: np.asarray(v) for k, v in self.postprocess_fn(samples).items()}
-        self._samples = samples
-        self._unconstrained = z
+        return samples
 
     # results --------------------------------------------------------------------------------
 
@@ -480,18 +549,44 @@ class MCMC:
         return self._samples
 
     def get_samples(self, group_by_chain: bool = False) -> dict[str, Any]:
-        """The draws of each site: (draws, ...), or (chains, draws, ...) by chain."""
+        """The draws of each site: (draws, ...), or (chains, draws, ...) by chain.
+
+        With `batch`, an axis of data sets comes first.
+        """
+        return self._grouped(self._need(), group_by_chain)
+
+    def _grouped(self, values: Mapping[str, np.ndarray], by_chain: bool) -> dict[str, Any]:
+        front = 0 if self._sets is None else 1
         out = {}
-        for k, v in self._need().items():
-            out[k] = bnp.asarray(v if group_by_chain else v.reshape(-1, *v.shape[2:]))
+        for k, v in values.items():
+            shape = v.shape if by_chain else (*v.shape[:front], -1, *v.shape[front + 2 :])
+            out[k] = bnp.asarray(v.reshape(shape))
         return out
 
     def get_extra_fields(self, group_by_chain: bool = False) -> dict[str, Any]:
         """Statistics of each draw: energy, accept_prob, diverging, num_steps, step_size, …"""
         self._need()
-        return {
-            k: bnp.asarray(v if group_by_chain else v.reshape(-1)) for k, v in self._stats.items()
-        }
+        return self._grouped(self._stats, group_by_chain)
+
+    def data_set(self, k: int) -> MCMC:
+        """The finished run on the k-th data set of a `batch`, as a run of its own."""
+        self._need()
+        if self._sets is None:
+            raise ValueError("data_set(k) is for a run with batch=")
+        one = copy.copy(self)
+        one._args, one._sets = self._sets[k], None
+        one._samples = {n: v[k] for n, v in self._samples.items()}  # type: ignore[union-attr]
+        one._stats = {n: v[k] for n, v in self._stats.items()}
+        one._last = (self._last or [])[k * self._groups : (k + 1) * self._groups]
+        one._warmup_states = None
+        return one
+
+    def _one_data_set(self, what: str) -> None:
+        if self._sets is not None:
+            raise ValueError(
+                f"{what} is of one data set, and this run had {len(self._sets)}: take "
+                f"mcmc.data_set(k).{what}"
+            )
 
     @property
     def num_divergences(self) -> int:
@@ -503,6 +598,7 @@ class MCMC:
         """Print mean, sd, median, HPD interval, effective sample size and R-hat of each site."""
         from bibun.prob.diagnostics import print_summary
 
+        self._one_data_set("print_summary()")
         samples = self._need()
         flat = self.sampler.flat
         if exclude_deterministic and flat is not None:
@@ -517,4 +613,5 @@ class MCMC:
         """
         from bibun.prob.infer.arviz import to_arviz
 
+        self._one_data_set("to_arviz()")
         return to_arviz(self, **kwargs)

@@ -7,6 +7,7 @@ values are one flat vector, so that a sampler's arithmetic is arithmetic on vect
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -180,7 +181,7 @@ def potential_energy(
 def init_to_uniform(site: Any = None, radius: float = 2.0) -> Any:
     """Uniform in (-radius, radius) in unconstrained space (Stan's default)."""
     if site is None:
-        return lambda s: init_to_uniform(s, radius)
+        return functools.partial(init_to_uniform, radius=radius)
     if site["type"] != "sample" or site["is_observed"]:
         return None
     transform = biject_to(site["fn"].support)
@@ -193,7 +194,7 @@ def init_to_value(site: Any = None, values: Mapping[str, Any] | None = None) -> 
     """The given constrained values; uniform for sites not named."""
     values = values or {}
     if site is None:
-        return lambda s: init_to_value(s, values)
+        return functools.partial(init_to_value, values=values)
     if site["type"] == "sample" and not site["is_observed"]:
         if site["name"] in values:
             return bnp.asarray(values[site["name"]])
@@ -213,7 +214,7 @@ def init_to_sample(site: Any = None) -> Any:
 def init_to_median(site: Any = None, num_samples: int = 15) -> Any:
     """The median of a few draws from the prior."""
     if site is None:
-        return lambda s: init_to_median(s, num_samples)
+        return functools.partial(init_to_median, num_samples=num_samples)
     if site["type"] == "sample" and not site["is_observed"]:
         fn = site["fn"]
         draws = fn.sample(site["kwargs"]["rng_key"], (num_samples,))
