@@ -86,6 +86,64 @@ def test_cholesky_upper_and_failure():
     assert np.isnan(np.asarray(linalg.cholesky(-bnp.eye(2)))).any()
 
 
+def test_threads_share_one_compiled_function():
+    """Workspaces of LAPACK belong to a call, not to the function."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def f(x):
+        w, v = linalg.eigh(x + x.T)
+        u, s, vh = linalg.svd(x, full_matrices=False)
+        q, r = linalg.qr(x)
+        small = x[:3, :3]
+        return (v * w) @ v.T, (u * s) @ vh, q @ r, linalg.solve(x, x @ x), linalg.inv(small) @ small
+
+    run = bibun.jit(f)
+    xs = [np.random.default_rng(k).standard_normal((20, 20)) for k in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        for x, got in zip(xs, pool.map(run, xs), strict=True):
+            for y, want in zip(got, (x + x.T, x, x, x, np.eye(3)), strict=True):
+                np.testing.assert_allclose(np.asarray(y), want, atol=1e-9)
+
+
+def test_what_is_not_finite_stays_in_its_matrix():
+    good = np.random.default_rng(1).standard_normal((9, 9))
+    xs = np.stack([good, np.full((9, 9), np.nan), np.where(np.eye(9) > 0, np.inf, 1.0), good])
+    for f in (linalg.inv, linalg.eigvalsh, linalg.svdvals, lambda x: linalg.slogdet(x).logabsdet,
+              lambda x: linalg.solve(x, good), linalg.det, linalg.cholesky, linalg.pinv):  # fmt: skip
+        for run in (f, bibun.jit(f), bibun.jit(bibun.vmap(f))):
+            out = np.asarray(run(xs))
+            np.testing.assert_allclose(out[0], np.asarray(f(good)), rtol=1e-10, equal_nan=True)
+            np.testing.assert_array_equal(out[0], out[3])
+            assert np.isnan(out[1]).any()
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3, 3), (2, 0, 9, 9), (2, 0, 0), (1, 1)])
+def test_empty_and_tiny(shape):
+    x = np.full(shape, 2.0)
+    for name in ("inv", "det", "cholesky", "eigvalsh", "pinv", "svdvals", "qr", "slogdet", "eigh"):
+        want = getattr(np.linalg, name)(x) if name != "svdvals" else (
+            np.linalg.svd(x, compute_uv=False))  # fmt: skip
+        for run in (lambda f: f, bibun.jit):
+            got = run(getattr(linalg, name))(x)
+            pairs = zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]
+            for g, w in pairs:
+                np.testing.assert_allclose(np.abs(np.asarray(g)), np.abs(w))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, bool, np.float32, np.complex64])
+def test_dtypes(dtype):
+    x = np.array([[2, 1], [1, 3]]).astype(dtype) if dtype is not bool else np.eye(2, dtype=bool)
+    kept = np.dtype(dtype) if np.dtype(dtype).kind in "fc" else np.dtype(np.float64)
+    for f in (linalg.inv, linalg.det, linalg.cholesky, lambda x: linalg.solve(x, x),
+              lambda x: linalg.eigh(x)[1], lambda x: linalg.qr(x)[1]):  # fmt: skip
+        assert bibun.jit(f)(x).dtype == f(x).dtype == kept
+
+
+def test_cond_of_nothing():
+    with pytest.raises(ValueError, match="without elements"):
+        linalg.cond(np.zeros((0, 0)))
+
+
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match="square"):
         linalg.inv(bnp.zeros((2, 3)))

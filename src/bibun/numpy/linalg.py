@@ -211,6 +211,8 @@ def cond(x: Any, p: Any = None) -> Value:
     4.0
     """
     x = _matrix("cond", x)
+    if 0 in x.shape[-2:]:
+        raise ShapeError(f"cond: not defined for matrices without elements, got shape {x.shape}")
     if p in (None, 2, -2):
         s = svd(x, compute_uv=False)
         return el.div(s[..., -1], s[..., 0]) if p == -2 else el.div(s[..., 0], s[..., -1])
