@@ -27,6 +27,7 @@ from bibun.compiler.vecmath import gamma_integrals as _gamma_integrals
 from bibun.compiler.vecmath import hyperbolic as _hyperbolic
 from bibun.compiler.vecmath import inverse as _inverse
 from bibun.compiler.vecmath import log as _log
+from bibun.compiler.vecmath import orders as _orders
 from bibun.compiler.vecmath import pow as _pow
 from bibun.compiler.vecmath import trig as _trig
 from bibun.compiler.vecmath import zeta as _zeta
@@ -42,6 +43,7 @@ _ROOMS: dict[Any, str] = {
     _erf: "erf erfc erf_inv",
     _gamma: "lgamma digamma",
     _bessel: "bessel_i0e bessel_i1e bessel_k0e bessel_k1e bessel_j0 bessel_j1 bessel_y0 bessel_y1",
+    _orders: "owens_t bessel_ke_by_order",
     _zeta: "hurwitz zeta polygamma trigamma",
     _beta_integrals: "betainc betainc_grad_a betainc_grad_b",
     _gamma_integrals: "igamma igammac igamma_grad_a random_gamma_grad",

@@ -260,6 +260,11 @@ def _quantile_slope(a: Any, x: Any) -> Any:
     return -_in(0, _lower_gamma)(a, x) / density
 
 
+def _owens(h: Any, a: Any) -> Any:
+    f = lambda x: mp.exp(-h * h * (1 + x * x) / 2) / (1 + x * x)  # noqa: E731
+    return mp.quad(f, [0, a / 8, a / 4, a / 2, a]) / (2 * mp.pi)
+
+
 def _beta(a: Any, b: Any, x: Any) -> Any:
     with mp.workdps(60):
         return mp.betainc(a, b, 0, x, regularized=True)
@@ -310,6 +315,14 @@ CASES |= {
             ("y", lambda x, n=n: mp.bessely(n, x)),
         )
     },
+    "owens_t": Case(
+        _owens, [(Range(0, 6), Range(0.01, 1)), (Range(0, 4), Range(1, 20))], 64.0, 1.0, arity=2,
+        slow=8,
+    ),
+    "bessel_ke_by_order": Case(
+        lambda v, x, n: mp.exp(x) * mp.besselk(v, x),
+        [(Range(0, 5), Range(0.05, 30), Near([0.0], reach=0))], 64.0, 1.0, arity=3, slow=4,
+    ),
     "igamma": Case(_lower_gamma, _SHAPES, 400.0, 1.0, arity=2, slow=4),
     "igammac": Case(_upper_gamma, _SHAPES, 400.0, 1.0, arity=2, slow=4),
     "igamma_grad_a": Case(_in(0, _lower_gamma), _SHAPES, 400.0, 1.0, arity=2, slow=16),

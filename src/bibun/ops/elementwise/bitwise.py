@@ -154,7 +154,8 @@ def _nextafter_lower(b: Any, x: Any, y: Any) -> Any:
 nextafter = binary(
     "nextafter",
     np.nextafter,
+    partials=(1.0, None),
     lower=_nextafter_lower,
     accepts=FLOAT,
-    doc="The float after x on the way to y; no derivative.",
+    doc="The float after x on the way to y; as a function of x it moves with x.",
 )

@@ -2,7 +2,7 @@
 
 `normal`: the normal distribution's tail and quantile functions; `gamma`: the gamma function,
 inverses of the incomplete gamma and beta functions, Student's t; `bessel`; `integrals`:
-exponential, sine, Fresnel and elliptic integrals; `hypergeometric`.
+exponential, sine, Fresnel and elliptic integrals; `hypergeometric`; `complex_plane`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bibun.ops.special.bessel import (  # noqa: F401
     bessel_y0,
     bessel_y1,
 )
+from bibun.ops.special.complex_plane import faddeeva, lambert  # noqa: F401
 from bibun.ops.special.gamma import (  # noqa: F401
     betainc_inv,
     gamma,
@@ -50,4 +51,4 @@ from bibun.ops.special.integrals import (  # noqa: F401
     imaginary_erf,
     sine_integral,
 )
-from bibun.ops.special.normal import erfcx, log_ndtr, ndtri  # noqa: F401
+from bibun.ops.special.normal import erfcx, log_ndtr, ndtri, owens_t  # noqa: F401

@@ -28,7 +28,7 @@ from bibun.ops.elementwise import (
 )
 from bibun.ops.elementwise.incomplete import in_double
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import grid_samples, host, unary
+from bibun.ops.families.elementwise import elementwise, grid_samples, host, unary
 from bibun.ops.op import Sample
 from bibun.ops.special.common import partly, underived
 
@@ -113,8 +113,7 @@ def _k(scaled: bool) -> Any:
 def _k_samples() -> list[Sample]:
     found = []
     for n in (0, 1, 2):
-        special = n == 0
-        found += grid_samples("f", (_ORDERS, _POINTS), special, order_derivative=n)
+        found += grid_samples("f", (_ORDERS, _POINTS), False, order_derivative=n)
     return found
 
 
@@ -135,20 +134,30 @@ def _ke_slope(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
     return sub(y, mul(0.5, add(below, above)))
 
 
-bessel_k = host(
+def _lower_ke(b: Any, v: Any, x: Any, order_derivative: int) -> Any:
+    return b.math("bessel_ke_by_order", v, x, b.const(float(order_derivative), x.dtype))
+
+
+def _lower_k(b: Any, v: Any, x: Any, order_derivative: int) -> Any:
+    return b.mul(_lower_ke(b, v, x, order_derivative), b.math("exp", b.neg(x)))
+
+
+bessel_k = elementwise(
     "bessel_k",
     _k(False),
     arity=2,
+    lower=_lower_k,
     partials=(lambda *a, **k: _k_by_order(bessel_k)(*a, **k), _k_slope),
     samples=_k_samples,
     cost=300.0,
     doc="`bessel_k(v, x, order_derivative)`: the modified Bessel function of the second kind of "
     "order v, differentiated so many times with respect to v.",
 )
-bessel_ke = host(
+bessel_ke = elementwise(
     "bessel_ke",
     _k(True),
     arity=2,
+    lower=_lower_ke,
     partials=(lambda *a, **k: _k_by_order(bessel_ke)(*a, **k), _ke_slope),
     samples=_k_samples,
     cost=300.0,

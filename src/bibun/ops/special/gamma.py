@@ -28,7 +28,7 @@ from bibun.ops.elementwise import (
     sub,
 )
 from bibun.ops.elementwise.special import _beta_density, _gamma_density, scipy_special
-from bibun.ops.families.elementwise import host, unary
+from bibun.ops.families.elementwise import elementwise, host, unary
 from bibun.ops.special.common import horner, in_double, number
 
 # J. Maddock, Boost.Math "lanczos13m53", after Godfrey: Γ(z) = (z+g-1/2)^{z-1/2} e^{-(z+g-1/2)} N/D
@@ -147,10 +147,35 @@ def _t_cdf_by_df(df: Any, t: Any) -> Any:
     return sub(own, div(absorb_mul(t, _t_density(df, t)), mul(2.0, df)))
 
 
-student_t_cdf = host(
+@in_double
+def _lower_t(b: Any, df: Any, t: Any) -> Any:
+    """Half an incomplete beta: of df/(df + t²) in the tails, in the centre of t²/(df + t²)."""
+    half, one, zero = number(b, 0.5), number(b, 1.0), number(b, 0.0)
+    normal = b.compare("gt", df, number(b, 1e15))
+    df = b.select(normal, one, df)
+    size = b.abs(t)
+    # relative to the larger of t² and df, so that neither square overflows
+    ratio = b.div(size, b.sqrt(df))
+    centre = b.compare("lt", ratio, one)
+    small = b.select(centre, ratio, b.div(one, ratio))
+    square = b.mul(small, small)
+    x = b.div(square, b.add(one, square))
+    shape = b.mul(half, df)
+    a, c = b.select(centre, half, shape), b.select(centre, shape, half)
+    y = b.mul(half, b.math("betainc", a, c, x))
+    tail = b.select(centre, b.sub(half, y), y)
+    away = b.mul(half, b.math("erfc", b.mul(size, number(b, math.sqrt(0.5)))))
+    tail = b.select(normal, away, tail)
+    tail = b.select(b.compare("gt", t, zero), b.sub(one, tail), tail)
+    bad = b.bit_or(b.compare("ne", t, t), b.bit_not(b.compare("gt", df, zero)))
+    return b.select(bad, number(b, math.nan), tail)
+
+
+student_t_cdf = elementwise(
     "student_t_cdf",
     scipy_special("stdtr"),
     arity=2,
+    lower=_lower_t,
     partials=(
         lambda df, t, out: _t_cdf_by_df(df, t),
         lambda df, t, out: _t_density(df, t),

@@ -1,4 +1,4 @@
-"""Tails and quantiles of the normal distribution: erfcx, log_ndtr, ndtri.
+"""Tails and quantiles of the normal distribution: erfcx, log_ndtr, ndtri, Owen's T.
 
 `erfcx(x) = exp(x²) erfc(x)` is what is left of a tail when its exponential is taken out:
 log Φ(x) = -x²/2 + log(erfcx(-x/√2)/2), and d log Φ = √(2/π)/erfcx(-x/√2), both without
@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bibun.ops.elementwise import div, exp, gt, mul, select, square, sub
+from bibun.ops.elementwise import add, div, erf, exp, gt, mul, select, square, sub
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import unary
+from bibun.ops.families.elementwise import elementwise, unary
 from bibun.ops.special.common import horner, in_double, number, polynomial
 
 _ROOT_PI = math.sqrt(math.pi)
@@ -143,4 +143,24 @@ ndtri = unary(
     points=(0.01, 0.3, 0.55, 0.98),
     cost=60.0,
     doc="The standard normal quantile function; nan outside [0, 1].",
+)
+
+owens_t = elementwise(
+    "owens_t",
+    scipy_special("owens_t"),
+    arity=2,
+    lower="owens_t",
+    partials=(
+        lambda h, a, y: mul(
+            mul(-0.5 / math.sqrt(2 * math.pi), exp(mul(-0.5, square(h)))),
+            erf(mul(math.sqrt(0.5), mul(a, h))),
+        ),
+        lambda h, a, y: div(
+            mul(0.5 / math.pi, exp(mul(-0.5, mul(square(h), add(1.0, square(a)))))),
+            add(1.0, square(a)),
+        ),
+    ),
+    points=((-2.1, -0.6, 0.3, 1.7), (0.4, -0.8, 1.5, 7.0)),
+    cost=300.0,
+    doc="Owen's T(h, a): P(X > h and 0 < Y < aX) of independent standard normal X, Y.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bibun.array import Value
@@ -11,7 +12,7 @@ from bibun.ops import special as sp
 
 __all__ = [
     "bessel_jn", "exp1", "fresnel", "i0", "i1", "jn", "k0", "k1", "kn", "kv", "kve", "shichi",
-    "sici", "yn",
+    "sici", "spherical_in", "spherical_jn", "spherical_kn", "spherical_yn", "yn",
 ]  # fmt: skip
 
 
@@ -172,3 +173,58 @@ def fresnel(x: Any, /) -> tuple[Value, Value]:
     """
     x = _float("fresnel", x)
     return sp.fresnel_sine(x), sp.fresnel_cosine(x)
+
+
+def _spherical(name: str, n: Any, z: Any, op: Any, factor: float, at_zero: float) -> Value:
+    """√(factor/z) times the function of order n + 1/2; at 0, 1 for n = 0 or `at_zero`."""
+    from bibun.numpy.elementwise import where
+
+    n, z = (value(name, a, v) for a, v in zip("nz", promote_inexact(name, n, z), strict=True))
+    origin = z == 0
+    safe = where(origin, 1.0, z)
+    out = el.sqrt(factor / safe) * op(n + 0.5, safe)
+    return where(origin, where(n == 0, 1.0, 0.0) if at_zero == 0 else at_zero, out)
+
+
+def spherical_jn(n: Any, z: Any, /) -> Value:
+    """The spherical Bessel function of the first kind of order n, for z >= 0.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.spherical_jn(1, 1.0)), 6)
+    0.301169
+    """
+    return _spherical("spherical_jn", n, z, sp.bessel_j, math.pi / 2, 0.0)
+
+
+def spherical_yn(n: Any, z: Any, /) -> Value:
+    """The spherical Bessel function of the second kind of order n, for z >= 0.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.spherical_yn(1, 1.0)), 6)
+    -1.381773
+    """
+    return _spherical("spherical_yn", n, z, sp.bessel_y, math.pi / 2, -math.inf)
+
+
+def spherical_in(n: Any, z: Any, /) -> Value:
+    """The modified spherical Bessel function of the first kind of order n, for z >= 0.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.spherical_in(1, 1.0)), 6)
+    0.367879
+    """
+    return _spherical("spherical_in", n, z, sp.bessel_i, math.pi / 2, 0.0)
+
+
+def spherical_kn(n: Any, z: Any, /) -> Value:
+    """The modified spherical Bessel function of the second kind of order n, for z >= 0.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.spherical_kn(1, 1.0)), 6)
+    1.155727
+    """
+    return _spherical("spherical_kn", n, z, _whole_k, math.pi / 2, math.inf)
+
+
+def _whole_k(v: Any, x: Any) -> Any:
+    return sp.bessel_k(v, x, order_derivative=0)

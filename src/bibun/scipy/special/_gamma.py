@@ -20,8 +20,8 @@ from bibun.ops import elementwise as el
 from bibun.ops import special as sp
 
 __all__ = [
-    "beta", "betaincc", "betaln", "binom", "comb", "factorial", "gammasgn", "loggamma",
-    "multigammaln", "perm", "poch", "zeta",
+    "bernoulli", "beta", "betaincc", "betaln", "binom", "comb", "factorial", "gammasgn", "loggamma",
+    "multigammaln", "perm", "poch", "rgamma", "zeta", "zetac",
 ]  # fmt: skip
 
 
@@ -299,3 +299,50 @@ def _broadcast(x: Any, y: Any) -> tuple[Any, Any]:
 
     x, y = broadcast_arrays(x, y)
     return x, y
+
+
+def rgamma(x: Any, /) -> Value:
+    """1/gamma(x), 0 at 0, -1, -2, …
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.rgamma(5.0)), 6)
+    0.041667
+    """
+    (x,) = _floats("rgamma", x)
+    pole = (x <= 0) & (el.floor(x) == x)
+    return where(pole, 0.0, 1 / sp.gamma(where(pole, 1.0, x)))
+
+
+def zetac(x: Any, /) -> Value:
+    """Riemann's zeta function less 1.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.zetac(2.0)), 6)
+    0.644934
+    """
+    (x,) = _floats("zetac", x)
+    large = x > 1
+    return where(large, zeta(where(large, x, 2.0), 2.0), zeta(where(large, 0.0, x)) - 1)
+
+
+def bernoulli(n: int) -> Value:
+    """Bernoulli's numbers B_0, …, B_n, with B_1 = -1/2.
+
+    Errors: ValueError for negative n.
+
+    >>> from bibun.scipy import special
+    >>> print(special.bernoulli(4).round(4))
+    [ 1.     -0.5     0.1667  0.     -0.0333]
+    """
+    from fractions import Fraction
+
+    from bibun.numpy.creation import asarray
+
+    n = as_int("bernoulli", "n", n)
+    if n < 0:
+        raise ValueError(f"bernoulli: n must be at least 0, got {n}")
+    found = [Fraction(1)]
+    for m in range(1, n + 1):
+        total = sum(math.comb(m + 1, k) * b for k, b in enumerate(found))
+        found.append(-total / (m + 1))
+    return asarray([float(b) for b in found])
