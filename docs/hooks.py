@@ -39,6 +39,9 @@ bibun.solvers bibun.optim bibun.optimizers bibun.variable bibun.variable.functio
 bibun.store bibun.export bibun.testing bibun.config bibun.errors
 """.split()
 
+SIGNATURE: dict[str, Any] = {
+    "subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False
+}  # fmt: skip
 GATHERED = {"bibun.numpy"}  # its names come from its rooms; its `__all__` has but its own
 
 
@@ -96,7 +99,8 @@ def entry(name: str, value: Any, anchor: str, level: str = "##") -> list[str]:
         out.append(escaped((inspect.getdoc(value) or "").split("\n\n")[0]))
         return out
     if callable(value):
-        out.append(f"```python\n{name}{signature(value)}\n```")
+        called = textwrap.fill(name + signature(value), 88, **SIGNATURE)
+        out.append(f"```python\n{called}\n```")
     elif isinstance(value, str | int | float | bool | type(None)):
         out.append(f"```python\n{name} = {value!r}\n```")
     own = inspect.getdoc(value)
