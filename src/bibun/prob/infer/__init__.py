@@ -21,6 +21,7 @@ from bibun.prob.infer.sa import SA
 from bibun.prob.infer.svi import SVI, SVIRunResult, SVIState
 from bibun.prob.infer.util import (
     constrain_fn,
+    init_to_feasible,
     init_to_mean,
     init_to_median,
     init_to_sample,
@@ -33,9 +34,9 @@ from bibun.prob.infer.util import (
 
 __all__ = [
     "AIES", "BarkerMH", "config_enumerate", "constrain_fn", "DiscreteHMCGibbs", "ESS", "HMC",
-    "HMCGibbs", "HMCState", "infer_discrete", "init_to_mean", "init_to_median", "init_to_sample",
-    "init_to_uniform", "init_to_value", "log_density", "log_likelihood", "MAP", "MAPResult",
-    "markov", "MCMC", "MixedHMC", "NUTS", "potential_energy", "Predictive", "RenyiELBO", "SA",
-    "SVI", "SVIRunResult", "SVIState", "Trace_ELBO", "TraceEnum_ELBO", "TraceGraph_ELBO",
-    "TraceMeanField_ELBO", "unconstrain_fn",
+    "HMCGibbs", "HMCState", "infer_discrete", "init_to_feasible", "init_to_mean",
+    "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
+    "log_likelihood", "MAP", "MAPResult", "markov", "MCMC", "MixedHMC", "NUTS",
+    "potential_energy", "Predictive", "RenyiELBO", "SA", "SVI", "SVIRunResult", "SVIState",
+    "Trace_ELBO", "TraceEnum_ELBO", "TraceGraph_ELBO", "TraceMeanField_ELBO", "unconstrain_fn",
 ]  # fmt: skip

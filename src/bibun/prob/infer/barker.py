@@ -54,7 +54,7 @@ class BarkerMH(HMC):
         super().__init__(
             model,
             potential_fn,
-            step_size,
+            step_size=step_size,
             adapt_step_size=adapt_step_size,
             adapt_mass_matrix=adapt_mass_matrix,
             dense_mass=dense_mass,

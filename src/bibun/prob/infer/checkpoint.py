@@ -130,6 +130,10 @@ def _leaf_text(x: Any) -> str:
         return f"{a.dtype}{list(np.shape(x))} {_digest(a.tobytes())}"
     if isinstance(x, bool | int | float | complex | str | bytes):
         return f"{type(x).__name__} {x!r}"
+    if isinstance(x, tuple | list):
+        return f"[{', '.join(map(_leaf_text, x))}]"
+    if isinstance(x, Mapping):
+        return f"{{{', '.join(f'{k!r}: {_leaf_text(v)}' for k, v in x.items())}}}"
     if callable(x):
         return f"function {_digest(function_text(x))}"
     return type(x).__qualname__

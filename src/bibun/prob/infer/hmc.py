@@ -10,8 +10,9 @@ are NumPyro's.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ import bibun.numpy as bnp
 from bibun import lax, random
 from bibun.compiler import jit
 from bibun.prob.infer import adaptation as ad
+from bibun.prob.infer import mass
 from bibun.prob.infer import trajectory as tr
 from bibun.prob.infer.util import FlatModel, find_valid_initial, init_to_uniform, split_arguments
 from bibun.transforms import custom_vjp, jacfwd, value_and_grad
@@ -56,13 +58,18 @@ class HMC:
     `model`: a probabilistic program; or `potential_fn`: a function of a flat vector of
     unconstrained parameters. `step_size`, `inverse_mass_matrix`: starting values, adapted in
     warmup unless switched off. `num_steps` or `trajectory_length`: how far to go.
-    `target_accept_prob`: what the step size is adapted to. `dense_mass`: learn a full
-    mass matrix (True), scales alone (False), or a full one where there are at most 64 parameters
-    (None). `mass_matrix_from`: "gradients", estimate it from draws and gradients; "draws", from
-    draws alone, in Stan's and NumPyro's windows; None, what mixes better: from draws alone
-    where scales are learned in a long window, else from both. `init_strategy`: one of
-    `init_to_*`. `forward_mode_differentiation`: gradients by forward mode, for a model with a
-    part that has only a JVP.
+    `target_accept_prob`: what the step size is adapted to. `kinetic_fn`: computes the kinetic
+    energy from (inverse mass matrix, momentum); momenta are normal, so it must be half the
+    squared norm, up to a constant. `dense_mass`: learn a full mass matrix (True), scales alone
+    (False), a full one where there are at most 64 parameters (None), or full ones for groups of
+    sites ([("a", "b"), ("c",)]) and scales for the others. `inverse_mass_matrix`: a vector, a
+    matrix, or {("a", "b"): …} by groups of sites. `adapt_step_size`, `adapt_mass_matrix`,
+    `regularize_mass_matrix`, `find_heuristic_step_size`: what warmup does. `mass_matrix_from`:
+    "gradients", estimate it from draws and gradients; "draws", from draws alone, in Stan's and
+    NumPyro's windows; None, what mixes better: from draws alone where scales are learned in a
+    long window, else from both. `init_strategy`: one of `init_to_*`.
+    `forward_mode_differentiation`: gradients by forward mode, for a model with a part that has
+    only a JVP.
 
     >>> import bibun.prob as prob
     >>> import bibun.prob.distributions as dist
@@ -79,11 +86,12 @@ class HMC:
         self,
         model: Callable[..., Any] | None = None,
         potential_fn: Callable[[Any], Any] | None = None,
+        kinetic_fn: Callable[[Any, Any], Any] | None = None,
         step_size: float = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool | None = None,
+        dense_mass: bool | Sequence[tuple[str, ...]] | None = None,
         target_accept_prob: float = 0.8,
         num_steps: int | None = None,
         trajectory_length: float | None = None,
@@ -103,11 +111,14 @@ class HMC:
             raise ValueError("give num_steps or trajectory_length, not both")
         self.model = model
         self.potential_fn = potential_fn
+        if kinetic_fn is not None and not callable(kinetic_fn):
+            raise TypeError(f"kinetic_fn must be callable, got {type(kinetic_fn).__name__}")
         self.step_size = float(step_size)
         self.inverse_mass_matrix = inverse_mass_matrix
         self.adapt_step_size = adapt_step_size
         self.adapt_mass_matrix = adapt_mass_matrix
-        self.dense_mass = dense_mass if dense_mass is None else bool(dense_mass)
+        self.kinetic_fn = kinetic_fn
+        self.dense_mass = mass.blocks(dense_mass)
         self.target_accept_prob = float(target_accept_prob)
         self.num_steps = num_steps
         self.trajectory_length = (
@@ -131,11 +142,15 @@ class HMC:
 
     # one transition -----------------------------------------------------------------------------
 
+    def _kinetic(self, metric: tr.Metric) -> tr.Metric | tr.GivenKinetic:
+        """The metric with the kinetic energy that was asked for."""
+        return metric if self.kinetic_fn is None else tr.GivenKinetic(*metric, self.kinetic_fn)
+
     def _transition(
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
     ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
         """(point, potential, energy, number of leapfrog steps, acceptance, diverging)."""
-        metric, step = state.adapt_state.metric, state.adapt_state.step_size
+        metric, step = self._kinetic(state.adapt_state.metric), state.adapt_state.step_size
         key_momentum, key_accept = random.split(key)
         r = tr.draw_momentum(key_momentum, metric, state.z.shape[0])
         start = tr.Point(state.z, r, state.z_grad)
@@ -286,7 +301,11 @@ class HMC:
             if full is None:  # from draws alone, a full matrix takes too many of them
                 full = self.mass_matrix_from != "draws" and dimension <= ad.FULL
             given = np.eye(dimension) if full else np.ones(dimension)
-        cov = np.asarray(given, dtype=float)
+        if isinstance(given, Mapping):
+            given = mass.from_sites(given, self.flat)
+            if self.dense_mass not in (None, False) and given.ndim == 1:
+                given = np.diag(given)
+        cov = mass.only_blocks(np.asarray(given, dtype=float), self.dense_mass, self.flat)
         if cov.shape not in ((dimension,), (dimension, dimension)):
             raise ValueError(
                 f"inverse_mass_matrix has shape {cov.shape}; the model has {dimension} "
@@ -368,7 +387,8 @@ class NUTS(HMC):
     """The No-U-Turn Sampler: HMC that finds its trajectory length itself.
 
     Multinomial sampling along the trajectory, generalised U-turn criterion. `max_tree_depth`:
-    at most 2^max_tree_depth - 1 leapfrog steps a draw; the other options are those of `HMC`.
+    at most 2^max_tree_depth - 1 leapfrog steps a draw; a pair is (in warmup, after it). The other
+    options are those of `HMC`.
 
     Sources: Hoffman & Gelman 2014; Betancourt 2017.
 
@@ -389,13 +409,14 @@ class NUTS(HMC):
         self,
         model: Callable[..., Any] | None = None,
         potential_fn: Callable[[Any], Any] | None = None,
+        kinetic_fn: Callable[[Any, Any], Any] | None = None,
         step_size: float = 1.0,
         inverse_mass_matrix: Any = None,
         adapt_step_size: bool = True,
         adapt_mass_matrix: bool = True,
-        dense_mass: bool | None = None,
+        dense_mass: bool | Sequence[tuple[str, ...]] | None = None,
         target_accept_prob: float = 0.8,
-        max_tree_depth: int = 10,
+        max_tree_depth: int | tuple[int, int] = 10,
         init_strategy: Callable[..., Any] = init_to_uniform,
         find_heuristic_step_size: bool = False,
         regularize_mass_matrix: bool = True,
@@ -405,6 +426,7 @@ class NUTS(HMC):
         super().__init__(
             model,
             potential_fn,
+            kinetic_fn,
             step_size,
             inverse_mass_matrix,
             adapt_step_size,
@@ -418,20 +440,37 @@ class NUTS(HMC):
             forward_mode_differentiation=forward_mode_differentiation,
             mass_matrix_from=mass_matrix_from,
         )
-        if not 1 <= max_tree_depth <= 20:
-            raise ValueError(f"max_tree_depth must be from 1 to 20, got {max_tree_depth}")
+        depths = max_tree_depth if isinstance(max_tree_depth, tuple | list) else (max_tree_depth,)
+        if len(depths) not in (1, 2) or not all(1 <= d <= 20 for d in depths):
+            raise ValueError(
+                "max_tree_depth must be from 1 to 20, or a pair of such (in warmup, after it), "
+                f"got {max_tree_depth}"
+            )
         self.max_tree_depth = max_tree_depth
+
+    def transition(
+        self, potential: Callable[[Any], Any], state: HMCState, adapting: Any, learning: Any
+    ) -> HMCState:
+        if not isinstance(self.max_tree_depth, tuple | list):
+            return super().transition(potential, state, adapting, learning)
+        now = copy.copy(self)
+        now._limit = bnp.where(adapting, *self.max_tree_depth)
+        now.max_tree_depth = max(self.max_tree_depth)
+        return HMC.transition(now, potential, state, adapting, learning)
+
+    _limit: Any = None  # a depth that depends on whether this is warmup
 
     def _transition(
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
     ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
-        metric, step = state.adapt_state.metric, state.adapt_state.step_size
+        metric, step = self._kinetic(state.adapt_state.metric), state.adapt_state.step_size
         key_momentum, key_tree = random.split(key)
         r = tr.draw_momentum(key_momentum, metric, state.z.shape[0])
         start = tr.Point(state.z, r, state.z_grad)
         tree = tr.build_tree(
-            potential, metric, step, start, state.potential_energy, key_tree, self.max_tree_depth
-        )
+            potential, metric, step, start, state.potential_energy, key_tree,
+            self.max_tree_depth, self._limit,
+        )  # fmt: skip
         accept = tree.sum_accept / tree.num_leaves
         return (
             tree.proposal, tree.potential, tree.energy, tree.num_leaves, accept, tree.diverging,

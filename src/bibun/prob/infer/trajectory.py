@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import bibun.numpy as bnp
 from bibun import lax, random
-from bibun.transforms import value_and_grad
+from bibun.transforms import grad, value_and_grad
 
 DIVERGENCE = 1000.0  # energy error at which a trajectory counts as divergent
 
@@ -40,12 +40,24 @@ class Metric(NamedTuple):
     root: Any
 
 
-def velocity(metric: Metric, r: Any) -> Any:
+class GivenKinetic(NamedTuple):
+    """A metric whose kinetic energy is computed by a function of (inverse mass, momentum)."""
+
+    inverse_mass: Any
+    root: Any
+    kinetic_fn: Callable[[Any, Any], Any]
+
+
+def velocity(metric: Metric | GivenKinetic, r: Any) -> Any:
+    if isinstance(metric, GivenKinetic):
+        return grad(lambda r: kinetic(metric, r))(r)
     m = metric.inverse_mass
     return m * r if len(m.shape) == 1 else bnp.dot(m, r)
 
 
-def kinetic(metric: Metric, r: Any) -> Any:
+def kinetic(metric: Metric | GivenKinetic, r: Any) -> Any:
+    if isinstance(metric, GivenKinetic):
+        return metric.kinetic_fn(metric.inverse_mass, r)
     return 0.5 * bnp.dot(r, velocity(metric, r))
 
 
@@ -203,8 +215,13 @@ def build_tree(
     value: Any,
     key: Any,
     max_depth: int,
+    limit: Any = None,
 ) -> Tree:
-    """Double the trajectory until it turns, diverges or has 2^max_depth leaves."""
+    """Double the trajectory until it turns, diverges or has 2^max_depth leaves.
+
+    `limit`: a traced depth of at most `max_depth`, to stop at earlier.
+    """
+    limit = max_depth if limit is None else limit
     energy0 = value + kinetic(metric, start.r)
     zero = bnp.zeros(())
     initial = Tree(
@@ -214,7 +231,7 @@ def build_tree(
 
     def go_on(state: tuple[Tree, Any]) -> Any:
         t, _ = state
-        return (t.depth < max_depth) & ~t.turning & ~t.diverging
+        return (t.depth < limit) & ~t.turning & ~t.diverging
 
     def double(state: tuple[Tree, Any]) -> tuple[Tree, Any]:
         t, key = state

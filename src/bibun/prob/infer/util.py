@@ -190,6 +190,13 @@ def init_to_uniform(site: Any = None, radius: float = 2.0) -> Any:
     return transform(u)
 
 
+def init_to_feasible(site: Any = None) -> Any:
+    """Zero in unconstrained space: the middle of the support."""
+    if site is None:
+        return init_to_feasible
+    return init_to_uniform(site, radius=0.0)
+
+
 def init_to_value(site: Any = None, values: Mapping[str, Any] | None = None) -> Any:
     """The given constrained values; uniform for sites not named."""
     values = values or {}
