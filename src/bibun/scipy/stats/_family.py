@@ -16,9 +16,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bibun.array import Value
+from bibun.numpy import broadcast_arrays, finfo
 from bibun.numpy._common import promote_inexact, public, value
 from bibun.numpy.elementwise import where
 from bibun.ops import elementwise as el
+from bibun.ops.stop_gradient import stop_gradient
+from bibun.scipy.stats import _discrete
 
 Form = Callable[..., Any]
 REAL_LINE = (-math.inf, math.inf)
@@ -211,8 +214,10 @@ def discrete(
     note: str = "",
     example: tuple[str, str, str],
 ) -> None:
-    """Put the functions of a family on the integers into its module."""
-    count = len(shapes)
+    """Put the functions of a family on the integers into its module.
+
+    Without `cdf` or `sf`, probabilities are added up, over a support with a finite beginning.
+    """
 
     def arguments(name: str, k: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         names = [*shapes, "loc"]
@@ -221,13 +226,15 @@ def discrete(
         if len(args) > len(names) or unknown or any(s not in given for s in shapes):
             raise TypeError(f"{name} takes (k, {', '.join(shapes)}, loc=0), got {sorted(given)}")
         k, *params = floats(name, k, *(given[s] for s in shapes))
-        if not _is_number(given.get("loc", 0), 0):
-            k = k - given["loc"]
-        return k, params[:count]
+        return k, params, given.get("loc", 0)
+
+    def from_origin(name: str, k: Any, args: Any, kwargs: Any) -> tuple[Value, list[Value]]:
+        k, params, loc = arguments(name, k, args, kwargs)
+        return (k if _is_number(loc, 0) else k - loc), params
 
     def mass(function: str) -> Callable[..., Value]:
         def f(k: Any, *args: Any, **kwargs: Any) -> Value:
-            k, params = arguments(f"{family}.{function}", k, args, kwargs)
+            k, params = from_origin(f"{family}.{function}", k, args, kwargs)
             low, high = support(*params)
             inside = (k >= low) & (k <= high) & (el.floor(k) == k)
             y = where(inside, logpmf(where(inside, k, low), *params), -math.inf)
@@ -236,30 +243,57 @@ def discrete(
 
         return f
 
+    def probability(k: Value, params: Sequence[Value], upper: bool) -> Value:
+        """P(X <= k), or (`upper`) P(X > k), for any k."""
+        low, high = support(*params)
+        whole = el.floor(k)
+        below, above = whole < low, whole >= high
+        safe = where(below | above, low, whole)
+        form = sf if upper else cdf
+        if form is None:
+            pmf = lambda j, *a: el.exp(logpmf(j, *a))  # noqa: E731
+            y = _discrete.summed(pmf, low, high, safe, params, upper)
+        else:
+            y = form(safe, *params)
+        first, last = (1.0, 0.0) if upper else (0.0, 1.0)
+        return where(below, first, where(above, last, y))
+
+    def quantile(function: str) -> Callable[..., Value]:
+        upper = function == "isf"
+
+        def f(q: Any, *args: Any, **kwargs: Any) -> Value:
+            p, params, loc = arguments(f"{family}.{function}", q, args, kwargs)
+            p, *params = broadcast_arrays(*(stop_gradient(v) for v in (p, *params)))
+            good = valid(*params) & (p >= 0) & (p <= 1)
+            low, high = (where(good, end, 0.0) for end in support(*params))
+            # p may come from a distribution function whose last bits differ from this one's
+            fuzz = 64 * float(finfo(p.dtype).eps)
+
+            def reached(k: Value) -> Value:
+                y = probability(k, params, upper)
+                return y <= p * (1 + fuzz) if upper else y >= p * (1 - fuzz)
+
+            k = _discrete.least(reached, low, high)
+            first, last = (1.0, 0.0) if upper else (0.0, 1.0)
+            k = where(p == first, low - 1, where(p == last, high, k))
+            return where(good, k + loc, math.nan)
+
+        return f
+
     def cumulative(function: str) -> Callable[..., Value]:
         upper = function in ("sf", "logsf")
 
         def f(k: Any, *args: Any, **kwargs: Any) -> Value:
-            assert cdf is not None
-            k, params = arguments(f"{family}.{function}", k, args, kwargs)
-            low, high = support(*params)
-            whole = el.floor(k)
-            below, above = whole < low, whole >= high
-            safe = where(below | above, low, whole)
-            if upper:
-                y = 1 - cdf(safe, *params) if sf is None else sf(safe, *params)
-                y = where(below, 1.0, where(above, 0.0, y))
-            else:
-                y = where(below, 0.0, where(above, 1.0, cdf(safe, *params)))
-            y = where(k != k, k, y)
+            k, params = from_origin(f"{family}.{function}", k, args, kwargs)
+            y = where(k != k, k, probability(k, params, upper))
             y = el.log(y) if function.startswith("log") else y
             return where(valid(*params), y, math.nan)
 
         return f
 
     made = {n: mass(n) for n in ("logpmf", "pmf")}
-    if cdf is not None:
-        made |= {n: cumulative(n) for n in ("cdf", "sf", "logcdf", "logsf")}
+    made |= {n: cumulative(n) for n in ("cdf", "sf", "logcdf", "logsf")}
+    made |= {n: quantile(n) for n in ("ppf", "isf")}
     _publish(family, module, made, title, (*shapes, "loc=0"), note, example)
 
 

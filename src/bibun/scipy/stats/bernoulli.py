@@ -15,5 +15,9 @@ discrete(
     valid=lambda p: (p >= 0) & (p <= 1),
     title="the Bernoulli distribution, p the probability of 1",
     shapes=("p",),
-    example=("0.0", "0.3", "-0.356675 0.7 0.7 0.3 -0.356675 -1.203973"),
+    example=(
+        "0.0",
+        "0.3",
+        "-0.356675 0.7 0.7 0.3 -0.356675 -1.203973 0.0 0.0",
+    ),
 )

@@ -18,5 +18,9 @@ discrete(
     valid=lambda p: (p > 0) & (p <= 1),
     title="the geometric distribution of probability p",
     shapes=("p",),
-    example=("2.0", "0.3", "-1.560648 0.21 0.51 0.49 -0.673345 -0.71335"),
+    example=(
+        "2.0",
+        "0.3",
+        "-1.560648 0.21 0.51 0.49 -0.673345 -0.71335 1.0 4.0",
+    ),
 )

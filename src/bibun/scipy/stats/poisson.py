@@ -18,5 +18,9 @@ discrete(
     valid=lambda mu: mu >= 0,
     title="the Poisson distribution of mean mu",
     shapes=("mu",),
-    example=("2.0", "3.0", "-1.495923 0.224042 0.42319 0.57681 -0.859934 -0.550242"),
+    example=(
+        "2.0",
+        "3.0",
+        "-1.495923 0.224042 0.42319 0.57681 -0.859934 -0.550242 2.0 4.0",
+    ),
 )
