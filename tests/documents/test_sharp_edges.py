@@ -423,7 +423,6 @@ def test_debug_nans_leaves_the_innocent_alone() -> None:
     assert float(jit(grad(guarded))(-1.0)) == 0.0
 
 
-@pytest.mark.xfail(strict=True, reason="under vmap the checks do not know the mask of a branch")
 @pytest.mark.usefixtures("debug_nans")
 def test_debug_nans_knows_active_lanes() -> None:
     guarded = lambda x: lax.cond(x > 0, lambda: jnp.log(x), lambda: 0.0)

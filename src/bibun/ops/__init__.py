@@ -11,7 +11,7 @@ _ROOMS = """
     elementwise reduce shape index dot cumulative sort check random_bits stop_gradient after
     linalg fft special
     control.call control.custom_jvp control.custom_vjp control.remat control.linear_solve
-    control.cond control.while_loop control.scan control.ragged control.callback
+    control.cond control.while_loop control.scan control.ragged control.masking control.callback
 """.split()
 
 for _room in _ROOMS:

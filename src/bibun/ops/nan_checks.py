@@ -71,6 +71,9 @@ def with_nan_checks(program: Program) -> Program:
     """The program with a check behind every equation that may make a nan."""
     writer = _Writer()
     for eq in program.equations:
+        if eq.op.name == "checked":  # has them inside, under a mask
+            writer.equations.append(eq)
+            continue
         params = {k: _inside(p) for k, p in eq.params.items()}
         eq = eq.replace(params=params)
         writer.equations.append(eq)

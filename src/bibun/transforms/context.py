@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from bibun.config import config
 from bibun.ir.program import Program
 from bibun.trace.core import EVAL, install_executor, using_trace
 from bibun.trace.replay import replay as evaluate
@@ -134,11 +135,12 @@ class SubprogramContext:
             forced.site = site
 
     def _memo(self, name: str, program: Program, *key: Any) -> Any:
-        found = program.memo.get((name, key))
+        kept = name, key, config.debug_nans  # lanes are made with its checks inside
+        found = program.memo.get(kept)
         if found is None:
             from bibun.transforms import subprograms
 
-            found = program.memo[name, key] = getattr(subprograms, name)(program, *key)
+            found = program.memo[kept] = getattr(subprograms, name)(program, *key)
         return found
 
     def jvp(

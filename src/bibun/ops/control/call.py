@@ -77,10 +77,13 @@ def _eval(ctx: Any, args: Any, program: Program, name: str = "") -> Any:
     return ctx.execute(program, args)
 
 
-def _linearize(ctx: Any, primals: Any, nonzero: Any, program: Program, name: str = "") -> Any:
+def linearize_call(
+    op: Any, ctx: Any, primals: Any, nonzero: Any, program: Program, name: str = ""
+) -> Any:
+    """A call of the primal program, and a plain one of the linear program."""
     lin = ctx.linearize(program, tuple(nonzero))
     count = len(program.outputs)
-    outs = call(*primals, program=lin.primal, name=name)
+    outs = op(*primals, program=lin.primal, name=name)
     residuals = [
         r if i is None else primals[i] for r, i in zip(outs[count:], lin.forwarded, strict=True)
     ]
@@ -108,7 +111,9 @@ call = register(
         type_rule=call_type,
         eval=_eval,
         jvp=lambda ctx, primals, tangents, **p: jvp_call(call, ctx, primals, tangents, **p),
-        linearize=_linearize,
+        linearize=lambda ctx, primals, nonzero, **p: linearize_call(
+            call, ctx, primals, nonzero, **p
+        ),
         transpose=lambda ctx, cts, *args, **p: transpose_call(call, ctx, cts, args, **p),
         batch=lambda ctx, size, args, dims, **p: batch_call(call, ctx, size, args, dims, **p),
         lower=None,

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from bibun.config import config
 from bibun.errors import DifferentiationError, ShapeError
 from bibun.ir.program import Equation, Program
 from bibun.ir.types import ArrayType, Type
@@ -39,7 +40,7 @@ from bibun.ops.control.common import (
     scatter,
     split,
 )
-from bibun.ops.control.masking import masked, masks, needs_mask
+from bibun.ops.control.masking import lane_program, masked, masks, needs_mask, run_lanes
 from bibun.ops.elementwise import clamp, mul, sin
 from bibun.ops.elementwise import eq as equal
 from bibun.ops.families.tangents import zeros_of
@@ -200,8 +201,8 @@ def _batch(
     outs: list[Any] = []
     for k, b in enumerate(branches):
         active = equal(index, np.int64(k))
-        lane_branch, _ = ctx.batch(masked(b), size, (True, *mapped), True)
-        found = replay(lane_branch, [active, *operands])
+        lane_branch, _ = ctx.batch(lane_program(b), size, (True, *mapped), True)
+        found = run_lanes(lane_branch, [active, *operands], config.debug_nans)
         if k == 0:
             outs = found
         else:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from bibun.config import config
 from bibun.errors import DifferentiationError
 from bibun.ir.program import Program
 from bibun.ir.types import RaggedType
@@ -42,7 +43,7 @@ from bibun.ops.control.common import (
     split,
     with_axis,
 )
-from bibun.ops.control.masking import masked
+from bibun.ops.control.masking import lane_program, run_lanes
 from bibun.ops.elementwise import add, lt, sub
 from bibun.ops.families.tangents import add_tangents, zeros_of
 from bibun.ops.op import is_linear
@@ -318,7 +319,7 @@ def batch(
     const, start, x = (tuple(d is not None for d in ds) for ds in (dconsts, dinit, dxs))
     uneven = bool(dlead) and dlead[0] is not None
     if uneven:  # a lane that is done keeps its carry, so every carry that changes has lanes
-        program = masked(program)
+        program = lane_program(program)
         const = (True, *const)
         start = either(start, changing(program, num_consts + 1, num_carry))
 
@@ -366,7 +367,7 @@ def _uneven(
 
     most = reduce_max(n, axes=(0,)) if size else INT_TYPE.dtype.type(0)
     first = sub(most, INT_TYPE.dtype.type(1)) if reverse else INT_TYPE.dtype.type(0)
-    held = _hold(body, size, num_consts, num_carry, carry, reverse)
+    held = _hold(body, size, num_consts, num_carry, carry, reverse, config.debug_nans)
     outs = loop.op(
         most, n, *consts, first, *init, *xs,
         program=held, num_consts=num_consts + 1, num_carry=num_carry + 1, reverse=reverse, **rest,
@@ -376,8 +377,9 @@ def _uneven(
 
 @memo
 def _hold(
-    body: Program, size: int, num_consts: int, num_carry: int, carry: Flags, reverse: bool
-) -> Program:
+    body: Program, size: int, num_consts: int, num_carry: int, carry: Flags, reverse: bool,
+    checks: bool,
+) -> Program:  # fmt: skip
     """A body of lanes, masked by its first input, that runs lane k while i < n[k]."""
     _, consts, carries, xs = split(body.in_types, 1, num_consts, num_carry)
     one = INT_TYPE.dtype.type(-1 if reverse else 1)
@@ -385,7 +387,7 @@ def _hold(
     def run(*args: Any) -> list[Any]:
         (n,), c, (i,), before, x = split(args, 1, num_consts, 1, num_carry)
         active = lt(i, n)
-        after, ys = split(replay(body, [active, *c, *before, *x]), num_carry)
+        after, ys = split(run_lanes(body, [active, *c, *before, *x], checks), num_carry)
         kept = [
             lane_select(active, new, old) if flag else new
             for new, old, flag in zip(after, before, carry, strict=True)

@@ -5,6 +5,10 @@ along with the others and its results dropped. Its effects must not happen, and 
 must not run (they might never end). `masked(program)` is the same program with one more
 input in front, a scalar bool: false makes every check pass and every `while` stop at once,
 in nested programs too. It works on the program of one lane, before lanes are made of it.
+
+The checks of `debug_nans` are written last of all, into the program that is compiled. By then
+nobody knows which operations ran under a mask; so here they are written before the mask, and the
+masked program is called by `checked`, whose inside gets no more of them.
 """
 
 from __future__ import annotations
@@ -12,11 +16,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from bibun.config import config
 from bibun.ir.program import Equation, Program, subprograms
 from bibun.ops.check import masked as masked_check
+from bibun.ops.control.call import batch_call, call_type, jvp_call, linearize_call, transpose_call
 from bibun.ops.control.common import BOOL_TYPE, build, memo, rewire, split
-from bibun.ops.op import CALL
+from bibun.ops.elementwise import mul, sin
+from bibun.ops.nan_checks import with_nan_checks
+from bibun.ops.op import CALL, Op, Sample
+from bibun.ops.registry import register
+from bibun.trace.core import type_of
 from bibun.trace.replay import replay
+from bibun.trace.stage import stage_program
 
 Rule = Callable[[Any, Equation, list[Any]], Any]
 _rules: dict[str, Rule] = {}
@@ -103,6 +116,54 @@ def _masked_rule(rule: Any) -> Any:
         fwd.inputs, fwd.equations, [*outs, fwd.inputs[0], *residuals], fwd.name
     )
     return type(rule)(handed_on, masked(rule.bwd), rule.outputs)
+
+
+# debug_nans ------------------------------------------------------------------------------
+
+
+_with_nan_checks = memo(with_nan_checks)
+
+
+def lane_program(program: Program) -> Program:
+    """`masked(program)`, with the checks of `debug_nans` under the mask where they are wanted."""
+    return masked(_with_nan_checks(program) if config.debug_nans else program)
+
+
+def run_lanes(program: Program, args: list[Any], checks: bool) -> list[Any]:
+    """Run lanes made of a `lane_program`; `checks`: whether debug_nans is on."""
+    return checked(*args, program=program) if checks else replay(program, args)
+
+
+def _eval_checked(ctx: Any, args: Any, program: Program, name: str = "") -> Any:
+    with config.using(debug_nans=False):
+        return ctx.execute(program, args)
+
+
+def _checked_samples() -> list[Sample]:
+    x = np.linspace(0.1, 2.0, 3)
+    program = stage_program(lambda a: [mul(sin(a), a)], [type_of(x)])
+    return [Sample(x, program=program)]
+
+
+checked = register(
+    Op(
+        "checked",
+        CALL,
+        type_rule=call_type,
+        eval=_eval_checked,
+        jvp=lambda ctx, primals, tangents, **p: jvp_call(checked, ctx, primals, tangents, **p),
+        linearize=lambda ctx, primals, nonzero, **p: linearize_call(
+            checked, ctx, primals, nonzero, **p
+        ),
+        transpose=lambda ctx, cts, *args, **p: transpose_call(checked, ctx, cts, args, **p),
+        batch=lambda ctx, size, args, dims, **p: batch_call(checked, ctx, size, args, dims, **p),
+        lower=None,
+        multiple_results=True,
+        structured=True,
+        samples=_checked_samples,
+        doc="`checked(*args, program)`: the outputs of a program that looks for nan itself.",
+    )
+)
 
 
 def masked_or_same(active: Any, program: Program) -> tuple[list[Any], Program]:

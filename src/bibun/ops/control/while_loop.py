@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from bibun.config import config
 from bibun.errors import DifferentiationError, ShapeError
 from bibun.ir.program import Equation, Program
 from bibun.ir.types import ArrayType, Type
@@ -48,7 +49,7 @@ from bibun.ops.control.common import (
     with_axis,
 )
 from bibun.ops.control.loops import changing, doubled, start_tangents, taped
-from bibun.ops.control.masking import masked, masked_or_same, masks
+from bibun.ops.control.masking import lane_program, masked_or_same, masks, run_lanes
 from bibun.ops.control.ragged import Tapes
 from bibun.ops.control.scan import counted_loop
 from bibun.ops.elementwise import add, and_, lt, mul, sin
@@ -233,20 +234,23 @@ def _batch(
     lane_cond, (uneven,) = ctx.batch(cond, size, (*cond_const, *carry))
     if uneven:  # lanes stop at different times: whatever the body changes has lanes
         carry = either(carry, changing(body, num_body_consts, num_carry))
-        under_mask = masked(body)
+        under_mask = lane_program(body)
         carry, (lane_body, mapped) = fixpoint(carry, lambda flags: step(flags, under_mask, (True,)))
-        lane_cond, _ = ctx.batch(masked(cond), size, (True, *cond_const, *carry), True)
+        lane_cond, _ = ctx.batch(lane_program(cond), size, (True, *cond_const, *carry), True)
     init = [
         lanes(x, size) if flag and not had else x
         for x, flag, had in zip(init, carry, start, strict=True)
     ]
     if uneven:
         every = shape.broadcast_to(np.bool_(True), shape=(size,))
-        (active,) = replay(lane_cond, [every, *cond_consts, *init])
+        checks = config.debug_nans
+        (active,) = run_lanes(lane_cond, [every, *cond_consts, *init], checks)
         outs = while_(
             *cond_consts, *consts, active, *init,
             cond=_any_active(lane_body, size, num_body_consts),
-            body=_lockstep(lane_body, lane_cond, num_cond_consts, num_body_consts, carry),
+            body=_lockstep(
+                lane_body, lane_cond, num_cond_consts, num_body_consts, carry, checks
+            ),
             num_cond_consts=0, num_body_consts=num_cond_consts + num_body_consts, num_lanes=size,
         )[1:]  # fmt: skip
     else:
@@ -267,20 +271,21 @@ def _any_active(body: Program, size: int, num_consts: int) -> Program:
 
 @memo
 def _lockstep(
-    body: Program, cond: Program, num_cond_consts: int, num_consts: int, carry: Flags
-) -> Program:
+    body: Program, cond: Program, num_cond_consts: int, num_consts: int, carry: Flags,
+    checks: bool,
+) -> Program:  # fmt: skip
     """(cond consts, consts, mask, carry) -> (mask, carry, ys), all under the mask."""
     (mask,), cond_consts, _ = split(cond.in_types, 1, num_cond_consts)
     _, consts, types = split(body.in_types, 1, num_consts)
 
     def run(*args: Any) -> list[Any]:
         cc, c, (active,), before = split(args, num_cond_consts, num_consts, 1)
-        after, ys = split(replay(body, [active, *c, *before]), len(before))
+        after, ys = split(run_lanes(body, [active, *c, *before], checks), len(before))
         kept = [
             lane_select(active, new, old) if flag else new
             for new, old, flag in zip(after, before, carry, strict=True)
         ]
-        (more,) = replay(cond, [active, *cc, *kept])
+        (more,) = run_lanes(cond, [active, *cc, *kept], checks)
         return [and_(active, more), *kept, *ys]
 
     return build(run, [*cond_consts, *consts, mask, *types], body.name)
