@@ -24,14 +24,15 @@ import json
 import os
 import struct
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bibun.compiler import engine
+from bibun.compiler.link import load_object
+from bibun.compiler.machine import version_key
+from bibun.compiler.native import NativeFunction
 from bibun.config import config
 from bibun.errors import CompileError
 
@@ -104,7 +105,7 @@ def directory() -> Path | None:
 def make_key(*parts: Any) -> str:
     """The key of what `parts` describe (their `str`), on this machine with this software."""
     digest = hashlib.sha256()
-    for part in (FORMAT, _source_stamp(), engine.version_key(), *parts):
+    for part in (FORMAT, _source_stamp(), version_key(), *parts):
         data = str(part).encode()
         digest.update(struct.pack("<Q", len(data)))
         digest.update(data)
@@ -170,6 +171,8 @@ class Cache:
 
     def put(self, key: str, data: bytes, metadata: dict[str, Any] | None = None) -> None:
         """Store an entry, and drop old ones if the directory has grown over its bound."""
+        import tempfile  # with all it imports as dear as tracing a small program
+
         record = json.dumps(metadata or {}, sort_keys=True).encode()
         body = struct.pack("<Q", len(record)) + record + data
         path = self.path(key)
@@ -264,7 +267,7 @@ def load_or_compile(
     entry: str,
     opt: str = "O2",
     metadata: dict[str, Any] | None = None,
-) -> tuple[engine.NativeFunction, bool]:
+) -> tuple[NativeFunction, bool]:
     """The native function under `key`, and whether the cache served it.
 
     `make()` -> (IR text, symbols the emitter knows of) is called only if it must be
@@ -277,10 +280,12 @@ def load_or_compile(
         found = cache.get(key)
         if found is not None:
             try:
-                return engine.load_object(found[1], entry), True
+                return load_object(found[1], entry), True
             except CompileError:
                 stats.damaged += 1
                 cache.discard(key)
+    from bibun.compiler import engine
+
     text, symbols = make()
     if opt == "auto":
         opt = engine.level_for(text)
@@ -290,7 +295,7 @@ def load_or_compile(
     return native, False
 
 
-def cached_module(ir_text: str, entry: str, opt: str = "O2") -> engine.NativeFunction:
+def cached_module(ir_text: str, entry: str, opt: str = "O2") -> NativeFunction:
     """`compile_module`, with the text itself as the key."""
     digest = hashlib.sha256(ir_text.encode()).hexdigest()
     return load_or_compile(digest, lambda: (ir_text, None), entry, opt)[0]

@@ -38,11 +38,9 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from bibun.compiler.link import resolve, undefined_symbols
+from bibun.compiler.link import load_object, resolve
+from bibun.compiler.native import NativeFunction
 from bibun.errors import CompileError
-
-# Raise it when the pipelines change, so that cached objects of the old ones are not used.
-PIPELINE_VERSION = 1
 
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
@@ -58,40 +56,17 @@ _LEAN = (
 )  # fmt: skip
 
 
-class NativeFunction:
-    """A linked function and the code it keeps alive.
+class _Linked:
+    """Code in LLVM's hands."""
 
-    `address` is where it starts; `object_bytes` is the object file it was linked from;
-    `symbols` the outside functions it calls; `timings` seconds by stage (parse, verify,
-    optimise, emit, link).
-    """
+    __slots__ = ("tracker",)
 
-    __slots__ = (
-        "entry", "address", "object_bytes", "symbols", "timings", "_tracker", "__weakref__",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        entry: str,
-        address: int,
-        object_bytes: bytes,
-        symbols: frozenset[str],
-        timings: dict[str, float],
-        tracker: Any,
-    ) -> None:
-        self.entry = entry
-        self.address = address
-        self.object_bytes = object_bytes
-        self.symbols = symbols
-        self.timings = timings
-        self._tracker = tracker
+    def __init__(self, tracker: Any) -> None:
+        self.tracker = tracker
 
     def __del__(self) -> None:
         if _unused is not None:  # at exit the module may be gone already
-            _unused.append(self._tracker)
-
-    def __repr__(self) -> str:
-        return f"<native {self.entry} at {self.address:#x}, {len(self.object_bytes)} bytes>"
+            _unused.append(self.tracker)
 
 
 @functools.cache
@@ -104,15 +79,12 @@ def host_cpu() -> tuple[str, str]:
     return llvm.get_host_cpu_name(), features
 
 
-@functools.cache
-def version_key() -> str:
-    """All about LLVM and the machine that an object file depends on."""
+def description() -> str:
+    """LLVM's version and what it knows of the machine."""
     version = ".".join(map(str, llvm.llvm_version_info))
     cpu, features = host_cpu()
-    return (
-        f"llvmlite {llvmlite.__version__} llvm {version} {llvm.get_process_triple()} "
-        f"{cpu} {features} pipeline {PIPELINE_VERSION}"
-    )
+    triple = llvm.get_process_triple()
+    return f"llvmlite {llvmlite.__version__} llvm {version} {triple} {cpu} {features}"
 
 
 @functools.cache
@@ -276,29 +248,21 @@ def compile_object(ir_text: str, opt: str = "O2", timings: dict[str, float] | No
     return data
 
 
-def load_object(
-    data: bytes, entry: str, timings: dict[str, float] | None = None
-) -> NativeFunction:
-    """Link an object file that `compile_object` made and find `entry` in it.
+def link(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any]:
+    """The address of `entry` in an object file, linked by LLVM, and what keeps its code.
 
-    Errors: CompileError for a symbol that is not in bibun's table, for damaged bytes, and
-    where `entry` is not defined.
+    `outside`: addresses of the functions it calls. Errors: CompileError for what LLVM refuses.
     """
-    timings = {} if timings is None else timings
-    start = time.perf_counter()
-    symbols = undefined_symbols(data)
-    addresses = resolve(symbols)
     with _lock:
         _unused.clear()
         library = llvm.JITLibraryBuilder().add_object_img(data).export_symbol(entry)
-        for name, address in addresses.items():
+        for name, address in outside.items():
             library.import_symbol(name, address)
         try:
             tracker = library.link(_jit(), f"bibun{next(_library_ids)}")
         except RuntimeError as e:
             raise CompileError(f"LLVM cannot link {entry!r}: {e}") from e
-    timings["link"] = time.perf_counter() - start
-    return NativeFunction(entry, tracker[entry], data, frozenset(symbols), timings, tracker)
+    return tracker[entry], _Linked(tracker)
 
 
 def compile_module(

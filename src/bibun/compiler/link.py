@@ -3,8 +3,9 @@
 The dynamic linkers inside LLVM look for unknown symbols in the whole process, and some
 link a symbol that nobody has as address zero; the call then kills Python. So the symbols
 an object needs are read from its own symbol table here, and each is resolved from bibun's
-table (`libraries`) before LLVM is asked to link. Reading the table, not the IR, catches
-what the code generator added by itself (`memcpy`, `fma`, …).
+table (`libraries`) before anything is linked. Reading the table, not the IR, catches
+what the code generator added by itself (`memcpy`, `fma`, …). Then the object is placed
+(`place`), or where that is not for it, linked by LLVM.
 
 Three formats of object files are read: ELF, Mach-O and COFF, 64 bits each. Only undefined
 external symbols are of interest, so each reader is a few lines.
@@ -13,9 +14,12 @@ external symbols are of interest, so each reader is a few lines.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator
 
 from bibun.compiler import libraries
+from bibun.compiler.native import NativeFunction
+from bibun.compiler.place import place
 from bibun.errors import CompileError
 
 # Symbols that the linker defines itself.
@@ -95,3 +99,24 @@ def resolve(symbols: set[str]) -> dict[str, int]:
             "functions does not have (bibun.compiler.libraries)"
         )
     return table  # type: ignore[return-value]
+
+
+def load_object(
+    data: bytes, entry: str, timings: dict[str, float] | None = None
+) -> NativeFunction:
+    """Link an object file that `engine.compile_object` made and find `entry` in it.
+
+    Errors: CompileError for a symbol that is not in bibun's table, for damaged bytes, and
+    where `entry` is not defined.
+    """
+    timings = {} if timings is None else timings
+    start = time.perf_counter()
+    outside = resolve(undefined_symbols(data))
+    found = place(data, entry, outside)
+    if found is None:
+        from bibun.compiler import engine
+
+        found = engine.link(data, entry, outside)
+    timings["link"] = time.perf_counter() - start
+    address, code = found
+    return NativeFunction(entry, address, data, frozenset(outside), timings, code)
