@@ -7,6 +7,7 @@ are known, at the data's times and at others, and a draw of each gives the joint
 
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -28,16 +29,15 @@ plt.style.use(Path(__file__).parents[1] / "bibun.mplstyle")
 TRUTH = {"tau": 0.4, "a": 1.0, "sigma": 0.6}
 
 
-def process(t, tau, a, sigma):
-    """The process plus white noise: covariance a exp(-Δt²/2τ²) + σ² on the diagonal."""
-    return GaussianProcess(a * kernels.RBF(tau), t, diag=sigma**2)
+def process(t, tau, a, sigma=None):
+    """The process, with white noise if there is a sigma: a exp(-Δt²/2τ²) + σ² on the diagonal."""
+    return GaussianProcess(a * kernels.RBF(tau), t, diag=None if sigma is None else sigma**2)
 
 
 def data():
     t = np.linspace(0, 10, 101)
     smooth, noise = random.split(random.key(2))
-    # 1e-9: rounding must not make the covariance of the noiseless process indefinite
-    m = process(t, TRUTH["tau"], TRUTH["a"], 3e-5).sample(smooth)
+    m = process(t, TRUTH["tau"], TRUTH["a"]).sample(smooth)
     return t, m, m + TRUTH["sigma"] * random.normal(noise, t.shape)
 
 
@@ -67,13 +67,12 @@ def finish(figure, axes, path):
     figure.savefig(path)
 
 
-@jit
-def given_data(key, samples, t, d, at, noise):
+@partial(jit, static_argnames="noise")
+def given_data(key, samples, t, d, at, noise=False):
     """For each draw of the hyperparameters, a draw of the process at other times."""
 
     def one(key, sample):
-        given = process(t, **sample).condition(d, at, diag=noise * sample["sigma"] ** 2 + 1e-9)
-        return given.gp.sample(key)
+        return process(t, **sample).condition(d, at, include_noise=noise).gp.sample(key)
 
     return vmap(one)(random.split(key, len(samples["tau"])), samples)
 
@@ -101,7 +100,7 @@ def main(out):
     finish(figure, axes, out / "fig-8-3.png")
 
     samples = {name: draws[::2] for name, draws in samples.items()}
-    at_data = given_data(random.key(2), samples, t, d, t, 0.0)
+    at_data = given_data(random.key(2), samples, t, d, t)
     figure, axes = panel(t, d)
     band(axes, t, at_data, "C1", "90 % of $m$, given the data")
     axes.plot(t, m, color="C0", lw=1, ls="--", label="truth")
@@ -109,9 +108,9 @@ def main(out):
 
     at = np.linspace(-1, 12, 131)
     figure, axes = panel(t, d)
-    noisy = given_data(random.key(3), samples, t, d, at, 1.0)
+    noisy = given_data(random.key(3), samples, t, d, at, noise=True)
     band(axes, at, noisy, "C0", "90 % of new data $d^*$", alpha=0.15, line=False)
-    band(axes, at, given_data(random.key(4), samples, t, d, at, 0.0), "C1", "90 % of $m^*$")
+    band(axes, at, given_data(random.key(4), samples, t, d, at), "C1", "90 % of $m^*$")
     finish(figure, axes, out / "fig-8-5.png")
 
 

@@ -27,16 +27,18 @@ def signal(t, k, T0, s, P):  # noqa: N803
     return k * bnp.exp(-((t - T0) ** 2) / (2 * s**2)) * bnp.sin(2 * bnp.pi * t / P)
 
 
-def process(t, k, T0, s, P, tau, a, sigma):  # noqa: N803
+def process(t, k, T0, s, P, tau, a, sigma=None):  # noqa: N803
+    """Signal and trend, with white noise if there is a sigma."""
+    noise = None if sigma is None else sigma**2
     return GaussianProcess(
-        a * kernels.RBF(tau), t, diag=sigma**2, mean=lambda t: signal(t, k, T0, s, P)
+        a * kernels.RBF(tau), t, diag=noise, mean=lambda t: signal(t, k, T0, s, P)
     )
 
 
 def data():
     t = np.linspace(0, 20, 121)
     trend, noise = random.split(random.key(8))
-    m = process(t, **{**TRUTH, "sigma": 3e-5}).sample(trend)
+    m = process(t, **{**TRUTH, "sigma": None}).sample(trend)
     return t, m, m + TRUTH["sigma"] * random.normal(noise, t.shape)
 
 
@@ -56,7 +58,7 @@ def model(t, d):
 @jit
 def given_data(key, samples, t, d, at):
     def one(key, sample):
-        given = process(t, **sample).condition(d, at, diag=1e-9).gp.sample(key)
+        given = process(t, **sample).condition(d, at).gp.sample(key)
         names = ("k", "T0", "s", "P")
         return given, signal(at, *(sample[n] for n in names))
 

@@ -201,8 +201,8 @@ def test_8_4_the_process_given_data_has_the_mean_and_variance_of_the_formulas():
     mean = weights @ d
     variance = np.diag(covariance(at, at) - weights @ covariance(t, at))
     samples = {k: np.full(n, v) for k, v in (("tau", tau), ("a", a), ("sigma", sigma))}
-    for noise in (0.0, 1.0):
-        draws = np.asarray(ns["given_data"](ns["random"].key(0), samples, t, d, at, noise))
+    for noise in (False, True):
+        draws = np.asarray(ns["given_data"](ns["random"].key(0), samples, t, d, at, noise=noise))
         wanted = variance + noise * sigma**2
         assert np.all(np.abs(draws.mean(0) - mean) < 4 * np.sqrt(wanted / n))
         assert np.allclose(draws.var(0), wanted, rtol=4 * np.sqrt(2 / n))
