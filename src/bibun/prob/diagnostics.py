@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from bibun.prob.model_comparison import ELPD, loo, psis, waic
+
 
 def _chains(x: Any) -> np.ndarray:
     """Draws as float (chains, draws, ...). Errors: ValueError for fewer than two axes."""
@@ -191,6 +193,29 @@ def e_bfmi(energy: Any) -> np.ndarray:
     return np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)
 
 
+def locate_divergences(mcmc: Any) -> list[tuple[str, float, float, float]]:
+    """Where the divergent draws of a finished run are: the parameters that set them apart.
+
+    For each element of each site: (name, Kolmogorov-Smirnov distance between divergent and other
+    draws, median of the divergent, median of the others), the largest distance first; empty
+    where nothing diverged. A funnel shows as its neck's parameter at one end of its range.
+    """
+    diverging = np.asarray(mcmc.get_extra_fields()["diverging"])
+    if not diverging.any() or diverging.all():
+        return []
+    from scipy.stats import ks_2samp
+
+    rows = []
+    for name, value in mcmc.get_samples().items():
+        x = np.asarray(value, dtype=float)
+        for idx in np.ndindex(*x.shape[1:]):
+            bad, good = x[(diverging, *idx)], x[(~diverging, *idx)]
+            label = name + (f"[{','.join(map(str, idx))}]" if idx else "")
+            distance = float(ks_2samp(bad, good).statistic)
+            rows.append((label, distance, float(np.median(bad)), float(np.median(good))))
+    return sorted(rows, key=lambda row: -row[1])
+
+
 def summary(
     samples: Mapping[str, Any] | Any, prob: float = 0.9, group_by_chain: bool = True
 ) -> dict[str, dict[str, Any]]:
@@ -277,3 +302,11 @@ def print_summary(
         cells_text += [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
         print("  ".join(cells_text), file=out)
     print(file=out)
+
+
+__all__ = [
+    "ELPD", "autocorrelation", "autocovariance", "e_bfmi", "effective_sample_size", "ess_bulk",
+    "ess_tail", "format_number", "gelman_rubin", "hpdi", "locate_divergences", "loo", "mcse_mean",
+    "print_summary", "psis", "quantile_interval", "rhat", "split_gelman_rubin", "summary",
+    "summary_rows", "waic",
+]  # fmt: skip

@@ -179,6 +179,7 @@ class MCMC:
         self._warmup_states: list[HMCState] | None = None
         self._last: list[HMCState] | None = None
         self._args: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        self._warmup_draws: Any = None
         self._sets: list[Any] | None = None  # the arguments of each data set of a batch
         self._stop = threading.Event()
 
@@ -356,6 +357,8 @@ class MCMC:
         if not sample:
             self._warmup_states = None if self.interrupted else [c.state for c in chains]
         self._finish(chains, post, sample or collect)
+        if not sample or warm:  # a run that goes on from a warmup leaves what that one kept
+            self._warmup_draws = (self._samples, self._stats) if collect else None
         if saver is not None:
             saver.finish()
 
@@ -609,7 +612,10 @@ class MCMC:
     def to_arviz(self, **kwargs: Any) -> Any:
         """An `arviz.InferenceData`: posterior, sample statistics, observed data, log likelihood.
 
-        Needs the extra `bibun[plots]`. Keywords: coords, dims, log_likelihood (default True).
+        Axes take names from plates; `coords` and `dims` add to them or change them. Keywords:
+        `posterior_predictive` and `prior`: draws by site, or True and a number of draws, to
+        draw them with `rng_key`; `log_likelihood=False` leaves it out; `save_warmup`: with
+        what `warmup(collect_warmup=True)` kept. Needs the extra `bibun[plots]`.
         """
         from bibun.prob.infer.arviz import to_arviz
 
