@@ -35,8 +35,7 @@ def native(text):
 @pytest.fixture(params=["fast", "portable"])
 def add(request):
     call = NativeCall(native(modules.ADD), [F3, F3], [F3])
-    if request.param == "portable":
-        call._entry = None
+    call._entry = None if request.param == "portable" else call._plan()
     return call
 
 

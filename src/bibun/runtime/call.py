@@ -25,6 +25,9 @@ from bibun.runtime.ragged import discard
 _PORTABLE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+_BUILTIN = type(len)
+_NOT_YET, _NEXT = "at the second call", "at the next call"
+
 
 def call_limits() -> tuple[int, int]:
     """Threads and bytes of tapes that one call may use."""
@@ -54,7 +57,7 @@ class NativeCall:
 
     __slots__ = (
         "native", "in_types", "out_types", "failures", "callbacks", "limits",
-        "_lists", "_plan", "_entry", "_function",
+        "_lists", "_entry", "_function",
     )  # fmt: skip
 
     def __init__(
@@ -74,10 +77,14 @@ class NativeCall:
         self.limits = limits
         self._lists = [k for k, t in enumerate(self.out_types) if isinstance(t, RaggedType)]
         self._function = _PORTABLE(native.address)
-        keep: list[Any] = []
-        self._entry = self.plan(
-            plans.raw_steps(len(self.in_types)), plans.list_steps(len(self.out_types)), keep
-        )
+        # made at the second call: on a machine's first run of bibun the native entry has to be
+        # compiled, which the first results need not wait for
+        self._entry: Any = _NOT_YET
+
+    def _plan(self) -> Any | None:
+        """The entry from lists of arrays to lists of arrays."""
+        steps = plans.raw_steps(len(self.in_types))
+        return self.plan(steps, plans.list_steps(len(self.out_types)), [])
 
     def plan(
         self,
@@ -103,7 +110,11 @@ class NativeCall:
         if len(arrays) != len(self.in_types):
             raise TypeError(f"expected {len(self.in_types)} arrays, got {len(arrays)}")
         entry = self._entry
-        if entry is None:
+        if type(entry) is not _BUILTIN:
+            if entry is _NOT_YET:
+                self._entry = _NEXT
+            elif entry is _NEXT:
+                self._entry = self._plan()
             return self._portable(arrays)
         limits = call_limits() if self.limits else ()
         outputs = entry(arrays, *limits)
