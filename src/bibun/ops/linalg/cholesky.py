@@ -5,7 +5,7 @@ is not positive definite the lower triangle of the result is nan, for that matri
 stack alone; the numpy layer may check. The derivative has a room of its own,
 `cholesky_derivative.py`.
 
-Compiled, a real matrix up to 8 by 8 is straight-line code in registers (`small.py`); others
+Compiled, a real matrix up to 12 by 12 is straight-line code in registers (`small.py`); others
 are `potrf`, in a's memory if nothing else reads it. LAPACK sees the transpose of what lies in
 memory, aᵀ = Uᴴ U, so that Uᵀ = L is where it belongs without a copy.
 """
@@ -29,7 +29,7 @@ from bibun.ops.families.linalg import (
 from bibun.ops.families.shape import result_type
 from bibun.ops.linalg.blocks import Matrix, clear_upper, lower_part, mean_below
 from bibun.ops.linalg.cholesky_derivative import cholesky_tangent
-from bibun.ops.linalg.small import Cell, each_small, is_inline
+from bibun.ops.linalg.small import CHOLESKY, Cell, each_small, is_inline
 from bibun.ops.op import Sample
 
 
@@ -56,7 +56,7 @@ def _lower(b: Any, ins: Any, outs: Any, symmetrize: bool = False) -> None:
     n, dtype = out.shape[-1], out.dtype
     if 0 in out.shape:
         return
-    if is_inline(n, dtype):
+    if is_inline(n, dtype, CHOLESKY):
         each_small(b, outs, (2,), lambda cells: _inline(b, *cells, n, symmetrize))
     else:
         per_matrix(b, [], outs, (2,), lambda p: _potrf(b, p[0], n, dtype, symmetrize))
@@ -109,15 +109,15 @@ def _samples() -> list[Sample]:
         return spd.astype(dtype)
 
     indefinite = np.stack([positive(3, 3), np.diag([1.0, -1.0, 2.0]), positive(3, 3) * 2])
-    large = np.stack([positive(12, 12), -positive(12, 12)])
+    large = np.stack([positive(13, 13), -positive(13, 13)])
     return [
         Sample(positive(1, 1)), Sample(positive(3, 3)), Sample(positive(2, 2, 4, 4)),
-        Sample(positive(11, 11)), Sample(positive(2, 9, 9)),
+        Sample(positive(11, 11)), Sample(positive(2, 14, 14)),
         Sample(positive(4, 4, dtype=np.complex128)), Sample(positive(4, 4, dtype=np.float32)),
         Sample(positive(10, 10, dtype=np.complex64)),
         Sample(indefinite, smooth=False), Sample(large, smooth=False),
         Sample(positive(3, 3) + np.triu(np.ones((3, 3)), 1), symmetrize=True),
-        Sample(positive(2, 10, 10), symmetrize=True),
+        Sample(positive(2, 14, 14), symmetrize=True),
         Sample(positive(35, 35), symmetrize=True, smooth=False),
         Sample(positive(3, 3, dtype=np.complex128), symmetrize=True),
         Sample(np.full((2, 2), np.nan), smooth=False),

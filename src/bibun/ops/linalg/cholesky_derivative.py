@@ -46,7 +46,7 @@ from bibun.ops.linalg.blocks import (
     mean_below,
     mirror_half,
 )
-from bibun.ops.linalg.small import Cell, each_small, is_inline
+from bibun.ops.linalg.small import CHOLESKY, Cell, each_small, is_inline
 from bibun.ops.op import Sample, is_linear
 
 MIDDLE = 128  # up to this size blocks are narrower: more of the work is in their products
@@ -304,7 +304,7 @@ def _lower_tangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
     n, dtype = outs[0].shape[-1], outs[0].dtype
     if 0 in outs[0].shape:
         return
-    if is_inline(n, dtype):
+    if is_inline(n, dtype, CHOLESKY):
         cells = [ins[0], outs[0]]
         each_small(b, cells, (2, 2), lambda c: _tangent_inline(b, *c, n, symmetrize))
         return
@@ -326,7 +326,7 @@ def _lower_cotangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
     n, dtype = outs[0].shape[-1], outs[0].dtype
     if 0 in outs[0].shape:
         return
-    if is_inline(n, dtype):
+    if is_inline(n, dtype, CHOLESKY):
         cells = [ins[0], outs[0]]
         each_small(b, cells, (2, 2), lambda c: _cotangent_inline(b, *c, n, symmetrize))
         return
@@ -378,7 +378,7 @@ def _samples() -> list[Sample]:
         return Sample(factor.astype(dtype), x.astype(dtype), **options)
 
     return [
-        *(sample(*s, symmetrize=f) for s in ((1, 1), (3, 3), (2, 2, 4, 4), (9, 9), (2, 10, 10))
+        *(sample(*s, symmetrize=f) for s in ((1, 1), (3, 3), (2, 2, 4, 4), (9, 9), (2, 14, 14))
           for f in (False, True)),
         sample(70, 70, smooth=False), sample(130, 130, symmetrize=True, smooth=False),
         sample(4, 4, dtype=np.float32), sample(9, 9, dtype=np.complex64, smooth=False),

@@ -37,7 +37,7 @@ from bibun.ops.families.linalg import (
 )
 from bibun.ops.families.shape import INT64, result_type
 from bibun.ops.linalg.lu import exchange_pivots, permutation_of
-from bibun.ops.linalg.small import Cell, each_small, is_inline, magnitude_pivots
+from bibun.ops.linalg.small import ELIMINATION, Cell, each_small, is_inline, magnitude_pivots
 from bibun.ops.op import Sample
 
 # factors -----------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def _lower(b: Any, ins: Any, outs: Any) -> None:
     n, dtype = outs[0].shape[-1], outs[0].dtype
     if 0 in outs[0].shape:
         return
-    if is_inline(n, dtype):
+    if is_inline(n, dtype, ELIMINATION):
         each_small(b, outs, (2, 1, 1, 1), lambda cells: _inline(b, cells, n))
         return
 
@@ -141,7 +141,7 @@ def _inverse_lower(b: Any, ins: Any, outs: Any) -> None:
     n, dtype = outs[0].shape[-1], outs[0].dtype
     if 0 in outs[0].shape:
         return
-    if is_inline(n, dtype):
+    if is_inline(n, dtype, ELIMINATION):
         each_small(b, [outs[0], ins[1]], (2, 1), lambda cells: _inverse_inline(b, *cells, n))
         return
     lwork = _lwork(dtype, n)

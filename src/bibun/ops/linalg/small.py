@@ -1,11 +1,12 @@
 """Small matrices in registers, as many side by side as a vector has lanes.
 
-A matrix of up to `INLINE` rows is straight-line code: its elements are values, and no routine is
-called. In a stack the same code runs on vectors, lane k on matrix k of a block (ten thousand
-3 by 3 systems are 1250 rounds of it): the builder emits an algorithm once for any width, so
-nothing below knows whether it is a number or eight of them that it divides. Elements of one block
-lie a matrix apart and are collected one by one, which costs less than the divisions, roots and
-latencies that are shared.
+A matrix of a few rows is straight-line code: its elements are values, and no routine is called.
+How many is decided by what n³ instructions cost to compile and by what they win
+(docs/design/linear-algebra.md). In a stack the same code runs on vectors, lane k on matrix k of a
+block (ten thousand 3 by 3 systems are 1250 rounds of it): the builder emits an algorithm once for
+any width, so nothing below knows whether it is a number or eight of them that it divides. Elements
+of one block lie a matrix apart and are collected one by one, which costs less than the divisions,
+roots and latencies that are shared.
 
 An algorithm here must not branch on its data: pivots are exchanged by `select`.
 """
@@ -20,12 +21,15 @@ import numpy as np
 
 from bibun.ops.families.shape import INT64
 
-INLINE = 8  # the largest matrix that is worked on in registers
+# The largest matrices that are worked on in registers.
+ELIMINATION = 8  # LU: every pivot is a row of selections
+CHOLESKY = 12
+SUBSTITUTION = 16
 
 
-def is_inline(n: int, dtype: np.dtype) -> bool:
-    """Whether an n by n matrix is worked on in registers."""
-    return n <= INLINE and dtype.kind == "f"
+def is_inline(n: int, dtype: np.dtype, most: int) -> bool:
+    """Whether an n by n matrix is worked on in registers; `most`: a limit above."""
+    return n <= most and dtype.kind == "f"
 
 
 class Cell:

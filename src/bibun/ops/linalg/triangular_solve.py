@@ -6,7 +6,7 @@ its diagonal. A singular `a` gives inf and nan, as division does.
 
 Linear in b; in a: dx = op(a)⁻¹ (db - op(da) x).
 
-Compiled, a real system up to 8 by 8 is substitution in registers, vectorised over the right
+Compiled, a real system up to 16 by 16 is substitution in registers, vectorised over the right
 sides, or over the matrices of a stack (`small.py`); others are `trsm` (`trsv` for one right side)
 in b's memory, if nothing else reads it, on a as it lies: a transposed one is not moved. Where
 only b is batched its batch axis becomes more right sides.
@@ -37,7 +37,7 @@ from bibun.ops.families.linalg import (
 )
 from bibun.ops.families.shape import INT64, move_axis, result_type
 from bibun.ops.linalg.blocks import Blas, Matrix
-from bibun.ops.linalg.small import Cell, each_small, is_inline
+from bibun.ops.linalg.small import SUBSTITUTION, Cell, each_small, is_inline
 from bibun.ops.op import Sample, is_linear
 
 FEW = 8  # right sides; with fewer, lanes are better used for matrices of a stack
@@ -117,7 +117,7 @@ def _lower(
     m = out.shape[-1 if left_side else -2]
     if 0 in out.shape:
         return
-    if is_inline(n, dtype):
+    if is_inline(n, dtype, SUBSTITUTION):
         turned = lower != transpose_a
         flags = (left_side, turned, transpose_a, unit_diagonal)
         along = _across_matrices if m < FEW and len(out.shape) > 2 else _across_sides
@@ -238,15 +238,15 @@ def _samples() -> list[Sample]:
         left, lower, turned, unit = (bool(bits >> k & 1) for k in range(4))
         flags = {"left_side": left, "lower": lower, "transpose_a": turned, "unit_diagonal": unit}
         out.append(Sample(*system(3, 2, left), conjugate_a=False, **flags))
-        out.append(Sample(*system(9, 2, left), conjugate_a=False, **flags))
+        out.append(Sample(*system(17, 2, left), conjugate_a=False, **flags))
         out.append(
             Sample(*system(2, 3, left, dtype=np.complex128), conjugate_a=bool(bits & 1), **flags)
         )
         if bits in (1, 6):
             out.append(Sample(*system(3, 17, left), conjugate_a=True, **flags))
             out.append(Sample(*system(3, 2, left, 2, 3), conjugate_a=False, **flags))
-            out.append(Sample(*system(10, 2, left, 3), conjugate_a=False, **flags))
-            out.append(Sample(*system(9, 2, left, dtype=np.float32), conjugate_a=False, **flags))
+            out.append(Sample(*system(17, 2, left, 3), conjugate_a=False, **flags))
+            out.append(Sample(*system(17, 2, left, dtype=np.float32), conjugate_a=False, **flags))
             for conj in (False, True):
                 out.append(
                     Sample(*system(3, 2, left, dtype=np.complex64), conjugate_a=conj, **flags)
