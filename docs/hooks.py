@@ -219,11 +219,14 @@ def performance() -> str:
 
 
 def on_config(config: Any) -> Any:
-    """The reference's pages, into the navigation."""
+    """The pages of the reference and of the decisions, into the navigation."""
+    notes = sorted(Path(config.docs_dir, "design").glob("*.md"))
+    listed = {
+        "Reference": ["reference/index.md", *({n: f"reference/{n}.md"} for n in modules())],
+        "Decisions": [f"design/{p.name}" for p in notes],
+    }
     for item in config.nav:
-        if "Reference" in item:
-            pages = [{n: f"reference/{n}.md"} for n in modules()]
-            item["Reference"] = ["reference/index.md", *pages]
+        item.update({title: pages for title, pages in listed.items() if title in item})
     draw(Path(config.docs_dir))
     return config
 
