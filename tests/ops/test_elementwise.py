@@ -256,6 +256,30 @@ def test_compiled_complex_functions(fun):
     assert np.max(np.abs(got - want) / np.abs(want)) < 1e-12
 
 
+@pytest.mark.parametrize(
+    "fun",
+    [el.exp, el.exp2, el.log, el.log2, el.sqrt, el.sin, el.cos, el.tan, el.tanh, el.sinh, el.cosh,
+     el.asin, el.acos, el.atan, el.asinh, el.acosh, el.atanh],
+)  # fmt: skip
+def test_complex_branch_cuts_and_overflow(fun):
+    """On the axes with zeros of either sign, beside the cuts, and where results overflow."""
+    v = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 1e-10, -1e-10, 1e150, -1e150])
+    z = np.array([complex(x, y) for x in v for y in v])
+    got, want = value(jit(fun)(z)), value(fun(z))
+    for g, w in ((got.real, want.real), (got.imag, want.imag)):
+        np.testing.assert_allclose(g, w, rtol=1e-12, atol=0)
+        np.testing.assert_array_equal(np.signbit(g[w == 0]), np.signbit(w[w == 0]))
+
+
+def test_nextafter_moves_with_its_argument():
+    from bibun.transforms import grad, jvp
+
+    f = lambda x: el.nextafter(x, np.float64(9.0))  # noqa: E731
+    assert float(grad(f)(2.0)) == 1.0
+    _, t = jvp(lambda x, y: el.nextafter(x, y), (2.0, 9.0), (0.5, 3.0))
+    assert float(t) == 0.5
+
+
 def test_complex_log1p_of_small_numbers():
     mp = pytest.importorskip("mpmath")
     z = np.array([1e-9 + 2e-8j, -3e-5 - 1e-6j, 1e-20j, 0.3 - 0.2j])

@@ -58,9 +58,12 @@ def expm1(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     half = b.math("sin", b.mul(y, b.const(0.5, y.dtype)))
     e = b.math("exp", x)
-    # e^x cos y - 1 = expm1(x) - 2 e^x sin²(y/2)
+    # e^x cos y - 1 = expm1(x) - 2 e^x sin²(y/2), which for large x is inf - inf
     re = b.sub(
         b.math("expm1", x), b.mul(b.mul(b.const(2.0, x.dtype), e), b.mul(half, half))
+    )
+    re = b.select(
+        b.compare("gt", x, b.const(50.0, x.dtype)), b.mul(e, b.math("cos", y)), re
     )
     flat = b.compare("eq", y, b.const(0.0, y.dtype))
     return b.complex(re, b.select(flat, y, b.mul(e, b.math("sin", y))))
@@ -101,6 +104,16 @@ def log1p(b: Any, z: Any) -> Any:
     return b.complex(re, argument(b, shifted))
 
 
+def exp2(b: Any, z: Any) -> Any:
+    """2^z: the modulus is 2^x, not rounded through x log 2."""
+    x, y = b.real(z), b.imag(z)
+    size = b.math("exp2", x)
+    angle = b.mul(y, b.const(math.log(2.0), y.dtype))
+    return b.complex(
+        b.mul(size, b.math("cos", angle)), _product(b, b.math("sin", angle), size, angle)
+    )
+
+
 def log2(b: Any, z: Any) -> Any:
     out = log(b, z)
     factor = b.const(1.0 / math.log(2.0), b.real(out).dtype)
@@ -128,10 +141,18 @@ def sqrt(b: Any, z: Any) -> Any:
     return b.complex(re, b.copysign(im, y))
 
 
+def _product(b: Any, wave: Any, growing: Any, angle: Any) -> Any:
+    """wave * growing, where `wave` is the sine of `angle`: a zero angle stays, beside inf too."""
+    one = b.const(1.0, angle.dtype)
+    flat = b.compare("eq", angle, b.const(0.0, angle.dtype))
+    return b.select(flat, b.mul(angle, b.copysign(one, growing)), b.mul(wave, growing))
+
+
 def sin(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     return b.complex(
-        b.mul(b.math("sin", x), b.math("cosh", y)), b.mul(b.math("cos", x), b.math("sinh", y))
+        _product(b, b.math("sin", x), b.math("cosh", y), x),
+        b.mul(b.math("cos", x), b.math("sinh", y)),
     )
 
 
@@ -139,21 +160,23 @@ def cos(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     return b.complex(
         b.mul(b.math("cos", x), b.math("cosh", y)),
-        b.neg(b.mul(b.math("sin", x), b.math("sinh", y))),
+        b.neg(_product(b, b.math("sin", x), b.math("sinh", y), x)),
     )
 
 
 def sinh(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     return b.complex(
-        b.mul(b.math("sinh", x), b.math("cos", y)), b.mul(b.math("cosh", x), b.math("sin", y))
+        b.mul(b.math("sinh", x), b.math("cos", y)),
+        _product(b, b.math("sin", y), b.math("cosh", x), y),
     )
 
 
 def cosh(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     return b.complex(
-        b.mul(b.math("cosh", x), b.math("cos", y)), b.mul(b.math("sinh", x), b.math("sin", y))
+        b.mul(b.math("cosh", x), b.math("cos", y)),
+        _product(b, b.math("sin", y), b.math("sinh", x), y),
     )
 
 
@@ -237,15 +260,17 @@ def acosh(b: Any, z: Any) -> Any:
 def atanh(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     one, two, four = (b.const(c, x.dtype) for c in (1.0, 2.0, 4.0))
-    left = b.sub(one, x)
+    size = b.abs(x)  # the real part is odd in x; for negative x the logarithm would cancel
+    left = b.sub(one, size)
     y2 = b.mul(y, y)
-    re = b.mul(
-        b.const(0.25, x.dtype),
-        b.math("log1p", b.div(b.mul(four, x), b.add(b.mul(left, left), y2))),
-    )
+    ratio = b.div(b.mul(four, size), b.add(b.mul(left, left), y2))
+    inf = b.const(math.inf, x.dtype)
+    infinite = b.bit_or(b.compare("eq", size, inf), b.compare("eq", b.abs(y), inf))
+    ratio = b.select(infinite, b.const(0.0, x.dtype), ratio)
+    re = b.copysign(b.mul(b.const(0.25, x.dtype), b.math("log1p", ratio)), x)
     im = b.mul(
         b.const(0.5, x.dtype),
-        b.math("atan2", b.mul(two, y), b.sub(b.mul(left, b.add(one, x)), y2)),
+        b.math("atan2", b.mul(two, y), b.sub(b.mul(left, b.add(one, size)), y2)),
     )
     return b.complex(re, im)
 

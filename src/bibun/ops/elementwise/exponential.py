@@ -30,7 +30,8 @@ exp2 = unary(
     np.exp2,
     partial=lambda x, y: mul(_LN2, y),
     lower="exp2",
-    accepts=FLOAT,
+    complex_lower=complex_math.exp2,
+    accepts=INEXACT,
     cost=10.0,
     doc="2 to the power x.",
 )
