@@ -13,7 +13,7 @@ import bibun.numpy as bnp
 import bibun.prob.distributions as dist
 from bibun import prob, random
 from bibun.prob import handlers
-from bibun.prob.contrib.control_flow import scan
+from bibun.prob.contrib.control_flow import cond, scan
 from bibun.prob.infer import MCMC, NUTS, Predictive, log_density, log_likelihood, potential_energy
 from bibun.prob.infer.enumeration import infer_discrete
 from bibun.prob.infer.enumeration.sites import enumerated
@@ -251,3 +251,100 @@ def test_wrong_lengths():
         scan(lambda c, x: (c, x), 0, bnp.zeros(3), length=4)
     with pytest.raises(ValueError, match="history"):
         scan(lambda c, x: (c, x), 0, bnp.zeros(3), history=2)
+
+
+# branches -------------------------------------------------------------------------------------
+
+
+def branches(flag, y):
+    s = prob.sample("s", dist.HalfNormal(1.0))
+
+    def one(m):
+        x = prob.sample("x", dist.Normal(m, s))
+        prob.sample("y", dist.Normal(x, 1.0), obs=y)
+        return x
+
+    def other(m):
+        x = prob.sample("x", dist.Normal(-m, 2.0))
+        prob.sample("y", dist.Normal(2 * x, 1.0), obs=y)
+        return 10 * x
+
+    return cond(flag, one, other, 3.0)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_the_density_of_the_branch_taken(flag):
+    def f(flag):
+        return log_density(branches, (flag, 0.7), {}, {"x": 1.3, "s": 0.5})[0]
+
+    want = ss.halfnorm.logpdf(0.5)
+    if flag:
+        want += ss.norm.logpdf(1.3, 3, 0.5) + ss.norm.logpdf(0.7, 1.3)
+    else:
+        want += ss.norm.logpdf(1.3, -3, 2.0) + ss.norm.logpdf(0.7, 2.6)
+    assert float(f(flag)) == pytest.approx(want)
+    assert float(bibun.jit(f)(bnp.asarray(flag))) == pytest.approx(want)
+
+
+def test_nuts_through_a_branch():
+    model = handlers.condition(branches, {"s": bnp.asarray(0.5)})
+    mcmc = MCMC(NUTS(model), 300, 2000, progress_bar=False)
+    mcmc.run(0, np.array(False), 0.7)
+    x = np.asarray(mcmc.get_samples()["x"])
+    var = 1 / (1 / 4 + 4)
+    ess = float(prob.diagnostics.effective_sample_size(x[None]))
+    assert abs(x.mean() - var * (-3 / 4 + 1.4)) < 4.5 * np.sqrt(var / ess)
+    assert x.std() == pytest.approx(np.sqrt(var), rel=0.12)
+
+
+def test_branches_with_different_sites():
+    def model(flag):
+        cond(flag, lambda m: prob.sample("x", dist.Normal(m, 1.0)),
+             lambda m: prob.sample("z", dist.Normal(m, 1.0)), 0.0)  # fmt: skip
+
+    with pytest.raises(ValueError, match="same sites"):
+        bibun.jit(lambda f: handlers.trace(handlers.seed(model, 0)).get_trace(f)["x"]["value"])(
+            bnp.asarray(True)
+        )
+
+
+def test_nuts_on_a_hidden_markov_model():
+    """The persistence of a two-state chain, its states summed out: the posterior on a grid."""
+    rng = np.random.default_rng(1)
+    z, y = 0, []
+    for _ in range(40):
+        z = z if rng.random() < 0.85 else 1 - z
+        y.append(rng.normal(2.5 * z))
+    y = np.array(y)
+
+    def model(y):
+        stay = prob.sample("stay", dist.Beta(2.0, 2.0))
+        rows = bnp.stack([bnp.stack([stay, 1 - stay]), bnp.stack([1 - stay, stay])])
+
+        def step(z, y):
+            z = prob.sample("z", dist.Categorical(rows[z]))
+            prob.sample("y", dist.Normal(2.5 * z, 1.0), obs=y)
+            return z, None
+
+        scan(step, 0, y)
+
+    mcmc = MCMC(NUTS(model), 300, 1500, progress_bar=False)
+    mcmc.run(0, y)
+    grid = np.linspace(0.0025, 0.9975, 400)
+    emit = ss.norm.pdf(y[:, None], [0.0, 2.5])
+    lp = []
+    for p in grid:
+        alpha, total = np.array([1.0, 0.0]), ss.beta(2, 2).logpdf(p)
+        for e in emit:
+            alpha = (alpha @ np.array([[p, 1 - p], [1 - p, p]])) * e
+            total, alpha = total + np.log(alpha.sum()), alpha / alpha.sum()
+        lp.append(total)
+    w = np.exp(np.array(lp) - max(lp))
+    w /= w.sum()
+    mean, sd = w @ grid, np.sqrt(w @ grid**2 - (w @ grid) ** 2)
+    draws = np.asarray(mcmc.get_samples()["stay"])
+    ess = float(prob.diagnostics.effective_sample_size(draws[None]))
+    assert abs(draws.mean() - mean) < 4.5 * sd / np.sqrt(ess)
+    assert draws.std() == pytest.approx(sd, rel=0.12)
+    states = Predictive(model, mcmc.get_samples(), infer_discrete=True)(0, y)["z"]
+    assert states.shape == (1500, 40)

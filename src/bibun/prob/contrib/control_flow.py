@@ -1,4 +1,4 @@
-"""Loops in models: a compiled `scan` whose body has sample statements.
+"""Loops and branches in models: compiled `scan` and `cond` with sample statements in them.
 
 The body runs once, as one step of a loop, with its statements hidden from the handlers outside.
 Handlers that change statements (condition, mask, plates, …) go inside with it and see the
@@ -82,7 +82,7 @@ class Stacked(Distribution):
 
 
 class _Inside(Messenger):
-    """A handler from outside a loop, at one step of it."""
+    """A handler from outside a loop, at one step of it (None: in a branch)."""
 
     def __init__(self, outer: Messenger, step: Any) -> None:
         super().__init__(None)
@@ -91,7 +91,8 @@ class _Inside(Messenger):
 
     def process_message(self, msg: Message) -> None:
         before = msg.get("scan_index", ())
-        msg["scan_index"] = (self.step, *before)
+        if self.step is not None:
+            msg["scan_index"] = (self.step, *before)
         self.outer.process_message(msg)
         msg["scan_index"] = before
 
@@ -143,15 +144,15 @@ def split_trace(trace: Any, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def announce(
-    arrays: dict[str, dict[str, Any]], facts: dict[str, Any], length: int, **more: Any
+    arrays: dict[str, dict[str, Any]], facts: dict[str, Any], length: int | None, **more: Any
 ) -> None:
-    """Tell the handlers outside of each site of the body, stacked."""
+    """Tell the handlers outside of each site of the body, stacked (None: not in a loop)."""
     for name, kept in arrays.items():
         msg = {
             "fn": None, "args": (), "kwargs": {"rng_key": None, "sample_shape": ()},
             "scale": None, "intermediates": [], **facts[name], **kept, "scanned": True, **more,
         }  # fmt: skip
-        if msg["type"] == "sample":
+        if msg["type"] == "sample" and length is not None:
             msg["fn"] = Stacked(kept["fn"], length)
             scale = msg["scale"]
             if scale is not None and np.ndim(scale):
@@ -207,13 +208,7 @@ def scan(
             f"scan: history must be 0 or 1, got {history!r}; carry what is further back"
         )
     n = steps_of(xs, length)
-    msg: Message = {
-        "type": "control_flow", "name": "_scan", "fn": _run, "value": None,
-        "args": (f, init, xs, n, reverse, history),
-        "kwargs": {"rng_key": None, "inside": [], "enumerate": None},
-        "infer": {}, "scale": None, "is_observed": False, "cond_indep_stack": [],
-        "intermediates": [],
-    }  # fmt: skip
+    msg = _message(_run, (f, init, xs, n, reverse, history))
     carry, ys, arrays, facts, more = apply_stack(msg)["value"]
     announce(arrays, facts, n, **more)
     return carry, ys
@@ -249,3 +244,74 @@ def _run(
     if reverse:
         ys, arrays = flip(ys), flip(arrays)
     return carry, ys, arrays, facts, more
+
+
+def cond(
+    pred: Any, true_fun: Callable[[Any], Any], false_fun: Callable[[Any], Any], operand: Any
+) -> Any:
+    """`lax.cond` in a model: the branches may have sample statements.
+
+    Both branches must have the same sites, with distributions of one kind and values of
+    one shape; only those of the branch taken count.
+
+    Errors: ValueError where the branches' sites differ; NotImplementedError under
+    enumeration.
+
+    >>> from bibun import prob
+    >>> import bibun.prob.distributions as dist
+    >>> def model(flag):
+    ...     return cond(
+    ...         flag,
+    ...         lambda m: prob.sample("x", dist.Normal(m, 1.0)),
+    ...         lambda m: prob.sample("x", dist.Normal(-m, 0.1)),
+    ...         50.0,
+    ...     )
+    >>> bool(prob.handlers.seed(model, 0)(bnp.asarray(False)) < 0)
+    True
+    """
+    if np.shape(pred):
+        raise ValueError(f"cond: pred must be one boolean, got the shape {np.shape(pred)}")
+    msg = _message(_choose, (pred, true_fun, false_fun, operand))
+    value, arrays, facts = apply_stack(msg)["value"]
+    announce(arrays, facts, None)
+    return value
+
+
+def _choose(
+    pred: Any, true_fun: Any, false_fun: Any, operand: Any, *, rng_key: Any,
+    inside: Sequence[Messenger], enumerate: Any,
+) -> Any:  # fmt: skip
+    if enumerate is not None:
+        raise NotImplementedError(
+            "cond in a model whose discrete sites are summed out: compute both and use "
+            "bibun.numpy.where on the distributions' parameters"
+        )
+    seen: list[dict[str, Any]] = []
+
+    def branch(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def run(operand: Any) -> Any:
+            facts: dict[str, Any] = {}
+            with body_of_loop(inside, None, rng_key) as trace:
+                value = f(operand)
+            arrays = split_trace(trace, facts)
+            seen.append(facts)
+            if any(list(facts) != list(other) for other in seen):
+                raise ValueError(
+                    "cond: both branches must have the same sites, got "
+                    f"{[list(other) for other in seen]}"
+                )
+            return value, arrays
+
+        return run
+
+    value, arrays = lax.cond(pred, branch(true_fun), branch(false_fun), operand)
+    return value, arrays, seen[-1]
+
+
+def _message(fn: Callable[..., Any], args: tuple[Any, ...]) -> Message:
+    return {
+        "type": "control_flow", "name": "_control_flow", "fn": fn, "value": None, "args": args,
+        "kwargs": {"rng_key": None, "inside": [], "enumerate": None},
+        "infer": {}, "scale": None, "is_observed": False, "cond_indep_stack": [],
+        "intermediates": [],
+    }  # fmt: skip

@@ -233,8 +233,7 @@ class HMCGibbs(GibbsKernel):
         assert flat is not None
         mine, part = self.split(state.z)
         old = self.values(part)
-        others = flat.constrain(mine, flat.args, {**flat.kwargs, SITES: old})
-        others = {k: v for k, v in others.items() if k in flat.sites}
+        others = flat.place(mine, flat.args, {**flat.kwargs, SITES: old})
         new = dict(self.gibbs_fn(key, dict(old), others))
         if set(new) != set(old):
             raise ValueError(

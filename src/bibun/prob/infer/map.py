@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bibun.numpy as bnp
-from bibun import random, tree
+from bibun import random
 from bibun.compiler import jit
 from bibun.prob.infer.util import (
     FlatModel,
@@ -91,17 +91,9 @@ class MAP:
             a, k = rebuild(arrays)
             if self.jacobian:
                 return flat.potential(z, a, k)
-            values = {n: flat.transforms[n](u) for n, u in flat.unflatten(z).items()}
-            if not fixed:  # supports that depend on other sites: the model places the values
-                values = flat.constrain(z, a, k)
-                values = {n: v for n, v in values.items() if n in flat.sites}
+            values = flat.place(z, a, k)
             return -log_density(flat.model, a, k, values)[0]
 
-        fixed = all(
-            isinstance(x, int | float)
-            for s in flat.sites.values()
-            for x in tree.leaves(s["fn"].support)
-        )
         vg = jit(value_and_grad(objective))
         best: Any = None
         for k in range(1 if init_params is not None else self.num_starts):

@@ -272,6 +272,15 @@ class FlatModel:
         if not self.sites:
             raise ValueError("the model has no latent variable to infer")
 
+    @property
+    def fixed_supports(self) -> bool:
+        """Whether no site's support depends on other sites or on arguments."""
+        return all(
+            isinstance(x, int | float)
+            for s in self.sites.values()
+            for x in tree.leaves(s["fn"].support)
+        )
+
     def unflatten(self, z: Any) -> dict[str, Any]:
         """The unconstrained values that a flat vector holds."""
         out, at = {}, 0
@@ -302,6 +311,12 @@ class FlatModel:
             for k, v in out.items()
             if k in self.sites or np.shape(v) == np.shape(self.template[k]["value"])
         }
+
+    def place(self, z: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The latent values at a flat vector; the model runs only where it has to."""
+        if self.fixed_supports:
+            return {n: self.transforms[n](u) for n, u in self.unflatten(z).items()}
+        return {k: v for k, v in self.constrain(z, args, kwargs).items() if k in self.sites}
 
     def initial(self, strategy: Callable[[Any], Any], key: Any) -> Any:
         """A starting point by an `init_to_*` strategy, as a flat vector."""

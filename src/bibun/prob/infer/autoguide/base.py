@@ -77,11 +77,6 @@ class AutoGuide:
             )
         self._key = keys[0]
         self._start = z
-        self._fixed_supports = all(
-            isinstance(x, int | float)
-            for s in flat.sites.values()
-            for x in tree.leaves(s["fn"].support)
-        )
         self.flat = flat
         return flat
 
@@ -108,7 +103,7 @@ class AutoGuide:
             out[site["name"]] = value, sum_rightmost(ladj, np.ndim(ladj) - batch)
             return value
 
-        if self._fixed_supports:
+        if flat.fixed_supports:
             for name in unconstrained:
                 place(flat.sites[name], flat.transforms[name])
             return out
