@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/radial_velocity
 
-.PHONY: help fit gallery docs test lint format types bench docs-figures clean
+.PHONY: help fit gallery docs test lint format types bench docs-figures docs-outputs clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ bench: $(BIN)/ruff $(BIBUN_BENCH_PEER)  ## against the peers, all of it: about h
 docs-figures: $(BIN)/ruff  ## the pictures of the README, from the example
 	$(BIN)/bibun fit $(EXAMPLE)/model.py $(EXAMPLE)/k2-24.csv --out results/
 	$(BIN)/python $(EXAMPLE)/figure.py results/posterior.nc docs/img/k2-24.png
+
+docs-outputs: $(BIN)/ruff  ## what the pages' code prints, into the pages
+	$(BIN)/python docs/outputs.py
 
 clean:  ## caches and results
 	rm -rf results site docs/gallery build dist .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.server
 import io
@@ -15,21 +14,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from docs import outputs
 
 from tests import browser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(
-    p for p in (*DOCS.glob("*.md"), *DOCS.glob("tutorial/*.md"), *DOCS.glob("ja/**/*.md"))
-)
+PAGES = outputs.pages()
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?|(?<![\w.])-?\d+\.(?!\w)")
-BLOCK = re.compile(r"^```(\S+|\{[^}]*\})\n(.*?)^```$", re.S | re.M)
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """(language, text) of each fenced block, in order."""
-    return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
 def name(page: Path) -> str:
@@ -59,27 +51,33 @@ def with_code() -> list[Path]:
 @pytest.mark.parametrize("page", with_code(), ids=name)
 def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace: dict = {"__name__": "__main__"}
-    parts = blocks(page)
-    for k, (kind, text) in enumerate(parts):
-        if kind != "python":
-            continue
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out):
-            exec(compile(text, f"{name(page)}, block {k + 1}", "exec"), namespace)
-        following = parts[k + 1] if k + 1 < len(parts) else ("", "")
-        if following[0] == "text":
-            assert same(out.getvalue(), following[1]), out.getvalue()
-        elif "title=" in following[0]:
-            assert out.getvalue().strip()  # of this machine, as the page's is of another
+    for ran in outputs.run(page):
+        if ran.output is None:
+            assert not ran.printed, f"block {ran.number} prints what the page does not show"
+        elif ran.of_this_machine:
+            assert ran.printed.strip()
         else:
-            assert not out.getvalue(), f"block {k + 1} prints what the page does not show"
+            hint = "if the change is meant: python docs/outputs.py"
+            assert same(ran.printed, ran.output[2]), f"{ran.printed}\n{hint}"
+
+
+def test_outputs_are_written_where_they_belong(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs, "DOCS", tmp_path)
+    code = "```python\nprint({})\n```\n\n```text\nold\n```\n"
+    page = tmp_path / "page.md"
+    page.write_text(f"One\n\n{code.format(1)}\nTwo\n\n{code.format(2)}\n```text\nold\n```\n")
+    assert outputs.refresh(page)
+    assert [b for k, b in outputs.FENCE.findall(page.read_text()) if k == "text"] == [
+        "1\n", "2\n", "old\n",
+    ]  # fmt: skip
+    assert not outputs.refresh(page)
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("ja/**/*.md")), ids=name)
 def test_japanese_pages_have_the_code_of_the_english(page):
-    other = DOCS / page.relative_to(DOCS / "ja")
-    assert blocks(page) == blocks(other)
+    theirs = outputs.english(page).read_text(encoding="utf-8")
+    mine = page.read_text(encoding="utf-8")
+    assert outputs.FENCE.findall(mine) == outputs.FENCE.findall(theirs)
     assert re.search(r"[ぁ-ん]", page.read_text(encoding="utf-8"))
 
 
@@ -158,7 +156,8 @@ def test_pages_open_in_a_browser_without_a_complaint(site, tmp_path):
 
 
 def readme_blocks() -> list[str]:
-    return [text for kind, text in blocks(ROOT / "README.ja.md") if kind == "python"]
+    text = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+    return [code for kind, code in outputs.FENCE.findall(text) if kind == "python"]
 
 
 @pytest.mark.parametrize("k", range(len(readme_blocks())))
