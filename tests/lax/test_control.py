@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 from functools import partial
 from typing import NamedTuple
 
@@ -537,3 +538,25 @@ def test_keys_are_carried_and_differentiated_around():
         close(bibun.grad(walk)(x), want, 1e-7)
     xs = np.array([0.7, 3.0, 30.0])
     close(bibun.vmap(bibun.grad(walk))(xs), [float(bibun.grad(walk)(x)) for x in xs])
+
+
+def test_one_body_run_from_two_lines_is_blamed_where_it_ran():
+    def body(c):
+        return c[0] + 1, bnp.sin(c[1])
+
+    def go(c):
+        return c[0] < 1000
+
+    def first(x):
+        return bibun.lax.while_loop(go, body, (0, x))[1].sum()
+
+    def second(x):
+        return bibun.lax.while_loop(go, body, (0, x))[1].sum()
+
+    lines = []
+    with config.using(ragged_memory_limit=10_000):
+        for f in (first, second):
+            with pytest.raises(MemoryError) as error:
+                bibun.grad(f)(np.ones(10))
+            lines.append(re.search(r"test_control.py:(\d+)", str(error.value))[1])
+    assert lines[0] != lines[1]

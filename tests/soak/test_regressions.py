@@ -43,3 +43,46 @@ def test_captured_arrays_of_any_layout() -> None:
         f = bibun.jit(lambda x: k * x)  # noqa: B023
         for _ in range(3):
             np.testing.assert_array_equal(f(2.0), captured * 2.0)
+
+
+SPECIAL = [0.0, -0.0, np.nan, 1.0, -1.0, np.inf, -np.inf]
+A, B = (np.array(x) for x in zip(*[(a, b) for a in SPECIAL for b in SPECIAL], strict=True))
+PAIRS: dict[str, Callable[[Any, Any], Any]] = {
+    "maximum": bnp.maximum,
+    "minimum": bnp.minimum,
+    "fmax": bnp.fmax,
+    "fmin": bnp.fmin,
+    "clip": lambda a, b: bnp.clip(a, b, 1.0),
+    "max": lambda a, b: bnp.stack([a, b], 1).max(1),
+    "min": lambda a, b: bnp.stack([a, b]).min(0),
+    "cummax": lambda a, b: bibun.lax.cummax(bnp.stack([a, b], 1), axis=1),
+    "argmax": lambda a, b: bnp.stack([a, b], 1).argmax(1),
+    "argmin": lambda a, b: bnp.stack([a, b], 1).argmin(1),
+    "sort": lambda a, b: bnp.sort(bnp.stack([a, b], 1), axis=1),
+    "argsort": lambda a, b: bnp.argsort(a),
+    "top_k": lambda a, b: bibun.lax.top_k(bnp.stack([a, b], 1), 1)[0],
+    "searchsorted": lambda a, b: bnp.searchsorted(bnp.sort(a), b),
+    "sum": lambda a, b: bnp.stack([a, b], 1).sum(1),
+    "remainder": lambda a, b: a % b,
+    "fmod": bnp.fmod,
+    "copysign": bnp.copysign,
+    "sign": lambda a, b: bnp.sign(a),
+    "zero plus": lambda a, b: 0.0 + a,
+    "zero minus": lambda a, b: 0.0 - a,
+    "times": lambda a, b: a * b,
+}
+# Which of 0.0 and -0.0 is the larger NumPy leaves to the processor.
+EITHER_ZERO = {"maximum", "minimum", "fmax", "fmin", "clip", "max", "min", "cummax"}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_nan_infinities_and_signed_zeros(name: str, dtype: str) -> None:
+    a, b = A.astype(dtype), B.astype(dtype)
+    with np.errstate(all="ignore"):
+        want = np.asarray(PAIRS[name](bnp.asarray(a), bnp.asarray(b)))
+    got = np.asarray(bibun.jit(PAIRS[name])(a, b))
+    np.testing.assert_array_equal(got, want)
+    if want.dtype.kind == "f" and name not in EITHER_ZERO:
+        known = ~np.isnan(want)
+        np.testing.assert_array_equal(np.signbit(got)[known], np.signbit(want)[known])

@@ -146,13 +146,16 @@ class LaneEmitter(TapeEmitter):
             return env[a]
 
         outer = self.equation
-        for eq in program.equations:
-            if len(eq.outputs) != 1:
-                raise NotLanes
-            (out,) = eq.outputs
-            self.equation = eq
-            env[out] = LaneSource(out.type, self._lane_value(eq, source, index, lanes), index)  # type: ignore[arg-type]
-        self.equation = outer
+        try:
+            for eq in program.equations:
+                if len(eq.outputs) != 1:
+                    raise NotLanes
+                (out,) = eq.outputs
+                self.equation = eq
+                value = self._lane_value(eq, source, index, lanes)
+                env[out] = LaneSource(out.type, value, index)  # type: ignore[arg-type]
+        finally:
+            self.equation = outer
         results = []
         for a in program.outputs:
             s = source(a)

@@ -233,12 +233,13 @@ def _identity(p: Any) -> Any:
 def execute_structured(op: Any, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """Run one loop or branch on concrete values, as a program of one equation."""
     types = tuple(type_of(a) for a in args)
-    key = (op, types, tuple((k, _identity(p)) for k, p in params.items()))
+    site = current_site(2)  # errors name it, and one body may be run from two places
+    key = (op, types, site, tuple((k, _identity(p)) for k, p in params.items()))
     program = _single.get(key)
     if program is None:
         inputs = [Var(t) for t in types]
         outs = [Var(t) for t in op.type_rule(*types, **params)]
-        program = Program(inputs, [Equation(op, inputs, outs, params, current_site(2))], outs)
+        program = Program(inputs, [Equation(op, inputs, outs, params, site)], outs)
         _single[key] = program  # keeps `params`, and so the identities in the key, alive
         while len(_single) > 1024:
             _single.popitem(last=False)

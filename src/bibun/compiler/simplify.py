@@ -39,7 +39,6 @@ def simplify(program: Program) -> Program:
 class _Simplifier:
     def __init__(self) -> None:
         self.done: dict[int, tuple[Program, Program]] = {}
-        self.rewritten: dict[int, Equation] = {}  # results of rewrites: not rewritten again
         self.made: dict[Atom, Equation] = {}  # the kept equation of each variable
 
     def program(self, program: Program) -> Program:
@@ -76,10 +75,9 @@ class _Simplifier:
             if subprograms(params):
                 params = {k: self.param(p) for k, p in params.items()}
             eq = Equation(eq.op, inputs, eq.outputs, params, eq.site)
-            if eq.op.rewrite is not None and id(eq) not in self.rewritten:
+            if eq.op.rewrite is not None:
                 instead = eq.op.rewrite(CONTEXT, eq, self.made.get)
                 if instead is not None:
-                    self.rewritten[id(instead[-1])] = instead[-1]
                     self.flatten(Program((), instead, ()), env, out, seen)
                     continue
             if equation_has_effects(eq):

@@ -154,7 +154,7 @@ class Op:
         self.reinterpret = reinterpret  # same elements in the same order: may share memory
         self.branches = branches  # its native form branches on data, unpredictably
         self.simplify = simplify  # (eq) -> atom that equals its output, or None
-        self.rewrite = rewrite  # (ctx, eq, producer) -> equal equations, or None; once
+        self.rewrite = rewrite  # (ctx, eq, producer) -> equal equations, or None; until None
         self.samples = samples
         self.doc = doc or (type_rule.__doc__ or "")
 
