@@ -199,6 +199,26 @@ def test_expm_frechet():
     np.testing.assert_allclose(float(g), np.sum(A @ reference.expm(0.5 * A)), rtol=1e-11)
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e-2, 0.5, 2.0, 30.0])
+@pytest.mark.parametrize("n", [3, 20])
+def test_expm_by_every_degree(n, size):
+    a, e = np.random.default_rng(n).standard_normal((2, n, n))
+    a *= size / np.linalg.norm(a, 1)
+    want, moved = reference.expm_frechet(a, e)
+    scale = np.abs(moved).max()
+    for run in (lambda f: f, bibun.jit):
+        got, change = run(linalg.expm_frechet)(a, e)
+        close(got, want, rtol=1e-12, atol=1e-13 * np.abs(want).max())
+        close(change, moved, rtol=1e-11, atol=1e-13 * scale)
+    g = bibun.jit(bibun.grad(lambda a: bnp.sum(linalg.expm(a) * e)))(a)
+    close(np.sum(np.asarray(g) * e), np.sum(moved * e), rtol=1e-10)
+    stack = bibun.vmap(linalg.expm)(np.stack([a, 100 * a / size]))
+    close(stack[0], want, rtol=1e-12, atol=1e-13 * np.abs(want).max())
+    upper = linalg.expm(np.triu(a), upper_triangular=True)
+    close(upper, reference.expm(np.triu(a)), rtol=1e-11, atol=1e-13 * np.abs(want).max())
+    assert (np.tril(np.asarray(upper), -1) == 0).all()
+
+
 def test_second_derivative_of_expm():
     """d²/dt² expm(tA) = A² expm(tA)."""
     f = lambda t: bnp.sum(linalg.expm(t * bnp.array(A)))  # noqa: E731

@@ -7,6 +7,7 @@ formulas with eigenvectors break down.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import bibun.numpy as bnp
@@ -14,6 +15,7 @@ from bibun.array import Value
 from bibun.dtypes import real_of
 from bibun.errors import ShapeError
 from bibun.ops import elementwise as el
+from bibun.ops import linalg as la
 from bibun.scipy.linalg._factor import matrix
 
 __all__ = ["expm", "expm_frechet", "logm", "polar", "sqrtm"]
@@ -25,6 +27,36 @@ _PADE = (
     960960.0, 16380.0, 182.0, 1.0,
 )  # fmt: skip
 _REACH = 5.371920351148152
+# [3/3] and [7/7] for matrices of small norm, with how far each reaches, its derivative included
+# (A. Al-Mohy and N. Higham, "Computing the Fréchet derivative of the matrix exponential", SIAM J.
+# Matrix Anal. Appl. 30, 2009, table 6.1).
+_PADE_SMALL = (
+    (1.08e-2, (120.0, 60.0, 12.0, 1.0)),
+    (7.83e-1, (17297280.0, 8648640.0, 1995840.0, 277200.0, 25200.0, 1512.0, 56.0, 1.0)),
+)
+_PRODUCTS_ARE_CHEAP = 16  # rows up to which one degree for all is better than a choice
+
+
+def _pade_large(x: Value) -> tuple[Value, Value]:
+    """Even and odd part of the numerator [13/13]: six products."""
+    eye, c = _eye(x), _PADE
+    x2 = x @ x
+    x4 = x2 @ x2
+    x6 = x4 @ x2
+    odd = x6 @ (c[13] * x6 + c[11] * x4 + c[9] * x2)
+    odd = x @ (odd + c[7] * x6 + c[5] * x4 + c[3] * x2 + c[1] * eye)
+    even = x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2)
+    return even + c[6] * x6 + c[4] * x4 + c[2] * x2 + c[0] * eye, odd
+
+
+def _pade_small(c: tuple[float, ...], x: Value) -> tuple[Value, Value]:
+    """Even and odd part of the numerator with coefficients c, power by power of x²."""
+    power, x2 = _eye(x), x @ x
+    even, odd = c[0] * power, c[1] * power
+    for k in range(2, len(c), 2):
+        power = x2 if k == 2 else power @ x2
+        even, odd = even + c[k] * power, odd + c[k + 1] * power
+    return even, x @ odd
 
 
 def _norm(x: Value) -> Value:
@@ -41,8 +73,9 @@ def _eye(x: Value) -> Value:
 def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 1000) -> Value:
     """The exponential of square matrices (..., n, n).
 
-    By scaling and squaring with a Padé approximant. nan for matrices that are not finite or
-    would need more than `max_squarings` squarings.
+    By scaling and squaring with a Padé approximant, of a degree that fits the norm. Higher
+    derivatives are those of the algorithm. `upper_triangular` says that all matrices are. nan for
+    matrices that are not finite or would need more than `max_squarings` squarings.
 
     Source: N. Higham, "The scaling and squaring method for the matrix exponential revisited",
     SIAM J. Matrix Anal. Appl. 26, 2005.
@@ -62,16 +95,21 @@ def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 1000) -
     fits = bnp.isfinite(size) & (count <= max_squarings)
     count = bnp.where(fits, count, 0.0)
     x = x * el.exp2(-count)[..., None, None].astype(x.dtype)
-    eye = _eye(x)
-    c = _PADE
-    x2 = x @ x
-    x4 = x2 @ x2
-    x6 = x4 @ x2
-    odd = x6 @ (c[13] * x6 + c[11] * x4 + c[9] * x2)
-    odd = x @ (odd + c[7] * x6 + c[5] * x4 + c[3] * x2 + c[1] * eye)
-    even = x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2)
-    even = even + c[6] * x6 + c[4] * x4 + c[2] * x2 + c[0] * eye
-    y = bnp.linalg.solve(even - odd, even + odd)
+    if x.shape[-1] <= _PRODUCTS_ARE_CHEAP:
+        even, odd = _pade_large(x)
+    else:
+        # The largest matrix of the stack decides; nan goes to the last branch.
+        most = bnp.max(size, initial=0.0)
+        level = 2 - sum((most <= reach).astype(int) for reach, _ in _PADE_SMALL)
+        few = [functools.partial(_pade_small, c) for _, c in _PADE_SMALL]
+        even, odd = lax.switch(level, [*few, _pade_large], x)
+    if upper_triangular:
+        y = la.triangular_solve(
+            even - odd, even + odd, left_side=True, lower=False, transpose_a=False,
+            conjugate_a=False, unit_diagonal=False,
+        )  # fmt: skip
+    else:
+        y = bnp.linalg.solve(even - odd, even + odd)
     count = count.astype(int)
 
     def square(i: Any, y: Any) -> Any:
