@@ -12,6 +12,7 @@ from bibun.prob.infer.enumeration import config_enumerate, infer_discrete, marko
 from bibun.prob.infer.ess import ESS
 from bibun.prob.infer.gibbs import HMCGibbs
 from bibun.prob.infer.hmc import HMC, NUTS, HMCState
+from bibun.prob.infer.initialize import ModelInfo, ParamInfo, initialize_model
 from bibun.prob.infer.likelihood import log_likelihood
 from bibun.prob.infer.map import MAP, MAPResult
 from bibun.prob.infer.mcmc import MCMC
@@ -35,8 +36,9 @@ from bibun.prob.infer.util import (
 __all__ = [
     "AIES", "BarkerMH", "config_enumerate", "constrain_fn", "DiscreteHMCGibbs", "ESS", "HMC",
     "HMCGibbs", "HMCState", "infer_discrete", "init_to_feasible", "init_to_mean",
-    "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "log_density",
-    "log_likelihood", "MAP", "MAPResult", "markov", "MCMC", "MixedHMC", "NUTS",
-    "potential_energy", "Predictive", "RenyiELBO", "SA", "SVI", "SVIRunResult", "SVIState",
-    "Trace_ELBO", "TraceEnum_ELBO", "TraceGraph_ELBO", "TraceMeanField_ELBO", "unconstrain_fn",
+    "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "initialize_model",
+    "log_density", "log_likelihood", "MAP", "MAPResult", "markov", "MCMC", "MixedHMC",
+    "ModelInfo", "NUTS", "ParamInfo", "potential_energy", "Predictive", "RenyiELBO", "SA", "SVI",
+    "SVIRunResult", "SVIState", "Trace_ELBO", "TraceEnum_ELBO", "TraceGraph_ELBO",
+    "TraceMeanField_ELBO", "unconstrain_fn",
 ]  # fmt: skip

@@ -227,16 +227,7 @@ class HMC:
             fn = self.potential_fn
             return Potential(self._differentiable(lambda z, data: fn(z)), [], None)
         flat = self.flat = FlatModel(self.model, args, kwargs, rng_key)  # type: ignore[arg-type]
-        data, rebuild = split_arguments(args, kwargs)
-
-        def potential(z: Any, arrays: Any) -> Any:
-            a, k = rebuild(arrays)
-            return flat.potential(z, a, k)
-
-        def constrain(z: Any, arrays: Any) -> Any:
-            a, k = rebuild(arrays)
-            return flat.constrain(z, a, k)
-
+        data, potential, constrain = flat.functions(args, kwargs)
         return Potential(self._differentiable(potential), data, constrain)
 
     def _differentiable(self, potential: Callable[..., Any]) -> Callable[..., Any]:

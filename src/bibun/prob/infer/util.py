@@ -272,6 +272,23 @@ class FlatModel:
         if not self.sites:
             raise ValueError("the model has no latent variable to infer")
 
+    def functions(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], Callable[[Any, Any], Any], Callable[[Any, Any], dict[str, Any]]]:
+        """The arrays among the arguments; potential and constrained values as functions of (z,
+        arrays)."""
+        data, rebuild = split_arguments(args, kwargs)
+
+        def potential(z: Any, arrays: Any) -> Any:
+            a, k = rebuild(arrays)
+            return self.potential(z, a, k)
+
+        def constrain(z: Any, arrays: Any) -> dict[str, Any]:
+            a, k = rebuild(arrays)
+            return self.constrain(z, a, k)
+
+        return data, potential, constrain
+
     @property
     def fixed_supports(self) -> bool:
         """Whether no site's support depends on other sites or on arguments."""

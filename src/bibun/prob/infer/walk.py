@@ -88,16 +88,7 @@ class WalkKernel:
             fn = self.potential_fn
             return _Summed(lambda z, data: fn(z), [], None, (self.num_walkers, -1))
         flat = self.flat = FlatModel(self.model, args, kwargs, rng_key)  # type: ignore[arg-type]
-        data, rebuild = split_arguments(args, kwargs)
-
-        def potential(z: Any, arrays: Any) -> Any:
-            a, k = rebuild(arrays)
-            return flat.potential(z, a, k)
-
-        def constrain(z: Any, arrays: Any) -> Any:
-            a, k = rebuild(arrays)
-            return flat.constrain(z, a, k)
-
+        data, potential, constrain = flat.functions(args, kwargs)
         return _Summed(potential, data, constrain, (-1, flat.dimension))
 
     def renew(self, potential: Potential, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
