@@ -27,9 +27,9 @@ _TRANSFORMS = (
 )  # fmt: skip
 _COMPILER = ("jit",)
 _SUBMODULES = (
-    "cli", "compiler", "debug", "dual", "gp", "lax", "nn", "optim", "optimizers", "prob", "random",
-    "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
-    "variable",
+    "cli", "compiler", "debug", "dual", "export", "gp", "lax", "nn", "optim", "optimizers", "prob",
+    "random", "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
+    "tree_util", "variable",
 )  # fmt: skip
 _HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
 
