@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 import bibun.numpy as bnp
 from bibun import lax
+from bibun.scipy import special
 from bibun.transforms import stop_gradient
 from bibun.variable.functions._common import along, function, named
 from bibun.variable.operators import power
@@ -30,6 +30,8 @@ _ELEMENTWISE = {
     "erf": (lax.erf, "The error function."),
     "erfc": (lax.erfc, "The complementary error function."),
     "erfinv": (lax.erf_inv, "The inverse of the error function."),
+    "erfcinv": (special.erfcinv, "The inverse of the complementary error function."),
+    "erfcx": (special.erfcx, "exp(x²) erfc(x), without overflow."),
     "exp": (bnp.exp, "The exponential function."),
     "expm1": (bnp.expm1, "exp(x) - 1, accurate near 0."),
     "fix": (bnp.trunc, "The next integer towards zero; its derivative is zero."),
@@ -41,7 +43,10 @@ _ELEMENTWISE = {
     "log10": (bnp.log10, "The logarithm to base 10."),
     "log1p": (bnp.log1p, "log(1 + x), accurate near 0."),
     "log2": (bnp.log2, "The logarithm to base 2."),
+    "log_ndtr": (special.log_ndtr, "The logarithm of the normal distribution function."),
     "logaddexp": (bnp.logaddexp, "log(exp(x1) + exp(x2)), without overflow."),
+    "ndtr": (special.ndtr, "The normal distribution function."),
+    "ndtri": (special.ndtri, "The quantile function of the normal distribution."),
     "polygamma": (lax.polygamma, "The n-th derivative of digamma, at x."),
     "rsqrt": (lax.rsqrt, "One over the square root."),
     "sign": (bnp.sign, "-1, 0 or 1; its derivative is zero."),
@@ -49,6 +54,7 @@ _ELEMENTWISE = {
     "sinh": (bnp.sinh, "The hyperbolic sine."),
     "sqrt": (bnp.sqrt, "The square root."),
     "square": (bnp.square, "The square."),
+    "zeta": (special.zeta, "The Hurwitz zeta function of (x, q)."),
     "tan": (bnp.tan, "The tangent of an angle in radians."),
 }
 _REDUCTIONS = {
@@ -183,26 +189,8 @@ def batch_l2_norm_squared(x: Any) -> Any:
     return bnp.sum(bnp.reshape(x, (x.shape[0], -1)) ** 2, axis=1)
 
 
-@function
-def ndtr(x: Any) -> Any:
-    """The distribution function of the standard normal distribution."""
-    return 0.5 * lax.erfc(-x / math.sqrt(2))
-
-
-@function
-def ndtri(x: Any) -> Any:
-    """The quantile function of the standard normal distribution."""
-    return math.sqrt(2) * lax.erf_inv(2 * x - 1)
-
-
-@function
-def erfcinv(x: Any) -> Any:
-    """The inverse of the complementary error function."""
-    return lax.erf_inv(1 - x)
-
-
 __all__ = [
     *_ELEMENTWISE, *_REDUCTIONS, *_PRODUCTS, "add", "average", "batch_l2_norm_squared", "bias",
-    "clip", "erfcinv", "identity", "linear_interpolate", "logsumexp", "matmul", "maximum",
-    "minimum", "ndtr", "ndtri", "pow", "scale", "sum_to",
+    "clip", "identity", "linear_interpolate", "logsumexp", "matmul", "maximum",
+    "minimum", "pow", "scale", "sum_to",
 ]  # fmt: skip

@@ -212,26 +212,9 @@ def normalize(x: Any, eps: float = 1e-5, axis: Any = 1) -> Any:
 # Scores -------------------------------------------------------------------------------------------
 
 
-@function
-def accuracy(y: Any, t: Any, ignore_label: int | None = None) -> Any:
-    """The share of rows whose largest element is number t[i]."""
-    right = bnp.argmax(y, axis=1) == t
-    if ignore_label is None:
-        return bnp.mean(right.astype(y.dtype))
-    counts = t != ignore_label
-    total = bnp.maximum(bnp.sum(counts), 1)
-    return bnp.sum(right & counts).astype(y.dtype) / total
-
-
-@function
-def r2_score(pred: Any, true: Any) -> Any:
-    """1 - the squared errors over the squares around the mean."""
-    return 1 - bnp.sum((pred - true) ** 2) / bnp.sum((true - bnp.mean(true, axis=0)) ** 2)
-
-
 __all__ = [
-    "accuracy", "batch_normalization", "bilinear", "dropout", "embed_id",
+    "batch_normalization", "bilinear", "dropout", "embed_id",
     "fixed_batch_normalization", "gaussian", "group_normalization", "gumbel_softmax",
-    "layer_normalization", "linear", "local_response_normalization", "normalize", "r2_score",
+    "layer_normalization", "linear", "local_response_normalization", "normalize",
     "zoneout",
 ]  # fmt: skip
