@@ -168,7 +168,7 @@ def stored() -> dict[str, Any]:
     return json.loads(STORED.read_text(encoding="utf-8"))
 
 
-def main(points: int = 1000) -> None:
+def main(points: int = 300) -> None:
     """Measure (unless `points` is 0), store, render."""
     if points:
         STORED.write_text(json.dumps(measure(points), indent=1) + "\n", encoding="utf-8")
