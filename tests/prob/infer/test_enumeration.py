@@ -14,7 +14,7 @@ import bibun.prob.distributions as dist
 from bibun import prob, random
 from bibun.prob import handlers
 from bibun.prob.contrib.indexing import Vindex
-from bibun.prob.infer import MCMC, NUTS, Predictive, log_density
+from bibun.prob.infer import MCMC, NUTS, Predictive, log_density, log_likelihood
 from bibun.prob.infer.enumeration import config_enumerate, enum, infer_discrete, markov
 from bibun.prob.infer.enumeration.sites import enumerated
 
@@ -266,3 +266,25 @@ def test_predictive_draws_the_discrete_sites():
     want = np.array(list(exact.values())) @ rows
     got = np.column_stack([out["shift"], out["z"]]).mean(0)
     np.testing.assert_array_less(abs(got - want), 4.5 * np.sqrt(want * (1 - want) / 4000) + 1e-9)
+
+
+def test_log_likelihood_sums_out_what_the_samples_have_not():
+    def model(y):
+        w = prob.sample("w", dist.Beta(2.0, 2.0))
+        with prob.plate("n", len(y)):
+            z = prob.sample("z", dist.Bernoulli(w))
+            prob.sample("y", dist.Normal(3.0 * z, 1.0), obs=y)
+        prob.sample("other", dist.Normal(w, 1.0), obs=0.2)
+
+    w = np.array([0.3, 0.6])
+    out = log_likelihood(model, {"w": w}, Y)
+    want = np.log(w[:, None] * ss.norm.pdf(Y, 3) + (1 - w[:, None]) * ss.norm.pdf(Y))
+    np.testing.assert_allclose(out["y"], want, rtol=1e-12)
+    np.testing.assert_allclose(out["other"], ss.norm.logpdf(0.2, w), rtol=1e-12)
+    z = np.array([[0, 1, 1, 0, 0], [1, 1, 1, 0, 0]])
+    out = log_likelihood(model, {"w": w, "z": z}, Y)
+    np.testing.assert_allclose(out["y"], ss.norm.logpdf(Y, 3.0 * z), rtol=1e-12)
+    with pytest.raises(ValueError, match="share a discrete variable"):
+        log_likelihood(mixture, {"w": w, "loc": np.zeros((2, 2))}, Y)
+    with pytest.raises(ValueError, match="'loc'"):
+        log_likelihood(mixture, {"w": w}, Y)

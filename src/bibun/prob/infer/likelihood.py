@@ -10,6 +10,8 @@ import bibun.numpy as bnp
 from bibun import random
 from bibun.compiler import jit
 from bibun.prob import handlers
+from bibun.prob.infer.enumeration.likelihood import pointwise
+from bibun.prob.infer.enumeration.sites import enumerated, is_enumerable
 from bibun.prob.infer.util import split_arguments
 from bibun.transforms import vmap
 
@@ -26,7 +28,10 @@ def log_likelihood(
 
     `batch_ndims`: how many leading axes of `posterior_samples` count draws (2: by chain).
     `args`, `kwargs`: the model's, data included. `parallel` is accepted for compatibility:
-    all draws are one compiled map.
+    all draws are one compiled map. Discrete sites that the samples do not have are summed out.
+
+    Errors: ValueError for other latent sites that they do not have, and where observations
+    share a summed out variable.
 
     >>> import bibun.prob as prob, bibun.prob.distributions as dist
     >>> def model(y):
@@ -47,11 +52,28 @@ def log_likelihood(
     flat = {k: bnp.reshape(v, (n, *v.shape[batch_ndims:])) for k, v in samples.items()}
     data, rebuild = split_arguments(args, kwargs)
 
+    # a subsampling plate may need a key; sites that draw are given by the samples
+    seeded = handlers.seed(model, rng_seed=random.PRNGKey(0))
+    first = {k: v[0] for k, v in flat.items()}
+    plain = handlers.trace(handlers.substitute(seeded, data=first)).get_trace(*args, **kwargs)
+    missing = [
+        name
+        for name, site in plain.items()
+        if site["type"] == "sample" and not site["is_observed"] and name not in samples
+    ]
+    unknown = [name for name in missing if not is_enumerable(plain[name])]
+    if unknown:
+        raise ValueError(
+            f"log_likelihood: posterior_samples have no {', '.join(map(repr, unknown))}, which "
+            "the model draws"
+        )
+
     def one(values: Any, arrays: Any) -> dict[str, Any]:
         a, k = rebuild(arrays)
-        # a subsampling plate may need a key; sites that draw are given by the samples
-        seeded = handlers.seed(model, rng_seed=random.PRNGKey(0))
-        trace = handlers.trace(handlers.substitute(seeded, data=values)).get_trace(*a, **k)
+        known = handlers.substitute(seeded, data=values)
+        if missing:
+            return pointwise(handlers.trace(enumerated(known, plain)).get_trace(*a, **k))
+        trace = handlers.trace(known).get_trace(*a, **k)
         return {
             name: site["fn"].log_prob(site["value"])
             for name, site in trace.items()
