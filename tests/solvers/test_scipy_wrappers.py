@@ -57,12 +57,21 @@ def test_root_and_least_squares() -> None:
         solvers.ScipyLeastSquares(lambda x: x, loss="huber")
 
 
-def test_under_jit_and_vmap_it_says_what_to_do() -> None:
-    solver = solvers.ScipyMinimize(fun=lambda x, a: bnp.sum((x - a) ** 2))
-    f = lambda a: solver.run(bnp.zeros(2), a).params
-    for wrapped in (jit(f), vmap(f)):
-        with pytest.raises(TypeError, match="cannot run under jit or vmap"):
-            wrapped(np.ones(2))
+def test_under_jit_and_vmap() -> None:
+    solver = solvers.ScipyMinimize(fun=lambda x, a: bnp.sum((x - bnp.sin(a)) ** 2), tol=1e-12)
+    f = lambda a: solver.run({"x": bnp.zeros(2)}["x"], a)
+    x, state = jit(f)(A)
+    np.testing.assert_allclose(x, np.sin(A), atol=1e-8)
+    assert bool(state.converged)
+    slope = jit(jacrev(lambda a: f(a).params))(A)
+    np.testing.assert_allclose(slope, np.diag(np.cos(A)), atol=1e-7)
+    many = np.linspace(-1.0, 1.0, 6).reshape(3, 2)
+    np.testing.assert_allclose(vmap(lambda a: f(a).params)(many), np.sin(many), atol=1e-8)
+    batch = jit(vmap(jacfwd(lambda a: f(a).params)))(many)
+    np.testing.assert_allclose(batch, [np.diag(np.cos(a)) for a in many], atol=1e-7)
+    root = solvers.ScipyRootFinding(lambda x, a: x**3 + x - a)
+    found = jit(lambda a: root.run(bnp.ones(2), a).params)(np.array([2.0, 10.0]))
+    np.testing.assert_allclose(found, [1.0, 2.0], rtol=1e-9)
 
 
 def test_values_closed_over() -> None:

@@ -1,9 +1,8 @@
 """SciPy's solvers with bibun's derivatives: a loop on the host, compiled functions inside.
 
 The objective and its gradient (residuals and their Jacobian) are jitted; SciPy calls them
-with NumPy vectors. What comes back has the implicit derivative of every other solver. SciPy
-cannot run inside native code: under `jit` or `vmap` these solvers say so; `grad`, `jvp` and
-higher orders work.
+with NumPy vectors. What comes back has the implicit derivative of every other solver. Inside
+`jit` and `vmap` the solve is a callback to the host, which a batch makes once for each lane.
 """
 
 from __future__ import annotations
@@ -15,7 +14,15 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from bibun import closure_convert, jacfwd, jit, tree
+from bibun import (
+    ShapeDtypeStruct,
+    closure_convert,
+    eval_shape,
+    jacfwd,
+    jit,
+    pure_callback,
+    tree,
+)
 from bibun import numpy as bnp
 from bibun import value_and_grad as value_and_gradient
 from bibun.errors import TracerError
@@ -105,12 +112,8 @@ class ScipyWrapper(Solver):
         try:
             x = np.asarray(p.x, dtype=float)
             tree.map(np.asarray, (args, kwargs))
-        except TracerError as e:
-            raise TypeError(
-                f"{type(self).__name__} calls SciPy, which needs concrete values: it cannot run "
-                "under jit or vmap. Call it outside, or use a solver of bibun's own (BFGS, LBFGS, "
-                "LBFGSB, LevenbergMarquardt, Newton)."
-            ) from e
+        except TracerError:
+            return self._on_host(p, params, args, kwargs)
         result = self._solve(p, x)
         self.message = str(result.message)
         found = bnp.asarray(np.asarray(result.x, dtype=float).reshape(x.shape))
@@ -123,6 +126,22 @@ class ScipyWrapper(Solver):
             bnp.asarray(int(result.get("nfev", 0))),
         )
         return p.back(found), state
+
+
+    def _on_host(self, p: Any, params: Any, args: Any, kwargs: Any) -> Any:
+        """The same from inside traced code: a callback, one call for each lane of a batch."""
+        leaves, spec = tree.flatten((params, args, kwargs))
+
+        def solve(*values: Any) -> Any:
+            given = tree.unflatten(spec, [bnp.array(v) for v in values])
+            return tree.map(np.asarray, self._iterate(*given))
+
+        scalar = lambda dtype: ShapeDtypeStruct((), np.dtype(dtype))  # noqa: E731
+        found = eval_shape(lambda v: p.back(bnp.asarray(v, float)), p.x)
+        state = ScipyState(
+            scalar(int), scalar(float), scalar(float), scalar(int), scalar(int)
+        )
+        return pure_callback(solve, (found, state), *leaves, vmap_method="sequential")
 
 
 def _value_and_gradient(p: Any) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
