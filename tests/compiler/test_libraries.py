@@ -1,6 +1,9 @@
 """The table of outside functions."""
 
 import ctypes
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -41,3 +44,29 @@ def test_register():
     assert libraries.address("bibun_test_seven") == address
     with pytest.raises(ValueError, match="bibun_test_seven"):
         libraries.register("bibun_test_seven", address + 16)
+
+
+@pytest.mark.parametrize("first", ["bibun", "scipy.linalg"])
+def test_blas_is_found_without_importing_scipy_linalg(first):
+    """And the package works as ever when it is imported before or after."""
+    code = f"""
+        import sys, numpy as np
+        if {first!r} != "bibun":
+            import scipy.linalg
+        from bibun.compiler.libraries import address
+        assert address("dgemm") and address("dpotrf") and address("blas_set_num_threads")
+        print("scipy.linalg" in sys.modules)
+        import bibun, bibun.numpy as bnp
+        x = np.eye(40) * 2
+        assert float(bibun.jit(lambda x: bnp.sum(bnp.linalg.cholesky(x @ x)))(x)) == 80
+        import scipy.linalg
+        import scipy.linalg.cython_blas
+        from scipy.linalg import cython_lapack
+        assert scipy.linalg.cython_lapack is cython_lapack
+        assert "dgemm" in scipy.linalg.cython_blas.__pyx_capi__
+        assert (scipy.linalg.cholesky(x) == bnp.linalg.cholesky(x)).all()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.stdout.split() == [str(first != "bibun")], done.stderr

@@ -15,8 +15,11 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
+import importlib.machinery
+import importlib.util
 import os
 import sys
+from typing import Any
 
 # C functions: what the emitter calls, and what LLVM's code generator may introduce for
 # intrinsics and for memory operations it recognises.
@@ -41,9 +44,44 @@ _registered: dict[str, int] = {}
 
 
 @functools.cache
-def _capsules(module: str) -> dict[str, object]:
-    """The capsules a SciPy module exports, by function name."""
-    return importlib.import_module(module).__pyx_capi__
+def _scipy_folder() -> str:
+    """Where SciPy is, without importing it."""
+    spec = importlib.util.find_spec("scipy")
+    if spec is None or spec.origin is None:
+        raise ImportError("bibun needs SciPy for BLAS and LAPACK, and it is not installed")
+    if os.name == "nt":
+        importlib.import_module("scipy")  # which tells Windows where its libraries are
+    return os.path.dirname(os.path.abspath(spec.origin))
+
+
+def _alone(package: str, name: str) -> Any | None:
+    """An extension module of SciPy's, without the package around it; None if that cannot be.
+
+    The package takes 0.1 s to import, the module 3 ms. It is not left in `sys.modules`: when
+    the package is imported after all, Python makes the same module its attribute.
+    """
+    full = f"scipy.{package}.{name}"
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = os.path.join(_scipy_folder(), package, name + suffix)
+        if os.path.exists(path):
+            loader = importlib.machinery.ExtensionFileLoader(full, path)
+            spec = importlib.util.spec_from_loader(full, loader)
+            try:
+                module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+                loader.exec_module(module)
+            except ImportError:
+                return None
+            finally:
+                sys.modules.pop(full, None)
+            return module
+    return None
+
+
+@functools.cache
+def _capsules(name: str) -> dict[str, object]:
+    """The capsules that a module of `scipy.linalg` exports, by function name."""
+    module = sys.modules.get(f"scipy.linalg.{name}") or _alone("linalg", name)
+    return (module or importlib.import_module(f"scipy.linalg.{name}")).__pyx_capi__
 
 
 def capsule_address(capsule: object) -> int:
@@ -97,8 +135,7 @@ def _blas_threads(symbol: str) -> int | None:
     """
     import glob
 
-    scipy = importlib.import_module("scipy")
-    base = os.path.dirname(os.path.abspath(scipy.__file__))
+    base = _scipy_folder()
     folders = (base + ".libs", os.path.join(base, ".libs"), os.path.join(base, ".dylibs"))
     for path in (p for f in folders for p in sorted(glob.glob(os.path.join(f, "*openblas*")))):
         try:
@@ -119,7 +156,7 @@ def _blas_threads(symbol: str) -> int | None:
 @functools.cache
 def _find(symbol: str) -> int | None:
     if symbol in ("blas_get_num_threads", "blas_set_num_threads"):
-        _capsules("scipy.linalg.cython_blas")  # loads the library
+        _capsules("cython_blas")  # loads the library
         return _blas_threads(symbol)
     if symbol in C_SYMBOLS:
         for library in _c_libraries():
@@ -128,7 +165,7 @@ def _find(symbol: str) -> int | None:
             except AttributeError:
                 continue
         return None
-    for module in ("scipy.linalg.cython_blas", "scipy.linalg.cython_lapack"):
+    for module in ("cython_blas", "cython_lapack"):
         capsule = _capsules(module).get(symbol)
         if capsule is not None:
             return capsule_address(capsule)

@@ -146,9 +146,9 @@ def _place(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any]:
 
 
 def _layout(sections: np.ndarray, length: int, outside: int) -> tuple[dict[int, int], int, int]:
-    """Where each section of `length` bytes goes: code, jumps, then on pages of their own the constants.
+    """Where each section goes: code, jumps, then on pages of their own the constants.
 
-    Also the size of the part with code, and of all.
+    Also the size of the part with code, and of all. `length`: bytes of the object.
     """
     placed: dict[int, int] = {}
     size = executable = 0
