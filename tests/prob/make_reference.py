@@ -42,6 +42,36 @@ CASES = [
     ("LKJCholesky", [3, 1.7], {}),
 ]
 
+# densities alone, at given values: draws of these are made in another way
+DENSITIES = [
+    ("Dagum", [1.5, 2.5, 0.7], {}, [0.1, 0.9, 4.0]),
+    ("Gompertz", [0.7, 1.3], {}, [0.1, 0.9, 2.0]),
+    ("Levy", [0.5, 1.2], {}, [0.6, 1.7, 40.0]),
+    ("LowerTruncatedPowerLaw", [-2.5, 0.5], {}, [0.6, 1.7, 40.0]),
+    ("DoublyTruncatedPowerLaw", [-2.5, 0.5, 5.0], {}, [0.6, 1.7, 4.9]),
+    ("DoublyTruncatedPowerLaw", [-1.0, 0.5, 5.0], {}, [0.6, 1.7, 4.9]),
+    ("HurdlePoisson", [0.3, 1.5], {}, [0, 1, 4]),
+    ("HurdleNegativeBinomial2", [0.3, 1.5, 2.0], {}, [0, 1, 4]),
+    ("HurdleGamma", [0.3, 1.5, 2.0], {}, [0.0, 0.4, 3.0]),
+    ("HurdleLogNormal", [0.3, 0.1, 0.8], {}, [0.0, 0.4, 3.0]),
+    ("NegativeBinomial", [3.0], {"probs": 0.3}, [0, 1, 6]),
+    ("NegativeBinomial", [3.0], {"logits": -0.4}, [0, 1, 6]),
+    ("GeometricLogits", [-0.4], {}, [0, 1, 6]),
+    ("BetaNegativeBinomial", [2.0, 3.5, 4.0], {}, [0, 1, 6]),
+    ("OrderedLogistic", [0.3, [-1.0, 0.2, 1.5]], {}, [0, 2, 3]),
+    ("MultinomialLogits", [[0.2, -0.4, 1.0], 5], {}, [[1, 1, 3], [0, 5, 0]]),
+    ("DirichletMultinomial", [[0.7, 2.0, 1.1], 5], {}, [[1, 1, 3], [0, 5, 0]]),
+    ("LKJ", [3, 1.7], {}, [[[1.0, 0.2, -0.1], [0.2, 1.0, 0.5], [-0.1, 0.5, 1.0]]]),
+    ("InverseWishart", [5.0], {"scale_matrix": [[2.0, 0.5], [0.5, 1.0]]},
+     [[[1.0, 0.3], [0.3, 0.8]], [[0.4, -0.1], [-0.1, 2.0]]]),
+    ("InverseWishart", [5.0], {"rate_matrix": [[2.0, 0.5], [0.5, 1.0]]},
+     [[[1.0, 0.3], [0.3, 0.8]]]),
+    ("GaussianCopulaBeta", [[2.0, 3.0], [1.5, 2.5], [[1.0, 0.6], [0.6, 1.0]]], {},
+     [[0.3, 0.7], [0.9, 0.2]]),
+    ("LeftTruncatedDistribution", ["Normal"], {"low": 0.5}, [0.6, 2.0]),
+    ("TwoSidedTruncatedDistribution", ["Normal"], {"low": -0.5, "high": 1.0}, [-0.4, 0.9]),
+]  # fmt: skip
+
 
 def main() -> None:
     import jax
@@ -52,6 +82,8 @@ def main() -> None:
     from numpyro import handlers
 
     def given(x):
+        if x == "Normal":
+            return dist.Normal(0.0, 1.0)
         return jnp.array(x) if isinstance(x, list) else x
 
     draws = []
@@ -62,6 +94,14 @@ def main() -> None:
             "name": name, "args": args, "kwargs": kwargs, "draws": np.asarray(x).tolist(),
             "log_prob": np.asarray(d.log_prob(x)).tolist(),
         })  # fmt: skip
+
+    densities = []
+    for name, args, kwargs, values in DENSITIES:
+        d = getattr(dist, name)(*map(given, args), **{k: given(v) for k, v in kwargs.items()})
+        lp = np.asarray(d.log_prob(jnp.array(values))).tolist()
+        densities.append(
+            {"name": name, "args": args, "kwargs": kwargs, "values": values, "log_prob": lp}
+        )
 
     def model():
         a = numpyro.sample("a", dist.Normal(0.0, 1.0))
@@ -76,7 +116,8 @@ def main() -> None:
     trace = handlers.trace(handlers.seed(model, 5)).get_trace()
     sites = {k: np.asarray(v["value"]).tolist() for k, v in trace.items()}
     path = pathlib.Path(__file__).with_name("reference.json")
-    reference = {"numpyro": numpyro.__version__, "draws": draws, "model": sites}
+    reference = {"numpyro": numpyro.__version__, "draws": draws, "densities": densities,
+                 "model": sites}  # fmt: skip
     path.write_text(json.dumps(reference, separators=(",", ":")) + "\n")
     print(path.stat().st_size, "bytes")
 

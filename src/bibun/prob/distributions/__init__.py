@@ -22,6 +22,16 @@ from bibun.prob.distributions.censored import (
     LeftCensoredDistribution,
     RightCensoredDistribution,
 )
+from bibun.prob.distributions.counts import (
+    BetaNegativeBinomial,
+    DirichletMultinomial,
+    GeometricLogits,
+    MultinomialLogits,
+    NegativeBinomial,
+    NegativeBinomialLogits,
+    NegativeBinomialProbs,
+    OrderedLogistic,
+)
 from bibun.prob.distributions.discrete import (
     Bernoulli,
     BernoulliLogits,
@@ -47,10 +57,27 @@ from bibun.prob.distributions.distribution import (
     MaskedDistribution,
 )
 from bibun.prob.distributions.folded import FoldedDistribution
+from bibun.prob.distributions.hurdle import (
+    HurdleDistribution,
+    HurdleGamma,
+    HurdleLogits,
+    HurdleLogNormal,
+    HurdleNegativeBinomial2,
+    HurdlePoisson,
+    HurdleProbs,
+)
+from bibun.prob.distributions.inversion import (
+    Dagum,
+    DoublyTruncatedPowerLaw,
+    Gompertz,
+    Levy,
+    LowerTruncatedPowerLaw,
+)
 from bibun.prob.distributions.kl import kl_divergence, register_kl
 from bibun.prob.distributions.mixture import MixtureSameFamily
 from bibun.prob.distributions.mixture_general import Mixture, MixtureGeneral
 from bibun.prob.distributions.multivariate import (
+    LKJ,
     Dirichlet,
     LKJCholesky,
     Multinomial,
@@ -82,6 +109,7 @@ from bibun.prob.distributions.skewed import (
 from bibun.prob.distributions.structured_normal import (
     CAR,
     GaussianCopula,
+    GaussianCopulaBeta,
     LowRankMultivariateNormal,
     MatrixNormal,
 )
@@ -92,12 +120,15 @@ from bibun.prob.distributions.transformed import (
     Unit,
 )
 from bibun.prob.distributions.truncated import (
+    LeftTruncatedDistribution,
+    RightTruncatedDistribution,
     TruncatedCauchy,
     TruncatedDistribution,
     TruncatedNormal,
+    TwoSidedTruncatedDistribution,
 )
 from bibun.prob.distributions.vector_transforms import biject_to
-from bibun.prob.distributions.wishart import Wishart, WishartCholesky
+from bibun.prob.distributions.wishart import InverseWishart, Wishart, WishartCholesky
 from bibun.prob.distributions.zero_inflated import (
     ZeroInflatedDistribution,
     ZeroInflatedLogits,
@@ -122,21 +153,26 @@ def enable_validation(is_validate: bool = True) -> None:
 
 __all__ = [
     "AsymmetricLaplace", "AsymmetricLaplaceQuantile", "Bernoulli", "BernoulliLogits",
-    "BernoulliProbs", "Beta", "BetaBinomial", "BetaProportion", "Binomial", "BinomialLogits",
-    "BinomialProbs", "CAR", "Categorical", "CategoricalLogits", "CategoricalProbs", "Cauchy",
-    "Chi2", "Delta", "Dirichlet", "DiscreteUniform", "Distribution", "EulerMaruyama",
+    "BernoulliProbs", "Beta", "BetaBinomial", "BetaNegativeBinomial", "BetaProportion",
+    "Binomial", "BinomialLogits", "BinomialProbs", "CAR", "Categorical", "CategoricalLogits",
+    "CategoricalProbs", "Cauchy", "Chi2", "Dagum", "Delta", "Dirichlet", "DirichletMultinomial",
+    "DiscreteUniform", "Distribution", "DoublyTruncatedPowerLaw", "EulerMaruyama",
     "ExpandedDistribution", "Exponential", "FoldedDistribution", "Gamma", "GammaPoisson",
-    "GaussianCopula", "GaussianRandomWalk", "Geometric", "GeometricProbs", "Gumbel",
-    "HalfCauchy", "HalfNormal", "ImproperUniform", "Independent",
-    "IntervalCensoredDistribution", "InverseGamma", "Kumaraswamy", "LKJCholesky", "Laplace",
-    "LeftCensoredDistribution", "LogNormal", "LogUniform", "Logistic",
-    "LowRankMultivariateNormal", "MaskedDistribution", "MatrixNormal", "Mixture",
-    "MixtureGeneral", "MixtureSameFamily", "Multinomial", "MultinomialProbs",
-    "MultivariateNormal", "MultivariateStudentT", "NegativeBinomial2", "Normal", "Pareto",
-    "Poisson", "RightCensoredDistribution", "SoftLaplace", "StudentT",
-    "TransformedDistribution", "TruncatedCauchy", "TruncatedDistribution", "TruncatedNormal",
-    "Uniform", "Unit", "VonMises", "Weibull", "Wishart", "WishartCholesky",
-    "ZeroInflatedDistribution", "ZeroInflatedLogits", "ZeroInflatedNegativeBinomial2",
-    "ZeroInflatedPoisson", "ZeroInflatedProbs", "ZeroSumNormal", "biject_to", "constraints",
-    "enable_validation", "kl_divergence", "register_kl", "transforms",
+    "GaussianCopula", "GaussianCopulaBeta", "GaussianRandomWalk", "Geometric", "GeometricLogits",
+    "GeometricProbs", "Gompertz", "Gumbel", "HalfCauchy", "HalfNormal", "HurdleDistribution",
+    "HurdleGamma", "HurdleLogNormal", "HurdleLogits", "HurdleNegativeBinomial2", "HurdlePoisson",
+    "HurdleProbs", "ImproperUniform", "Independent", "IntervalCensoredDistribution",
+    "InverseGamma", "InverseWishart", "Kumaraswamy", "LKJ", "LKJCholesky", "Laplace",
+    "LeftCensoredDistribution", "LeftTruncatedDistribution", "Levy", "LogNormal", "LogUniform",
+    "Logistic", "LowRankMultivariateNormal", "LowerTruncatedPowerLaw", "MaskedDistribution",
+    "MatrixNormal", "Mixture", "MixtureGeneral", "MixtureSameFamily", "Multinomial",
+    "MultinomialLogits", "MultinomialProbs", "MultivariateNormal", "MultivariateStudentT",
+    "NegativeBinomial", "NegativeBinomial2", "NegativeBinomialLogits", "NegativeBinomialProbs",
+    "Normal", "OrderedLogistic", "Pareto", "Poisson", "RightCensoredDistribution",
+    "RightTruncatedDistribution", "SoftLaplace", "StudentT", "TransformedDistribution",
+    "TruncatedCauchy", "TruncatedDistribution", "TruncatedNormal",
+    "TwoSidedTruncatedDistribution", "Uniform", "Unit", "VonMises", "Weibull", "Wishart",
+    "WishartCholesky", "ZeroInflatedDistribution", "ZeroInflatedLogits",
+    "ZeroInflatedNegativeBinomial2", "ZeroInflatedPoisson", "ZeroInflatedProbs", "ZeroSumNormal",
+    "biject_to", "constraints", "enable_validation", "kl_divergence", "register_kl", "transforms",
 ]  # fmt: skip

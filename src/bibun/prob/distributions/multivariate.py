@@ -356,3 +356,39 @@ class LKJCholesky(Distribution):
         diagonal = bnp.concatenate([bnp.ones((*batch, 1)), bnp.sqrt(1 - radius2[..., 0])], axis=-1)
         tril = bnp.pad(below, [(0, 0)] * len(batch) + [(1, 0), (0, 1)])
         return tril + diagonal[..., None] * np.eye(n)
+
+
+class LKJ(Distribution):
+    """Correlation matrices R with density proportional to det(R)**(concentration - 1)."""
+
+    arg_constraints = {"concentration": c.positive}
+    support = c.corr_matrix
+    _static = ("dimension",)
+
+    def __init__(
+        self, dimension: int, concentration: Any = 1.0, *, validate_args: bool | None = None
+    ) -> None:
+        LKJCholesky(dimension, concentration, validate_args=validate_args)  # the same conditions
+        self.dimension = dimension
+        self._setup(validate_args, concentration=concentration)
+
+    def _compute_shapes(self) -> tuple[Shape, Shape]:
+        return np.shape(self.concentration), (self.dimension, self.dimension)
+
+    @property
+    def _factors(self) -> LKJCholesky:
+        return LKJCholesky(self.dimension, self.concentration, validate_args=False)
+
+    def _log_prob(self, value: Any) -> Any:
+        tril = bnp.linalg.cholesky(value)
+        logs = bnp.log(bnp.diagonal(tril, axis1=-2, axis2=-1)[..., 1:])
+        powers = self.dimension - np.arange(2.0, self.dimension + 1)  # of |dR/dL|
+        return self._factors.log_prob(tril) - bnp.sum(powers * logs, axis=-1)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        tril = self._factors.sample(key, sample_shape)
+        return bnp.matmul(tril, bnp.swapaxes(tril, -1, -2))
+
+    @property
+    def mean(self) -> Any:
+        return bnp.broadcast_to(bnp.eye(self.dimension), self.shape())

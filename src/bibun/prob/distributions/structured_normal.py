@@ -369,3 +369,16 @@ class GaussianCopula(_Wrapper):
 
     def entropy(self) -> Any:
         raise self._missing("entropy")
+
+
+def GaussianCopulaBeta(
+    concentration1: Any, concentration0: Any, correlation_matrix: Any = None,
+    correlation_cholesky: Any = None, *, validate_args: bool | None = None,
+) -> GaussianCopula:  # fmt: skip
+    """Beta marginals with the dependence of a multivariate normal."""
+    from bibun.prob.distributions.bounded import Beta
+
+    marginal = Beta(concentration1, concentration0, validate_args=validate_args)
+    return GaussianCopula(
+        marginal, correlation_matrix, correlation_cholesky, validate_args=validate_args
+    )

@@ -152,3 +152,24 @@ def TruncatedCauchy(
     if low is None and high is None:
         return base
     return TruncatedDistribution(base, low=low, high=high, validate_args=validate_args)
+
+
+def LeftTruncatedDistribution(
+    base_dist: Any, low: Any = 0.0, *, validate_args: bool | None = None
+) -> TruncatedDistribution:
+    """A symmetric location-scale distribution restricted to values above `low`."""
+    return TruncatedDistribution(base_dist, low=low, validate_args=validate_args)
+
+
+def RightTruncatedDistribution(
+    base_dist: Any, high: Any = 0.0, *, validate_args: bool | None = None
+) -> TruncatedDistribution:
+    """A symmetric location-scale distribution restricted to values below `high`."""
+    return TruncatedDistribution(base_dist, high=high, validate_args=validate_args)
+
+
+def TwoSidedTruncatedDistribution(
+    base_dist: Any, low: Any = 0.0, high: Any = 1.0, *, validate_args: bool | None = None
+) -> TruncatedDistribution:
+    """A symmetric location-scale distribution restricted to (low, high)."""
+    return TruncatedDistribution(base_dist, low=low, high=high, validate_args=validate_args)

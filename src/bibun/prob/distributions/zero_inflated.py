@@ -21,12 +21,15 @@ from bibun.prob.distributions.transforms import softplus
 class _ZeroInflated(_Wrapper):
     """What both parametrisations of the gate share; subclasses give `_log_gate`."""
 
+    _any_base = False  # whether the base may be continuous
+
     def __init__(
         self, base_dist: Distribution, gate: Any, *, validate_args: bool | None = None
     ) -> None:
-        if not base_dist.is_discrete or base_dist.event_shape:
+        if not (base_dist.is_discrete or self._any_base) or base_dist.event_shape:
             raise ValueError(
-                "a zero-inflated distribution needs a base on whole numbers, got "
+                f"{type(self).__name__} needs a scalar base (on whole numbers, if zeros are "
+                "added to its own), got "
                 f"{type(base_dist).__name__} with event shape {base_dist.event_shape}"
             )
         name = self._fields[1]

@@ -1,0 +1,153 @@
+"""Further distributions of counts: overdispersed, ordered, and other parametrisations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bibun import numpy as bnp
+from bibun import random
+from bibun.prob.distributions import constraints as c
+from bibun.prob.distributions.discrete import (
+    CategoricalProbs,
+    GammaPoisson,
+    GeometricProbs,
+    _one_of,
+)
+from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.multivariate import Multinomial
+from bibun.prob.distributions.special import betaln, floating, gammaln, sigmoid
+
+
+def NegativeBinomialProbs(
+    total_count: Any, probs: Any, *, validate_args: bool | None = None
+) -> GammaPoisson:
+    """Successes of probability `probs` before `total_count` failures."""
+    return GammaPoisson(total_count, 1.0 / bnp.asarray(probs) - 1.0, validate_args=validate_args)
+
+
+def NegativeBinomialLogits(
+    total_count: Any, logits: Any, *, validate_args: bool | None = None
+) -> GammaPoisson:
+    """Successes, of log odds `logits`, before `total_count` failures."""
+    return GammaPoisson(total_count, bnp.exp(-bnp.asarray(logits)), validate_args=validate_args)
+
+
+def NegativeBinomial(
+    total_count: Any, probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
+) -> GammaPoisson:
+    """Successes before `total_count` failures, by `probs` or `logits` of a success.
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.NegativeBinomial(3.0, probs=0.5).mean)
+    3.0
+    """
+    _one_of("NegativeBinomial", probs, logits)
+    if probs is not None:
+        return NegativeBinomialProbs(total_count, probs, validate_args=validate_args)
+    return NegativeBinomialLogits(total_count, logits, validate_args=validate_args)
+
+
+def GeometricLogits(logits: Any, *, validate_args: bool | None = None) -> GeometricProbs:
+    """Failures before the first success, of log odds `logits`."""
+    return GeometricProbs(sigmoid(bnp.asarray(logits)), validate_args=validate_args)
+
+
+def MultinomialLogits(
+    logits: Any, total_count: Any = 1, *, validate_args: bool | None = None
+) -> Distribution:
+    """Counts of classes, by logits."""
+    return Multinomial(total_count, logits=logits, validate_args=validate_args)
+
+
+def OrderedLogistic(
+    predictor: Any, cutpoints: Any, *, validate_args: bool | None = None
+) -> CategoricalProbs:
+    """The class 0, 1, … between whose ascending `cutpoints` a logistic variable falls.
+
+    The variable has location `predictor`; there is one more class than cutpoints.
+    """
+    below = sigmoid(bnp.asarray(cutpoints) - bnp.asarray(predictor)[..., None])
+    edge = below[..., :1]
+    ends = bnp.concatenate([bnp.zeros_like(edge), below, bnp.ones_like(edge)], axis=-1)
+    return CategoricalProbs(ends[..., 1:] - ends[..., :-1], validate_args=validate_args)
+
+
+class BetaNegativeBinomial(Distribution):
+    """Negative binomial counts of `n` failures whose success probability is beta."""
+
+    arg_constraints = {
+        "concentration1": c.positive, "concentration0": c.positive, "n": c.positive,
+    }  # fmt: skip
+    support = c.nonnegative_integer
+
+    def __init__(
+        self, concentration1: Any, concentration0: Any, n: Any, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(
+            validate_args, concentration1=concentration1, concentration0=concentration0, n=n
+        )
+
+    def _log_prob(self, value: Any) -> Any:
+        k, n, a, b = floating(value), self.n, self.concentration1, self.concentration0
+        ways = gammaln(n + k) - gammaln(bnp.asarray(n)) - gammaln(k + 1)
+        return ways + betaln(a + k, b + n) - betaln(a, b)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        k_beta, k_count = random.split(key)
+        shape = self.shape(sample_shape)
+        p = random.beta(k_beta, self.concentration1, self.concentration0, shape)
+        return NegativeBinomialProbs(self.n, p, validate_args=False).sample(k_count)
+
+    @property
+    def mean(self) -> Any:
+        b = bnp.asarray(self.concentration0)
+        safe = bnp.where(b > 1, b - 1, 1.0)
+        return self._wide(bnp.where(b > 1, self.n * self.concentration1 / safe, bnp.inf))
+
+
+class DirichletMultinomial(Distribution):
+    """Counts of classes in `total_count` draws whose probabilities are Dirichlet."""
+
+    arg_constraints = {
+        "concentration": c.independent(c.positive, 1), "total_count": c.nonnegative_integer,
+    }  # fmt: skip
+
+    def __init__(
+        self, concentration: Any, total_count: Any = 1, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(validate_args, concentration=concentration, total_count=total_count)
+
+    def _compute_shapes(self) -> tuple[Shape, Shape]:
+        shape = np.shape(self.concentration)
+        return np.broadcast_shapes(shape[:-1], np.shape(self.total_count)), shape[-1:]
+
+    @property
+    def support(self) -> Any:  # type: ignore[override]
+        return c.multinomial(self.total_count)
+
+    def _log_prob(self, value: Any) -> Any:
+        k, a = floating(value), bnp.asarray(self.concentration)
+        n, total = self.total_count, bnp.sum(a, axis=-1)
+        ways = gammaln(bnp.asarray(n) + 1.0) + gammaln(total) - gammaln(total + n)
+        return ways + bnp.sum(gammaln(a + k) - gammaln(a) - gammaln(k + 1), axis=-1)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        k_probs, k_counts = random.split(key)
+        shape = (*sample_shape, *self.batch_shape)
+        probs = random.dirichlet(k_probs, bnp.asarray(self.concentration), shape)
+        n = bnp.broadcast_to(bnp.asarray(self.total_count, dtype=float), shape)
+        return random.multinomial(k_counts, n, probs, shape=self.shape(sample_shape)).astype(int)
+
+    @property
+    def mean(self) -> Any:
+        a = bnp.asarray(self.concentration)
+        return a / bnp.sum(a, axis=-1, keepdims=True) * bnp.asarray(self.total_count)[..., None]
+
+    @property
+    def variance(self) -> Any:
+        total = bnp.sum(bnp.asarray(self.concentration), axis=-1, keepdims=True)
+        n = bnp.asarray(self.total_count)[..., None]
+        share = self.mean / n
+        return n * share * (1 - share) * (n + total) / (1 + total)
