@@ -25,6 +25,8 @@ bnp.nan_to_num({x})|bnp.sinh(bnp.tanh({x}))|bnp.cosh(bnp.tanh({x}))|bnp.where({x
 bnp.where({x} > 0, bnp.log(bnp.where({x} > 0, {x}, 1)), 0)|bnp.where({x} > 0, bnp.sqrt({x}), -{x})
 {x}.astype('f4')|{x}.astype('f8')|{x}.astype('i8')|{x}.astype('i4')|{x}.astype(bool)|{x} + 1j * {x}
 bnp.clip({x}, -0.5, 1)|bnp.maximum({x}, 0)|bnp.minimum({x}, 1)|lax.erf_inv(0.9 * bnp.tanh({x}))|{x} % 1.5|bnp.modf({x})[0]
+lax.bessel_i0e({x})|lax.bessel_i1e({x})|lax.igamma(bnp.abs({x}) + 0.5, bnp.abs({x}) + 1)|lax.lgamma({x} * {x} + 2)
+lax.betainc(bnp.abs({x}) + 0.5, 1.5, lax.logistic({x}))|lax.polygamma(1.0, bnp.abs({x}) + 1)|bnp.sinc({x})|bnp.log2(bnp.abs({x}) + 1)
 lax.stop_gradient({x}) * {x}|{x} / (bnp.sqrt(({x} * {x}).sum()) + 0.1)|bnp.exp({x} - {x}.max())
 """
 INT_UNARY = """
@@ -97,11 +99,15 @@ LINALG = """
 bnp.linalg.cholesky({x} @ {x}.T + 3 * bnp.eye({x}.shape[0]))|bnp.linalg.inv({x} @ {x}.T + 3 * bnp.eye({x}.shape[0]))
 bnp.linalg.solve({x} @ {x}.T + 3 * bnp.eye({x}.shape[0]), {x})|bnp.linalg.slogdet({x} @ {x}.T + bnp.eye({x}.shape[0]))[1]
 lax.linalg.triangular_solve(bnp.tril({x} @ {x}.T) + 2 * bnp.eye({x}.shape[0]), {x}, left_side=True, lower=True)
+bnp.abs(bnp.linalg.qr({x} + 2 * bnp.eye(*{x}.shape))[1])|bnp.linalg.svd({x} + bnp.eye(*{x}.shape), compute_uv=False)
+bnp.linalg.pinv({x} + 3 * bnp.eye(*{x}.shape))|bnp.linalg.matrix_power({x} @ {x}.T * 0.1, 3)|bnp.linalg.norm({x}, axis=0)
 bnp.linalg.det({x} @ {x}.T * 0.1 + bnp.eye({x}.shape[0]))|bnp.linalg.eigvalsh({x} @ {x}.T + bnp.diag(bnp.arange({x}.shape[0])))
 """
 RANDOM = """
 bibun.random.normal(bibun.random.key({n}), {x}.shape) * {x}|bibun.random.uniform(bibun.random.key({n}), {x}.shape)
 bibun.random.normal(bibun.random.fold_in(bibun.random.key(1), {j}.reshape(-1)[0]), (9,))
+bibun.random.permutation(bibun.random.key({n}), bnp.atleast_1d({x}))|bibun.random.randint(bibun.random.key({n}), {x}.shape, 0, 7)
+bibun.random.exponential(bibun.random.key({n}), {x}.shape) + {x}|bibun.random.choice(bibun.random.key({n}), {x}.reshape(-1), (4,))
 bibun.random.bits(bibun.random.split(bibun.random.key({n}))[1], {x}.shape)
 """
 UPDATES = """

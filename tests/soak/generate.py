@@ -386,11 +386,18 @@ class Generator:
             extra += ", reverse=True"
         if self.chance(0.1):
             extra += ", unroll=2"
+        extra += self.budget()
         init = _tuple([v.name for v in carries])
         text = f"bibun.tree.leaves(lax.scan({block.name}, {init}, {given}{extra}))"
         rows = tuple(v for _, v in examples[len(names) :])
         carry = tuple(v for _, v in examples[: len(names)])
         self.accept(scope, text, [block], (carry, rows))
+
+    def budget(self) -> str:
+        """What reverse mode may keep of a loop."""
+        if not self.chance(0.2):
+            return ""
+        return f", checkpoint={self.rng.choice(['True', '1', '4', '300', repr('2 kB')])}"
 
     def count(self, scope: Scope) -> str:
         """A small number of iterations, known or not."""
@@ -415,7 +422,7 @@ class Generator:
         init = _tuple([v.name for v in carries])
         self.accept(
             scope,
-            f"lax.fori_loop({low}, {self.count(scope)}, {block.name}, {init})",
+            f"lax.fori_loop({low}, {self.count(scope)}, {block.name}, {init}{self.budget()})",
             [block],
             (bnp.asarray(1), tuple(v for _, v in examples)),
         )
@@ -439,7 +446,7 @@ class Generator:
         init = _tuple(["0", *(v.name for v in carries)])
         self.accept(
             scope,
-            f"lax.while_loop({cond.name}, {block.name}, {init})",
+            f"lax.while_loop({cond.name}, {block.name}, {init}{self.budget()})",
             [cond, block],
             ((bnp.asarray(0), *(v for _, v in examples)),),
         )
