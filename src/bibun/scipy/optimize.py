@@ -38,6 +38,8 @@ _METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "cg": ("NonlinearCG", {"gtol": "tol", "maxiter": "maxiter"}),
     "nelder-mead": ("NelderMead", {"fatol": "tol", "maxiter": "maxiter"}),
 }  # fmt: skip
+# SciPy's own, called on the host: those that take bounds, and those that do not.
+_HOSTED = {"powell", "tnc", "slsqp", "trust-constr", "cobyla"}, {"newton-cg"}
 _ALIASES = {"l-bfgs-experimental-do-not-rely-on-this": "l-bfgs"}
 
 
@@ -48,7 +50,8 @@ def minimize(
     """Minimize fun(x, *args) from x0, an array (or pytree).
 
     method: "BFGS" (default), "L-BFGS-B" (default with bounds: pairs (low, high) with None for
-    none, or arrays (low, high) under `bibun.solvers`), "L-BFGS", "CG", "Nelder-Mead".
+    none, or arrays (low, high) under `bibun.solvers`), "L-BFGS", "CG", "Nelder-Mead"; and on the
+    host, by SciPy: "Powell", "TNC", "SLSQP", "trust-constr", "COBYLA", "Newton-CG".
     tol: on the norm of the gradient (1e-5). options: `gtol`, `maxiter`, `maxcor`, … by method.
 
     >>> import bibun.numpy as bnp
@@ -59,7 +62,6 @@ def minimize(
     """
     from bibun import numpy as bnp
     from bibun import solvers, tree
-    from bibun.transforms import value_and_grad
 
     if not isinstance(args, tuple):
         raise TypeError(f"minimize: args must be a tuple, got {type(args).__name__}")
@@ -67,12 +69,18 @@ def minimize(
     key = _ALIASES.get(key, key)
     if key == "l-bfgs-b" and bounds is None:
         key = "l-bfgs"
-    if key not in _METHODS:
+    bounded, free = _HOSTED
+    if key not in _METHODS and key not in bounded | free:
         raise ValueError(
-            f"minimize: method {method!r} is not one of BFGS, L-BFGS-B, L-BFGS, CG, Nelder-Mead"
+            f"minimize: method {method!r} is not one of BFGS, L-BFGS-B, L-BFGS, CG, Nelder-Mead, "
+            "Powell, TNC, SLSQP, trust-constr, COBYLA, Newton-CG"
         )
-    if bounds is not None and key != "l-bfgs-b":
-        raise ValueError(f"minimize: bounds are for method 'L-BFGS-B', not {method!r}")
+    if bounds is not None and key != "l-bfgs-b" and key not in bounded:
+        raise ValueError(f"minimize: bounds are not for method {method!r}; take 'L-BFGS-B'")
+    if key in bounded | free:
+        cls = solvers.ScipyMinimize if bounds is None else solvers.ScipyBoundedMinimize
+        hosted = cls(fun, method=method, tol=tol, options=options)
+        return _result(fun, hosted, tree.map(lambda v: bnp.asarray(v) * 1.0, x0), bounds, args)
     name, known = _METHODS[key]
     settings: dict[str, Any] = {"tol": 1e-5} if key != "nelder-mead" else {}
     if tol is not None:
@@ -85,14 +93,19 @@ def minimize(
         settings[known[option]] = given
     solver = getattr(solvers, name)(fun, **settings)
     x0 = tree.map(lambda v: bnp.asarray(v) * 1.0, x0)
-    if bounds is None:
-        x, state = solver.run(x0, *args)
-    else:
-        x, state = solver.run(x0, _limits(bounds, x0), *args)
+    return _result(fun, solver, x0, bounds, args)
+
+
+def _result(fun: Any, solver: Any, x0: Any, bounds: Any, args: Any) -> OptimizeResults:
+    from bibun import numpy as bnp
+    from bibun.transforms import value_and_grad
+
+    limits = () if bounds is None else (_limits(bounds, x0),)
+    x, state = solver.run(x0, *limits, *args)
     value, gradient = value_and_grad(fun)(x, *args)
     success = state.converged
     status = bnp.where(success, 0, state.status)
-    estimate = state.H if key == "bfgs" else None
+    estimate = getattr(state, "H", None)
     return OptimizeResults(x, success, status, value, gradient, estimate, state.iter_num)
 
 

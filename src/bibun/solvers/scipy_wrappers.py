@@ -182,6 +182,8 @@ class ScipyMinimize(ScipyWrapper):
         free = (self.method or "").lower() in ("nelder-mead", "powell", "cobyla")
         both = _value_and_gradient(p)
         options = {"maxiter": self.maxiter, **(self.options or {})}
+        if (self.method or "").lower() == "tnc":  # which counts evaluations
+            options["maxfun"] = options.pop("maxiter")
         return scipy.optimize.minimize(
             (lambda v: both(v)[0]) if free else both, x, jac=None if free else True,
             method=self.method, tol=self.tol, bounds=bounds, options=options,
