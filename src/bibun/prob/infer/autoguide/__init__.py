@@ -11,11 +11,12 @@ from bibun.prob.infer.autoguide.continuous import (
     AutoLowRankMultivariateNormal,
     AutoMultivariateNormal,
 )
+from bibun.prob.infer.autoguide.dais import AutoDAIS
 from bibun.prob.infer.autoguide.flows import AutoBNAFNormal, AutoIAFNormal
 from bibun.prob.infer.autoguide.sites import AutoDelta, AutoNormal
 
 __all__ = [
-    "AutoBNAFNormal", "AutoContinuous", "AutoDelta", "AutoDiagonalNormal", "AutoGuide",
+    "AutoBNAFNormal", "AutoContinuous", "AutoDAIS", "AutoDelta", "AutoDiagonalNormal", "AutoGuide",
     "AutoGuideList", "AutoIAFNormal", "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal",
     "AutoMultivariateNormal", "AutoNormal",
 ]  # fmt: skip

@@ -42,13 +42,13 @@ class AutoContinuous(AutoGuide):
     def _posterior(self) -> Any:
         raise NotImplementedError
 
-    def _draw(self) -> Any:
+    def _draw(self, args: Any, kwargs: Any) -> Any:
         """The site of the flat vector."""
         return sample(f"{self.prefix}_latent", self._posterior(), infer={"is_auxiliary": True})
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         flat = self._prepare(args, kwargs)
-        z = self._draw()
+        z = self._draw(args, kwargs)
         out = {}
         for name, (value, ladj) in self._constrained(flat.unflatten(z), args, kwargs).items():
             event_dim = flat.sites[name]["fn"].event_dim

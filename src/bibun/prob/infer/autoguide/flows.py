@@ -134,7 +134,7 @@ class _FlowGuide(AutoContinuous):
     def _posterior(self) -> Any:
         return dist.TransformedDistribution(self._noise(), self._flow())
 
-    def _draw(self) -> Any:
+    def _draw(self, args: Any, kwargs: Any) -> Any:
         """The density comes from the noise, so that the flow is never inverted."""
         x = sample(f"{self.prefix}_noise", self._noise(), infer={"is_auxiliary": True})
         z, log_det = self._flow().with_log_det(x)
