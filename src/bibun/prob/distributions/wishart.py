@@ -194,7 +194,7 @@ class InverseWishart(WishartCholesky):
     `scale_tril`.
 
     >>> from bibun.prob import distributions as dist
-    >>> dist.InverseWishart(5.0, scale_matrix=bnp.eye(2) * 2).mean.tolist()
+    >>> dist.InverseWishart(5.0, scale_matrix=bnp.eye(2) * 2).mean.round(6).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
