@@ -185,11 +185,22 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
 
 
 def _precedes(x: Any, y: Any, compare: Any) -> Any:
-    """`compare(x, y)`, which is lt or le; complex numbers by their real part first."""
+    """`compare(x, y)`, which is lt or le; complex numbers by their real part first.
+
+    Complex nan are last, as in NumPy: R + nan j, then nan + R j, then nan + nan j, each kind in
+    the order of the part that is a number.
+    """
     if x.dtype.kind != "c":
         return compare(x, y)
-    a, b = el.real(x), el.real(y)
-    return el.or_(el.lt(a, b), el.and_(el.eq(a, b), compare(el.imag(x), el.imag(y))))
+    (a, c), (b, d) = ((el.real(z), el.imag(z)) for z in (x, y))
+    kind, other = (
+        el.select(isnan(re), el.select(isnan(im), 0, 1), el.select(isnan(im), 2, 3))
+        for re, im in ((a, c), (b, d))
+    )
+    same_real = el.or_(el.eq(a, b), isnan(a))
+    imaginary = compare(c, d) if compare is el.lt else el.or_(compare(c, d), isnan(c))
+    within = el.or_(el.lt(a, b), el.and_(same_real, imaginary))
+    return el.or_(el.lt(kind, other), el.and_(el.eq(kind, other), within))
 
 
 def _unknown_size(name: str) -> ConcretizationError:
