@@ -25,9 +25,10 @@ _HOME = {
         ("enable_x64", "set_host_device_count", "set_platform"), "bibun.prob.util"
     ),
     "enable_validation": "bibun.prob.distributions",
+    "render_model": "bibun.prob.render",
 }  # fmt: skip
 _MODULES = (
-    "contrib", "diagnostics", "distributions",
+    "checks", "contrib", "diagnostics", "distributions",
     "handlers", "infer", "primitives", "reparam", "util",
 )  # fmt: skip
 
