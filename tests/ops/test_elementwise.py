@@ -5,6 +5,8 @@ What every op must satisfy is in tests/contract; here is what is particular.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -376,3 +378,25 @@ def test_select_takes_keys_and_clamps_integers():
     cases = [np.full(4, float(k)) for k in range(3)]
     for run in (el.select, jit(el.select)):
         np.testing.assert_array_equal(value(run(which, *cases)), [0, 0, 1, 2])
+
+
+def test_eager_erf_inv():
+    """Against SciPy to a few units in the last place, at the edges, and without importing it."""
+    from scipy.special import erfinv
+
+    from bibun.ops.elementwise.inverse_erf import erf_inv
+
+    rng = np.random.default_rng(0)
+    near_one, near_zero = 1 - 10.0 ** rng.uniform(-16, 0, 3000), 10.0 ** rng.uniform(-300, 0, 3000)
+    split = [0.85, np.nextafter(0.85, 1)]
+    size = np.concatenate([rng.uniform(0, 1, 40_000), near_one, near_zero, split])
+    x = np.concatenate([size, -size])
+    np.testing.assert_allclose(erf_inv(x), erfinv(x), rtol=2e-15, atol=0)
+    with np.errstate(all="ignore"):
+        out = erf_inv(np.array([1.0, -1.0, 2.0, np.nan, 0.0, -0.0, np.inf]))
+    np.testing.assert_array_equal(out, [np.inf, -np.inf, np.nan, np.nan, 0.0, -0.0, np.nan])
+    assert np.signbit(out[5]) and not np.signbit(out[4])
+    assert erf_inv(np.float32(0.5)).dtype == np.float32
+    code = "import bibun, sys; bibun.random.normal(bibun.random.key(0), (5,)); print('scipy.special' in sys.modules)"  # noqa: E501
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["False"], done.stderr

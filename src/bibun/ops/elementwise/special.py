@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bibun.errors import DifferentiationError
+from bibun.ops.elementwise import inverse_erf
 from bibun.ops.elementwise.arithmetic import (
     add,
     div,
@@ -90,7 +91,7 @@ erfc = unary(
 
 erf_inv = unary(
     "erf_inv",
-    scipy_special("erfinv"),
+    inverse_erf.erf_inv,
     partial=lambda x, y: mul(math.sqrt(math.pi) / 2.0, exp(square(y))),
     lower="erf_inv",
     points=(-0.9, -0.3, 0.2, 0.7),
