@@ -32,6 +32,7 @@ _SUBMODULES = (
     "tree_util", "variable",
 )  # fmt: skip
 _HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
+_HOME["from_jax"] = "bibun.export"
 
 __all__ = ["Array", "compiler", "config", "dtypes", "errors", "numpy", *_HOME, *_SUBMODULES]
 

@@ -154,3 +154,25 @@ print(len(jax.devices()), len(xs.sharding.device_set), len(h.sharding.device_set
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           env=os.environ | flags)  # fmt: skip
     assert done.stdout.split() == ["8", "8", "8"], done.stderr[-2000:]
+
+
+def test_from_jax() -> None:
+    jnp = jax.numpy
+
+    def f(p, n):
+        return {"y": jnp.sin(p["x"]) * p["w"] * n, "k": n + 1}
+
+    g = export.from_jax(f)
+    p = {"x": bnp.array([0.1, 0.7]), "w": bnp.array(2.0)}
+    out = bibun.jit(g)(p, 3)
+    assert int(out["k"]) == 4
+    np.testing.assert_allclose(out["y"], 6 * np.sin([0.1, 0.7]), rtol=1e-14)
+    loss = lambda p: (g(p, 3)["y"] ** 2).sum()  # noqa: E731
+    theirs = lambda p: (f(p, 3)["y"] ** 2).sum()  # noqa: E731
+    want = jax.grad(theirs)(tree.map(np.asarray, p))
+    for h in (bibun.grad(loss), bibun.jit(bibun.grad(loss))):
+        np.testing.assert_allclose(h(p)["x"], want["x"], rtol=1e-13)
+        np.testing.assert_allclose(h(p)["w"], want["w"], rtol=1e-13)
+    s = export.from_jax(jnp.sin)
+    assert float(bibun.grad(bibun.grad(s))(0.5)) == pytest.approx(-np.sin(0.5), rel=1e-14)
+    np.testing.assert_allclose(bibun.vmap(s)(bnp.arange(3.0)), np.sin(np.arange(3.0)))

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from bibun.export.errors import ExportError
+from bibun.export.from_jax import from_jax
 from bibun.export.portable import Exported, load, save
 from bibun.export.to_jax import to_jax
 
-__all__ = ["ExportError", "Exported", "load", "save", "to_jax"]
+__all__ = ["ExportError", "Exported", "from_jax", "load", "save", "to_jax"]

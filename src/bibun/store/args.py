@@ -43,7 +43,7 @@ class StandardSave(CheckpointArgs):
 class StandardRestore(CheckpointArgs):
     """Restore a tree; `item`: a tree of arrays or `bibun.ShapeDtypeStruct` that it must fit.
 
-    Errors: ValueError for `strict=False`, which in Orbax cuts and pads arrays to the target's shapes.
+    Errors: ValueError for `strict=False`, which in Orbax cuts and pads arrays to fit the target.
     """
 
     strict: bool = True
