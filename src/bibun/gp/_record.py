@@ -15,6 +15,7 @@ import numpy as np
 
 from bibun import numpy as bnp
 from bibun import tree
+from bibun.array import Array
 from bibun.errors import ShapeError
 
 _NUMBERS = (bool, int, float)
@@ -48,7 +49,7 @@ class Record:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        dataclasses.dataclass(frozen=True, eq=False)(cls)
+        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         data = tuple(f.name for f in fields if not f.metadata.get("static"))
         meta = tuple(f.name for f in fields if f.metadata.get("static"))
@@ -74,6 +75,19 @@ class Record:
             ),
         )
 
+    _infix = ""  # of a sum or product of its fields: the sign that its repr has between them
+
+    def __repr__(self) -> str:
+        fields = {f.name: self.__dict__[f.name] for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        if not self._infix:
+            inside = ", ".join(f"{k}={brief(v)}" for k, v in fields.items() if v is not None)
+            return f"{type(self).__name__}({inside})"
+        parts = (
+            f"({v!r})" if getattr(v, "_infix", "") not in ("", self._infix) else repr(v)
+            for v in fields.values()
+        )
+        return f" {self._infix} ".join(parts)
+
     def _set(self, **values: Any) -> None:
         """Set fields, while an object is made."""
         self.__dict__.update(values)
@@ -83,6 +97,19 @@ class Record:
         self._set(
             **{k: parameter(type(self).__name__, k, self.__dict__[k], n) for k, n in ndims.items()}
         )
+
+
+def brief(x: Any) -> str:
+    """A value in few words: of a large array dtype and shape, of a function its name."""
+    if isinstance(x, dict):
+        return "{" + ", ".join(f"{k!r}: {brief(v)}" for k, v in x.items()) + "}"
+    if isinstance(x, tuple | list):
+        return "(" + ", ".join(map(brief, x)) + ")"
+    if isinstance(x, np.ndarray | Array):
+        if x.size > 4:
+            return f"{x.dtype}[{', '.join(map(str, x.shape))}]"
+        return np.array2string(np.asarray(x), separator=", ", precision=6)
+    return getattr(x, "__qualname__", None) or repr(x)
 
 
 def length_of(X: Any, what: str = "X") -> int:

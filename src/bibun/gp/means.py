@@ -81,6 +81,7 @@ class Sum(MeanBase):
 
     mean1: MeanBase
     mean2: MeanBase
+    _infix = "+"
 
     def __call__(self, X: Any) -> Any:
         return self.mean1(X) + self.mean2(X)

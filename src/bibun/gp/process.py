@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from bibun import numpy as bnp
 from bibun.errors import ShapeError
 from bibun.gp import means
-from bibun.gp._record import Record, coordinates
+from bibun.gp._record import Record, brief, coordinates
 from bibun.gp.distribution import ProcessDistribution
 from bibun.gp.kernels.base import Conditioned, Kernel
 from bibun.gp.kernels.quasisep import Quasisep
@@ -97,6 +97,16 @@ class GaussianProcess(Record):
             kernel=kernel, X=X, mean_function=means.as_mean(mean), noise=model,
             solver=solver.build(kernel, X, model),
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        given, kernel, mean = "", self.kernel, self.mean_function
+        if isinstance(self.solver, ConditionedSolver):
+            given = f" given {self.solver.data.size()}"
+            kernel, mean = kernel.kernel, mean.mean  # type: ignore[attr-defined]
+        return (
+            f"GaussianProcess({self.num_data} points{given}, kernel={brief(kernel)}, "
+            f"mean={brief(mean)}, noise={brief(self.noise)}, solver={type(self.solver).__name__})"
+        )
 
     @property
     def num_data(self) -> int:

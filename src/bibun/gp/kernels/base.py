@@ -117,6 +117,7 @@ class Sum(Kernel):
 
     kernel1: Kernel
     kernel2: Kernel
+    _infix = "+"
 
     def evaluate(self, X1: Any, X2: Any) -> Any:
         return self.kernel1.evaluate(X1, X2) + self.kernel2.evaluate(X1, X2)
@@ -136,6 +137,7 @@ class Product(Kernel):
 
     kernel1: Kernel
     kernel2: Kernel
+    _infix = "*"
 
     def evaluate(self, X1: Any, X2: Any) -> Any:
         return self.kernel1.evaluate(X1, X2) * self.kernel2.evaluate(X1, X2)

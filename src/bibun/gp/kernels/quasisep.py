@@ -117,6 +117,7 @@ class Sum(Quasisep):
 
     kernel1: Quasisep
     kernel2: Quasisep
+    _infix = "+"
 
     def coord_to_sortable(self, X: Any) -> Any:
         return self.kernel1.coord_to_sortable(X)
@@ -152,6 +153,7 @@ class Product(Quasisep):
 
     kernel1: Quasisep
     kernel2: Quasisep
+    _infix = "*"
 
     def coord_to_sortable(self, X: Any) -> Any:
         return self.kernel1.coord_to_sortable(X)

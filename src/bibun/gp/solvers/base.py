@@ -36,6 +36,9 @@ class Solver(Record):
         """The solver of a process. Errors: NotPositiveDefiniteError where K is known and isn't."""
         raise NotImplementedError(f"{cls.__name__} must define build(kernel, X, noise)")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size()} points)"
+
     def size(self) -> int:
         """The number of observations."""
         return length_of(self.X)
