@@ -8,6 +8,7 @@ Importing it installs the operators of arrays. Rooms: `elementwise`, `arithmetic
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bibun.array import Array
@@ -37,9 +38,18 @@ from bibun.numpy.taking import *  # noqa: F403
 if TYPE_CHECKING:
     from bibun.numpy import fft, linalg
 
+# what the rooms export; their modules, imported above, are attributes of this package
 __all__ = [
     "Array", "__array_api_version__", "__array_namespace_info__", "bool", "fft", "linalg",
 ]  # fmt: skip
+__all__ += [
+    name
+    for name, value in globals().items()
+    if not name.startswith("_")
+    and name not in __all__
+    and name not in ("Any", "ModuleType", "TYPE_CHECKING", "annotations")
+    and not isinstance(value, ModuleType)
+]
 
 
 def __getattr__(name: str) -> Any:
