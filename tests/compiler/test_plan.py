@@ -127,3 +127,18 @@ def test_effects_keep_their_order():
 def test_plans_of_scans_hold_one_step(n):
     plan = plan_of(lambda x: lax.scan(lambda c, _: (c * 2, None), x, None, length=n)[0], X)
     assert len([u for u in plan.units if u.kind == STEP]) <= 1
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (2, 3, 4), (1, 24), (24, 1)])
+def test_a_reshaped_index_is_not_stored(shape):
+    """The position in a line is the index: counters of random numbers cost no memory."""
+
+    @bibun.jit
+    def f(x):
+        return bnp.reshape(bnp.arange(24.0), shape) * x + bnp.sum(x)
+
+    x = bnp.ones(shape)
+    np.testing.assert_array_equal(f(x), np.arange(24.0).reshape(shape) + 24.0)
+    assert "view" not in f.lower(x).as_text("loops")
+    rows = bibun.jit(lambda x: bnp.sum(bnp.reshape(bnp.arange(24.0), shape) * x, axis=0))
+    np.testing.assert_array_equal(rows(x), np.arange(24.0).reshape(shape).sum(axis=0))

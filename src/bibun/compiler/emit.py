@@ -447,6 +447,8 @@ class Emitter(KernelEmitter, LaneEmitter):
                     ]
                 args.append(self.read(frame, a, at))
             value = eq.op.lower(self, *args, **eq.params)
+        elif frame.flat and eq.op.reinterpret:
+            value = self.read(frame, eq.inputs[0], idx)  # of a line, at the same position
         else:
             ins = [Source(self, frame, a) for a in eq.inputs]
             value = eq.op.lower(self, list(idx), ins, eq.outputs[0].type, **eq.params)

@@ -91,6 +91,10 @@ def squeezed(shape: tuple[int, ...]) -> list[int]:
     return [n for n in shape if n != 1]
 
 
+def is_line(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 1
+
+
 def make_plan(program: Program) -> Plan:
     return _Planner(program).run()
 
@@ -121,9 +125,9 @@ class _Planner:
         """Whether `eq` needs `var` in memory rather than element by element."""
         op = eq.op
         if op.kind in (ELEMENTWISE, INDEX_MAP, REDUCTION):
-            return op.reinterpret and squeezed(eq.inputs[0].type.shape) != squeezed(
-                eq.outputs[0].type.shape
-            )
+            if not op.reinterpret or self.cost.get(var, CHEAP) < CHEAP and is_line(var.type.shape):
+                return False  # the position in a line of elements is the index
+            return squeezed(eq.inputs[0].type.shape) != squeezed(eq.outputs[0].type.shape)
         if op.kind == LIBRARY and op.lazy_inputs:
             return op.alias is not None and eq.inputs[op.alias] is var
         return True
@@ -345,6 +349,8 @@ class _Planner:
             if len(eq.params["axes"]) != len(space):
                 return False
             return self.flat_input(eq.inputs[0], space)
+        if eq.op.kind == INDEX_MAP and eq.op.reinterpret and is_line(eq.inputs[0].type.shape):
+            return not self.plan.producer[eq.inputs[0]].inputs  # an index alone, like iota
         if eq.op.kind != ELEMENTWISE:
             return False
         return all(self.flat_input(a, space) for a in eq.inputs)
