@@ -20,6 +20,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import lax, random
 from bibun.compiler import jit
+from bibun.errors import ShapeError
 from bibun.prob.infer import adaptation as ad
 from bibun.prob.infer import mass
 from bibun.prob.infer import trajectory as tr
@@ -258,6 +259,12 @@ class HMC:
         vg = potential.value_and_grad()
         if init_params is not None:
             z = bnp.asarray(init_params, dtype=float)
+            if z.ndim != 1 or (self.flat is not None and z.shape != (self.flat.dimension,)):
+                wanted = "one axis" if self.flat is None else f"shape ({self.flat.dimension},)"
+                raise ShapeError(
+                    f"init_params: the start of a chain is a vector of {wanted}, or a dict of "
+                    f"unconstrained values by site; got shape {z.shape}"
+                )
             value, grad = vg(z)
             if not (np.isfinite(np.asarray(value)) and np.all(np.isfinite(np.asarray(grad)))):
                 why = f"\n{self.flat.report(z)}" if self.flat is not None else ""

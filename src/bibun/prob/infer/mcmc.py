@@ -25,6 +25,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import lax, random, tree
 from bibun.compiler import jit
+from bibun.errors import ShapeError
 from bibun.prob.infer import checkpoint as ck
 from bibun.prob.infer import jobs
 from bibun.prob.infer.hmc import HMC, HMCState, Potential
@@ -212,7 +213,7 @@ class MCMC:
         `args` and `kwargs` are the model's; a second `run` warms up again.
 
         `rng_key`: a key or an integer seed. `init_params`: unconstrained start, a dict of
-        arrays or a flat vector; with a leading chain axis for several chains.
+        arrays or a flat vector; with a leading axis of chains, or one start for all of them.
 
         `checkpoint`: a directory in which the run is stored every `checkpoint_every` seconds and at
         its end; `resume=True` goes on with the run that is there, if any, and `resume=path`
@@ -414,15 +415,20 @@ class MCMC:
         if isinstance(init_params, Mapping):
             if flat is None:
                 raise TypeError("init_params must be a vector where the sampler has potential_fn")
-            values = {n: np.asarray(v) for n, v in init_params.items()}
-            if self._groups < self.num_chains:  # an ensemble starts with all its points
-                rows = [{n: v[i] for n, v in values.items()} for i in range(self.num_chains)]
-                return np.stack([np.asarray(flat.flatten(row)) for row in rows])
-            if self.num_chains > 1:
-                values = {n: v[k] for n, v in values.items()}
-            return flat.flatten(values)
+            starts = flat.starts(init_params, self.num_chains)
+            if self._groups == self.num_chains:
+                return starts[k]
+            # an ensemble: all its points, or one; it cannot move if they are equal
+            return starts if len(np.unique(starts, axis=0)) > 1 else starts[:1]
         vector = np.asarray(init_params, dtype=float)
-        return vector[k] if self._groups > 1 and vector.ndim == 2 else vector
+        if self._groups == 1 or vector.ndim == 1:
+            return vector
+        if vector.ndim != 2 or len(vector) != self.num_chains:
+            raise ShapeError(
+                f"init_params must be a vector, or {self.num_chains} of them, one a chain, or a "
+                f"dict of sites; got shape {vector.shape}"
+            )
+        return vector[k]
 
     def _prepare(self, key: Any, args: Any, kwargs: Any) -> tuple[Potential, Any, Any]:
         """Potential, compiled chunk and map to constrained values for these arguments.

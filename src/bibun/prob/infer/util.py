@@ -17,6 +17,7 @@ import numpy as np
 import bibun
 import bibun.numpy as bnp
 from bibun import random, tree
+from bibun.errors import ShapeError
 from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
 from bibun.prob.infer.enumeration.sites import (
@@ -308,8 +309,51 @@ class FlatModel:
         return out
 
     def flatten(self, values: Mapping[str, Any]) -> Any:
-        """One vector of unconstrained values."""
+        """One vector of unconstrained values, by site.
+
+        Errors: ValueError for other sites than the model's, ShapeError for other shapes.
+        """
+        self._check_sites(values)
+        for k, shape in self.shapes.items():
+            if np.shape(values[k]) != shape:
+                raise ShapeError(
+                    f"init_params: site {k!r} has unconstrained shape {shape}, got "
+                    f"{np.shape(values[k])}"
+                )
         return bnp.concatenate([bnp.reshape(bnp.asarray(values[k]), (-1,)) for k in self.sizes])
+
+    def _check_sites(self, values: Mapping[str, Any]) -> None:
+        wrong = {
+            "lacks": [k for k in self.sizes if k not in values],
+            "has, as no continuous latent site of the model,": [
+                k for k in values if k not in self.sizes
+            ],
+        }
+        said = "; it ".join(f"{verb} {', '.join(map(repr, k))}" for verb, k in wrong.items() if k)
+        if said:
+            raise ValueError(
+                f"init_params gives the unconstrained start of all sites, {', '.join(self.sizes)}; "
+                f"it {said}. To set some of them, constrained: init_to_value(values=...)"
+            )
+
+    def starts(self, values: Mapping[str, Any], chains: int) -> Any:
+        """Unconstrained values by site as vectors, (chains, dimension).
+
+        A site's values are one a chain, along a leading axis, or one that all chains share.
+        Errors: as of `flatten`.
+        """
+        self._check_sites(values)
+        columns = []
+        for k, shape in self.shapes.items():
+            v = np.asarray(values[k], dtype=float)
+            if v.shape not in (shape, (chains, *shape)):
+                raise ShapeError(
+                    f"init_params: site {k!r} of {chains} chain(s) must have shape "
+                    f"{(chains, *shape)}, a leading axis of chains, or {shape}, unconstrained, "
+                    f"where all start at the same value; got {v.shape}"
+                )
+            columns.append(np.broadcast_to(v, (chains, *shape)).reshape(chains, -1))
+        return np.concatenate(columns, axis=1)
 
     def potential(self, z: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The potential energy at a flat vector."""
