@@ -6,7 +6,8 @@ need only the momenta at `depth` earlier leaves, kept in a small array of checkp
 whole transition is two nested `while_loop`s with one gradient in the inner one.
 
 Sampling is multinomial with biased progression between subtrees (Betancourt 2017, appendix
-A.3), and the U-turn criterion is the generalised one on the summed momentum.
+A.3), and the U-turn criterion is the generalised one on the summed momentum. Weights are sums of
+exp(energy at the start - energy of a leaf), not logarithms of them: one exponential a leaf.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bibun import lax, random
 from bibun.transforms import grad, value_and_grad
 
 DIVERGENCE = 1000.0  # energy error at which a trajectory counts as divergent
+LARGEST = 600.0  # of the logarithms of weights: the sum of all of a trajectory's is finite
 
 
 class Point(NamedTuple):
@@ -92,7 +94,7 @@ class Tree(NamedTuple):
     proposal: Point
     potential: Any  # of the proposal
     energy: Any  # of the proposal
-    log_weight: Any
+    weight: Any
     r_sum: Any
     turning: Any
     diverging: Any
@@ -114,7 +116,7 @@ class _Subtree(NamedTuple):
     proposal_grad: Any
     potential: Any
     energy: Any
-    log_weight: Any
+    weight: Any
     r_sum: Any
     turning: Any
     diverging: Any
@@ -122,6 +124,12 @@ class _Subtree(NamedTuple):
     leaves: Any
     r_checkpoints: Any
     sum_checkpoints: Any
+
+
+def _unit(key: Any, k: Any) -> Any:
+    """A number in [0, 1] for the k-th use of a key: the words of the key `fold_in` makes."""
+    words = bnp.asarray(random.key_data(random.fold_in(key, k)), dtype=float)
+    return words[0] * 2.0**-32 + words[1] * 2.0**-64
 
 
 def _checkpoint_range(leaf: Any) -> tuple[Any, Any]:
@@ -147,7 +155,7 @@ def _grow_subtree(
     zeros = bnp.zeros(dimension)
     rows = bnp.zeros((max(max_depth, 1), dimension))
     empty = _Subtree(
-        start, zeros, zeros, bnp.zeros(()), bnp.zeros(()), -bnp.inf * bnp.ones(()), zeros,
+        start, zeros, zeros, bnp.zeros(()), bnp.zeros(()), bnp.zeros(()), zeros,
         bnp.asarray(False), bnp.asarray(False), bnp.zeros(()), bnp.asarray(0), rows, rows,
     )  # fmt: skip
 
@@ -159,10 +167,11 @@ def _grow_subtree(
         energy = value + kinetic(metric, p.r)
         error = energy - energy0
         error = bnp.where(bnp.isnan(error), bnp.inf, error)
-        log_weight = bnp.logaddexp(t.log_weight, -error)
+        own = bnp.exp(bnp.minimum(-error, LARGEST))
+        weight = t.weight + own
         r_sum = t.r_sum + p.r
         leaf = t.leaves
-        take = bnp.log(random.uniform(random.fold_in(key, leaf))) < -error - log_weight
+        take = _unit(key, leaf) * weight < own
         first, last = _checkpoint_range(leaf)
         even = (leaf & 1) == 0
         at = bnp.where(even, last, 0)
@@ -190,11 +199,11 @@ def _grow_subtree(
             bnp.where(take, p.grad, t.proposal_grad),
             bnp.where(take, value, t.potential),
             bnp.where(take, energy, t.energy),
-            log_weight,
+            weight,
             r_sum,
             turning,
             error > DIVERGENCE,
-            t.sum_accept + bnp.minimum(1.0, bnp.exp(-error)),
+            t.sum_accept + bnp.minimum(1.0, own),
             leaf + 1,
             r_checkpoints,
             sum_checkpoints,
@@ -225,7 +234,7 @@ def build_tree(
     energy0 = value + kinetic(metric, start.r)
     zero = bnp.zeros(())
     initial = Tree(
-        start, start, start, value, energy0, zero, start.r, bnp.asarray(False),
+        start, start, start, value, energy0, bnp.ones(()), start.r, bnp.asarray(False),
         bnp.asarray(False), zero, bnp.asarray(0), bnp.asarray(0),
     )  # fmt: skip
 
@@ -243,8 +252,7 @@ def build_tree(
             potential, metric, signed, edge, energy0, t.depth, max_depth, keys[2]
         )
         bad = sub.turning | sub.diverging
-        ratio = bnp.where(bad, -bnp.inf, sub.log_weight - t.log_weight)
-        take = bnp.log(random.uniform(keys[3])) < ratio
+        take = ~bad & (random.uniform(keys[3]) * t.weight < sub.weight)
         left = _choose(forward, t.left, sub.last)
         right = _choose(forward, sub.last, t.right)
         r_sum = t.r_sum + sub.r_sum
@@ -259,7 +267,7 @@ def build_tree(
                 ),
                 bnp.where(take, sub.potential, t.potential),
                 bnp.where(take, sub.energy, t.energy),
-                bnp.logaddexp(t.log_weight, sub.log_weight),
+                t.weight + sub.weight,
                 r_sum,
                 sub.turning | is_turning(metric, left.r, right.r, r_sum),
                 sub.diverging,
