@@ -2,7 +2,8 @@
 
 In one forward pass: calls are inlined, equations with literal inputs folded, identity and
 absorbing elements dropped, each op's own `simplify` and `rewrite` asked, and equal pure
-equations merged.
+equations merged. An array all of whose elements are one known number (a literal, broadcast) is
+that number to elementwise operations, which broadcast by themselves.
 Then a backward pass drops what nothing needs. Sub-programs are done first; a loop's body
 that became smaller stays in the loop. Sites are kept, effects are never touched.
 """
@@ -24,7 +25,7 @@ from bibun.ir.program import (
 )
 from bibun.ir.serialize import literal_bytes
 from bibun.ir.types import ArrayType
-from bibun.ops.op import CALL, ELEMENTWISE
+from bibun.ops.op import CALL, ELEMENTWISE, INDEX_MAP
 from bibun.transforms.context import CONTEXT
 from bibun.transforms.simplify import drop_dead
 
@@ -40,6 +41,7 @@ class _Simplifier:
     def __init__(self) -> None:
         self.done: dict[int, tuple[Program, Program]] = {}
         self.made: dict[Atom, Equation] = {}  # the kept equation of each variable
+        self.uniform: dict[Atom, Literal] = {}  # of arrays of equal elements, the element
 
     def program(self, program: Program) -> Program:
         known = self.done.get(id(program))
@@ -84,6 +86,7 @@ class _Simplifier:
                 out.append(eq)
                 continue
             if len(eq.outputs) == 1:
+                eq = self.with_numbers(eq)
                 atom = self.equal_atom(eq)
                 if atom is not None:
                     env[eq.outputs[0]] = atom
@@ -142,6 +145,29 @@ class _Simplifier:
             return None
         return key
 
+    def with_numbers(self, eq: Equation) -> Equation:
+        """The equation with numbers for the uniform operands that do not give it its shape.
+
+        Notes whether its output is uniform itself.
+        """
+        (out,) = eq.outputs
+        atoms = [a if type(a) is Literal else self.uniform.get(a) for a in eq.inputs]
+        if eq.op.kind == INDEX_MAP and len(atoms) == 1:
+            # elements of its only operand at other places: what pads or fills has two
+            number = atoms[0]
+            if number is not None and number.type.dtype == out.type.dtype:  # type: ignore[union-attr]
+                self.uniform[out] = _number(number.value, out)
+        elif eq.op.kind == ELEMENTWISE and any(a in self.uniform for a in eq.inputs):
+            if all(a is not None for a in atoms):
+                number = self.fold(eq.replace(inputs=atoms), out)
+                if number is not None:
+                    self.uniform[out] = number
+            shapes = [a.type.shape for a, n in zip(eq.inputs, atoms, strict=True) if n is None]  # type: ignore[union-attr]
+            if shapes and np.broadcast_shapes(*shapes) == out.type.shape:  # type: ignore[union-attr]
+                inputs = [a if n is None else n for a, n in zip(eq.inputs, atoms, strict=True)]
+                return eq.replace(inputs=inputs)
+        return eq
+
     def equal_atom(self, eq: Equation) -> Atom | None:
         """An atom that equals the equation's output, if one is known."""
         op, (out,) = eq.op, eq.outputs
@@ -170,8 +196,12 @@ class _Simplifier:
             return None
         with np.errstate(all="ignore"):
             value = eq.op.eval(*[a.value for a in eq.inputs], **eq.params)  # type: ignore[union-attr]
-        dtype = out.type.dtype  # type: ignore[union-attr]
-        return Literal(np.asarray(value).astype(dtype)[()], ArrayType((), dtype, out.type.weak))
+        return _number(np.asarray(value).astype(out.type.dtype)[()], out)  # type: ignore[union-attr]
+
+
+def _number(value: Any, like: Var) -> Literal:
+    """A number as an element of a variable."""
+    return Literal(value, ArrayType((), like.type.dtype, like.type.weak))  # type: ignore[union-attr]
 
 
 def _negative_zero(value: Any) -> bool:

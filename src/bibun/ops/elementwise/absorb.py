@@ -94,7 +94,7 @@ def _eval(t: Any, g: Any) -> Any:
 
 
 def _lower(b: Any, t: Any, g: Any) -> Any:
-    if _finite(g):
+    if _finite(g) or getattr(t, "known", None):  # a tangent known, and not zero
         return b.mul(t, g)
     return _absorbing(b, b.mul(t, g), lambda zero: b.compare("eq", t, zero))
 
@@ -131,8 +131,8 @@ def _eval_both(x: Any, y: Any) -> Any:
 
 
 def _lower_both(b: Any, x: Any, y: Any) -> Any:
-    if _finite(x) or _finite(y):
-        return _lower(b, *((x, y) if _finite(y) else (y, x)))
+    if any(_finite(v) and v.known != 0 for v in (x, y)):
+        return b.mul(x, y)
     return _absorbing(
         b,
         b.mul(x, y),
