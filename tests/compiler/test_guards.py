@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+import dataclasses
+import types
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 import bibun
 import bibun.numpy as bnp
-from bibun import grad, jit, vmap
+from bibun import grad, jit, tree, vmap
 
 
 class Line:
@@ -148,3 +150,242 @@ def test_jitted_functions_in_attributes_do_not_retrace() -> None:
         assert float(h.f(1.0)) == 4.0
     assert len(Holder.f.history) == 1
     assert bibun.Array is not None
+
+
+class OwnSetattr:
+    def __init__(self) -> None:
+        self.k = 2.0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+class Slots:
+    __slots__ = ("k",)
+
+    def __init__(self) -> None:
+        self.k = 2.0
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+class Properties:
+    def __init__(self) -> None:
+        self._k = 2.0
+
+    @property
+    def k(self) -> float:
+        return self._k
+
+    @k.setter
+    def k(self, value: float) -> None:
+        self._k = value
+
+    @cached_property
+    def root(self) -> Any:
+        return self.k
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+@dataclasses.dataclass
+class Data:
+    k: float = 2.0
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    k: float = 2.0
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenSlots:
+    k: float = 2.0
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+class InClass:
+    k = 2.0
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+class Maybe:
+    def g(self, x: Any) -> Any:
+        return getattr(self, "k", 2.0) * x
+
+
+class Answers:
+    """An attribute that `__getattr__` makes of another."""
+
+    def __init__(self) -> None:
+        self.table = {"k": 2.0}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.table[name]
+
+    def g(self, x: Any) -> Any:
+        return self.k * x
+
+
+class Refuses:
+    """A class that allows no subclass: it is held whole."""
+
+    def __init__(self) -> None:
+        self.k = 2.0
+        self.line = Line(1.0)
+
+    def __init_subclass__(cls) -> None:
+        raise RuntimeError("final")
+
+    def g(self, x: Any) -> Any:
+        return self.k * self.line.slope * x
+
+
+@tree.register_pytree_node_class
+class Node:
+    """A pytree node: its class must stay, or it would be a leaf in its own methods."""
+
+    def __init__(self, k: Any) -> None:
+        self.k = k
+
+    def tree_flatten(self) -> Any:
+        return (self.k,), None
+
+    @classmethod
+    def tree_unflatten(cls, _: Any, children: Any) -> Any:
+        return cls(*children)
+
+    def g(self, x: Any) -> Any:
+        return tree.reduce(lambda a, b: a + b, tree.map(lambda v: v * x, self))
+
+
+OBJECTS = [
+    OwnSetattr, Slots, Properties, Data, Frozen, FrozenSlots, InClass, Maybe, Answers, Refuses,
+    lambda: Node(2.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", OBJECTS)
+def test_objects_of_all_kinds(make: Any) -> None:
+    p = make()
+    cls = type(p)
+    f = jit(p.g)
+    derivative = jit(grad(p.g))
+    assert float(f(3.0)) == 6.0
+    assert float(f(3.0)) == 6.0
+    assert len(f.history) == 1
+    assert float(derivative(3.0)) == 2.0
+    if make is Answers:
+        p.table["k"] = 5.0
+    else:
+        object.__setattr__(p, "k", 5.0)
+    assert float(f(3.0)) == 15.0
+    assert float(f(3.0)) == 15.0
+    assert float(derivative(3.0)) == 5.0
+    assert len(f.history) == 2
+    assert type(p) is cls
+
+
+@pytest.mark.parametrize("make", OBJECTS)
+def test_objects_in_attributes(make: Any) -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.parts = {"first": [make()]}
+
+        def h(self, x: Any) -> Any:
+            return self.parts["first"][0].g(x) + 1
+
+    holder = Holder()
+    part = holder.parts["first"][0]
+    f = jit(holder.h)
+    assert float(f(3.0)) == 7.0
+    if make is Answers:
+        part.table["k"] = 5.0
+    else:
+        object.__setattr__(part, "k", 5.0)
+    assert float(f(3.0)) == 16.0
+    assert float(f(3.0)) == 16.0
+    assert len(f.history) == 2
+
+
+def test_an_object_held_whole_has_its_objects_watched() -> None:
+    p = Refuses()
+    f = jit(p.g)
+    assert float(f(3.0)) == 6.0
+    p.line.slope = 2.0
+    assert float(f(3.0)) == 12.0
+    p.line = Line(3.0)
+    assert float(f(3.0)) == 18.0
+    assert "Refuses.line" in f.explain()
+
+
+def test_an_attribute_that_was_not_there() -> None:
+    p = Maybe()
+    f = jit(p.g)
+    assert float(f(3.0)) == 6.0
+    p.k = 5.0  # type: ignore[attr-defined]
+    assert float(f(3.0)) == 15.0
+    del p.k  # type: ignore[attr-defined]
+    assert float(f(3.0)) == 6.0
+    assert len(f.history) == 2
+
+
+def test_data_of_the_class() -> None:
+    class Counted(InClass):
+        pass
+
+    p = Counted()
+    f = jit(p.g)
+    assert float(f(3.0)) == 6.0
+    Counted.k = 4.0
+    assert float(f(3.0)) == 12.0
+    p.k = 5.0  # hides it
+    assert float(f(3.0)) == 15.0
+
+
+def test_an_object_that_can_be_called_and_partials_of_methods() -> None:
+    class Callable:
+        def __init__(self) -> None:
+            self.k = 2.0
+
+        def __call__(self, x: Any, y: Any = 1.0) -> Any:
+            return self.k * x * y
+
+    p = Callable()
+    functions = [jit(p), jit(partial(p.__call__, y=1.0)), jit(vmap(p))]
+    x = np.array([3.0])
+    assert [float(f(x)[0]) for f in functions] == [6.0] * 3
+    p.k = 5.0
+    assert [float(f(x)[0]) for f in functions] == [15.0] * 3
+
+
+def test_simple_namespaces() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.options = types.SimpleNamespace(k=2.0)
+
+        def h(self, x: Any) -> Any:
+            return self.options.k * x
+
+    holder = Holder()
+    f = jit(holder.h)
+    assert float(f(3.0)) == 6.0
+    holder.options.k = 5.0
+    assert float(f(3.0)) == 15.0

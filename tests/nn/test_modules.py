@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -432,3 +434,91 @@ def test_rngs() -> None:
     nn.reseed(rngs, dropout=1)
     assert random.key_data(rngs.dropout()).tolist() == random.key_data(want).tolist()
     assert rngs.split(3).dropout.key.shape == (3,) and "dropout" in rngs and len(rngs) == 2
+
+
+# a module's methods under plain bibun.jit ---------------------------------------------------------
+
+
+def test_jit_of_a_method_sees_its_module_and_compiles_once() -> None:
+    m = nn.Linear(2, 1, rngs=nn.Rngs(0))
+    x = bnp.ones((3, 2))
+    functions = [bibun.jit(m.__call__), bibun.jit(m)]
+    for k in range(3):
+        m.bias.value = m.bias.value + k
+        for f in functions:
+            np.testing.assert_allclose(f(x), np.asarray(m(x)), rtol=1e-15)
+            np.testing.assert_allclose(f(x=x), np.asarray(m(x)), rtol=1e-15)
+    for f in functions:
+        assert len(f.history) == 2  # by position and by name
+        assert "dot" in f.lower(x).as_text() or "define" in f.lower(x).as_text()
+        assert f.eval_shape(x).shape == (3, 1)
+    np.testing.assert_allclose(
+        bibun.jit(lambda y: functions[0](y) * 2)(x), 2 * np.asarray(m(x)), rtol=1e-15
+    )
+
+
+def test_jit_of_a_method_with_static_arguments() -> None:
+    class Power(nn.Module):
+        def __init__(self) -> None:
+            self.w = nn.Param(bnp.array(2.0))
+            self.offset = 1
+
+        def f(self, x: Any, n: int, *, twice: bool = False) -> Any:
+            y = self.w * x**n + self.offset
+            return 2 * y if twice else y
+
+    m = Power()
+    f = bibun.jit(m.f, static_argnums=1, static_argnames="twice")
+    assert float(f(3.0, 2)) == 19.0
+    assert float(f(3.0, 1, twice=True)) == 14.0
+    m.offset = 0  # structure: another trace
+    m.w.value = bnp.array(1.0)
+    assert float(f(3.0, 2)) == 9.0
+    g = bibun.jit(m.f, static_argnums=-1)
+    assert float(g(3.0, 2)) == 9.0
+
+
+def test_jit_of_a_method_that_changes_its_module_is_refused() -> None:
+    norm = nn.BatchNorm(2, rngs=nn.Rngs(0))
+    x = bnp.array([[0.0, 1.0], [2.0, 3.0]])
+    with pytest.raises(TracerError, match="BatchNorm.*nn.jit"):
+        bibun.jit(norm)(x)
+    assert np.array_equal(norm.mean.value, np.zeros(2))
+    norm.eval()
+    np.testing.assert_allclose(bibun.jit(norm)(x), np.asarray(norm(x)), rtol=1e-12)
+
+
+def test_a_module_in_an_attribute_of_a_plain_object() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.model = nn.Linear(2, 1, rngs=nn.Rngs(0))
+            self.scale = nn.Param(bnp.array(1.0))
+
+        def predict(self, x: Any) -> Any:
+            return self.model(x) * self.scale
+
+        @partial(bibun.jit, static_argnums=0)
+        def compiled(self, x: Any) -> Any:
+            return self.predict(x)
+
+    t = Trainer()
+    x = bnp.ones((3, 2))
+    f = bibun.jit(t.predict)
+    outer = bibun.jit(lambda x: t.compiled(x) + 0.0)
+    for _ in range(2):
+        for g in (f, f, t.compiled, outer):
+            np.testing.assert_allclose(g(x), np.asarray(t.predict(x)), rtol=1e-15)
+        t.model.bias.value = t.model.bias.value + 1
+    t.scale.value = bnp.array(3.0)
+    np.testing.assert_allclose(f(x), np.asarray(t.predict(x)), rtol=1e-15)
+    np.testing.assert_allclose(outer(x), np.asarray(t.predict(x)), rtol=1e-15)
+    assert len(f.history) == 3
+
+
+def test_a_module_as_a_static_argument() -> None:
+    m = nn.Linear(2, 1, rngs=nn.Rngs(0))
+    f = bibun.jit(lambda m, x: m(x), static_argnums=0)
+    x = bnp.ones((3, 2))
+    for _ in range(2):
+        np.testing.assert_allclose(f(m, x), np.asarray(m(x)), rtol=1e-15)
+        m.kernel.value = m.kernel.value * 2

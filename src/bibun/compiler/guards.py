@@ -1,11 +1,17 @@
 """Guards: what a traced function read of an object's attributes.
 
-While a method is traced, its `self` (any watched object with ordinary attributes) gets a
-subclass of its own class that notes every attribute read; an object found in an attribute
-is watched in turn, also inside lists and dicts, so that `self.layers[0].order` is a guard
-too. The trace is good as long as these attributes hold the same objects, or equal numbers,
-strings and containers of these. Arrays are compared by identity: they are captured by
-identity too.
+While a method is traced, its `self` gets a subclass of its own class that notes every attribute
+read; an object found in an attribute is watched in turn, also inside lists and dicts, so that
+`self.layers[0].order` is a guard too. An attribute is what lies in the object's dict, in a slot,
+or as data in its class; what a property or a method reads is noted when it reads. That there
+was none of a name is a guard as well. The trace is good as long as these attributes hold the
+same objects, or equal numbers, strings and containers of these. Arrays are compared by identity:
+they are captured by identity too.
+
+Two kinds of objects keep their class, because others look it up. A pytree node of the user's
+(and an object whose class cannot be replaced) is held whole: all of its attributes are guards,
+read or not. One whose class says `__bibun_state__` (a module of `bibun.nn`) is held as a tree:
+its structure and its leaves.
 
 A trace made inside another one, or found there, passes its reads on: what an inner method
 read, the outer function depends on.
@@ -14,17 +20,22 @@ read, the outer function depends on.
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from types import MemberDescriptorType
 from typing import Any
 
+from bibun import tree
 from bibun.array import Value
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), frozenset)
 _lock = threading.RLock()
 _classes: dict[type, type] = {}
-_MISSING = object()
+_MISSING = object()  # there is no attribute or item of that name
+_BEHAVIOUR = object()  # a method, a property: what it reads is noted, it is not
 
 Path = tuple[Any, ...]  # the number of a root, then names of attributes and `Item`s
 
@@ -47,10 +58,66 @@ class Item:
         return f"[{self.key!r}]"
 
 
+def is_state(x: Any) -> bool:
+    """Whether all that an object is, is in its tree: a module of `bibun.nn`."""
+    return getattr(type(x), "__bibun_state__", False) is True
+
+
+def owners(fun: Any) -> list[Any]:
+    """The objects that a function is a method of, through partials and wrappers."""
+    found = []
+    while fun is not None:
+        owner = getattr(fun, "__self__", None)
+        inner = fun.func if isinstance(fun, functools.partial) else inspect.getattr_static(
+            fun, "__wrapped__", None)  # fmt: skip
+        if owner is None and inner is None and not inspect.isroutine(fun):
+            owner = fun  # an object that can be called
+        if owner is not None and not inspect.isclass(owner):
+            found.append(owner)
+        fun = inner
+    return found
+
+
+def _dict_of(x: Any) -> dict[str, Any]:
+    """The attributes in an object's dict; reading them so is not noted."""
+    try:
+        return object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return {}
+
+
+def _attribute(x: Any, name: str) -> Any:
+    """What an attribute of x holds, without running code of its class."""
+    held = _dict_of(x).get(name, _MISSING)
+    if held is not _MISSING:
+        return held
+    for cls in type(x).__mro__:
+        if name in cls.__dict__:
+            found = cls.__dict__[name]
+            if type(found) is not MemberDescriptorType:
+                return _BEHAVIOUR if hasattr(type(found), "__get__") else found
+            try:
+                return found.__get__(x)
+            except AttributeError:
+                return _MISSING
+    return _MISSING
+
+
+def _names(x: Any) -> list[str]:
+    """The names of all attributes that x itself holds."""
+    slots = [
+        name
+        for cls in type(x).__mro__
+        for name, found in cls.__dict__.items()
+        if type(found) is MemberDescriptorType and name != "__dict__"
+    ]
+    return [*_dict_of(x), *slots]
+
+
 def _follow(x: Any, step: Any) -> Any:
     """What is found at a step of a path; `_MISSING` where there is nothing."""
     if type(step) is not Item:
-        return getattr(x, "__dict__", {}).get(step, _MISSING)
+        return _attribute(x, step)
     try:
         return dict.get(x, step.key, _MISSING) if isinstance(x, dict) else x[step.key]
     except (LookupError, TypeError):
@@ -64,13 +131,14 @@ class Guards:
     are objects that inner traces depend on.
     """
 
-    __slots__ = ("reads", "roots", "given", "_watched")
+    __slots__ = ("reads", "roots", "given", "_watched", "_whole")
 
     def __init__(self, objects: Sequence[Any]) -> None:
         self.reads: dict[Path, Any] = {}
         self.roots: list[Any] = list(objects)
         self.given = len(self.roots)
         self._watched: list[tuple[Any, tuple[Guards, Path]]] = []
+        self._whole: dict[int, Any] = {}
 
     def hold(self, objects: Sequence[Any]) -> bool:
         """Whether all that was read is as it was; `objects` are the roots of now."""
@@ -107,21 +175,29 @@ class Guards:
 
     def watch(self, x: Any, path: Path) -> None:
         """Note what is read of x from now on, under `path`."""
+        if is_state(x):
+            self.reads.setdefault(path, _snapshot(x))
+            return
         entry = (self, path)
         with _lock:
             logs = _active.get(id(x))
             if logs is None:
-                if not _watchable(x) or (made := _watched_class(type(x))) is None:
+                if not _watchable(x):
                     return
-                try:
-                    x.__class__ = made
-                except TypeError:
+                if not _replace_class(x):
+                    self._hold_whole(x, path)
                     return
                 logs = _active[id(x)] = []
             elif any(g is self for g, _ in logs):
                 return
             logs.append(entry)
             self._watched.append((x, entry))
+
+    def _hold_whole(self, x: Any, path: Path) -> None:
+        if id(x) not in self._whole:
+            self._whole[id(x)] = x
+            for name in _names(x):
+                self.note((*path, name), _attribute(x, name))
 
     def note(self, path: Path, value: Any) -> None:
         """An attribute was read: it is a guard, and so is what is read of objects in it."""
@@ -137,8 +213,9 @@ class Guards:
                 logs.remove(entry)
                 if not logs:
                     del _active[id(x)]
-                    x.__class__ = type(x).__mro__[1]
+                    object.__setattr__(x, "__class__", type(x).__mro__[1])
             self._watched.clear()
+            self._whole.clear()
 
 
 class _Tracing(threading.local):
@@ -151,7 +228,7 @@ _active: dict[int, list[tuple[Guards, Path]]] = {}
 
 
 class _Held:
-    """What a container held: its class and a copy of its contents."""
+    """What a container or a tree held: its class and a copy of its contents."""
 
     __slots__ = ("kind", "contents")
 
@@ -166,6 +243,8 @@ def _snapshot(x: Any) -> Any:
         return _Held(type(x), [_snapshot(v) for v in x])
     if isinstance(x, dict):
         return _Held(type(x), {k: _snapshot(v) for k, v in x.items()})
+    if is_state(x):
+        return _Held(type(x), tree.flatten(x))
     return _Held(type(x), set(x)) if isinstance(x, set) else x
 
 
@@ -181,6 +260,9 @@ def _same(before: Any, now: Any) -> bool:
     held = before.contents
     if type(held) is set:
         return now == held
+    if type(held) is tuple:
+        leaves, structure = tree.flatten(now)
+        return structure == held[1] and all(map(_same, held[0], leaves))
     if len(now) != len(held):
         return False
     if type(held) is dict:
@@ -201,14 +283,25 @@ def _objects_in(x: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 
 
 def _watchable(x: Any) -> bool:
-    cls = type(x)
-    module = cls.__module__.partition(".")[0]
+    module = type(x).__module__.partition(".")[0]
     return (
-        hasattr(x, "__dict__")
-        and module not in ("builtins", "bibun", "numpy", "functools")
+        module not in ("builtins", "bibun", "numpy", "functools")
         and not isinstance(x, type | Value)
-        and cls.__setattr__ is object.__setattr__
+        and not is_state(x)
+        and (hasattr(x, "__dict__") or bool(_names(x)))
     )
+
+
+def _replace_class(x: Any) -> bool:
+    """Give x the class that notes what is read; False where it must or can only keep its own."""
+    if not tree.all_leaves([x]):
+        return False
+    made = _watched_class(type(x))
+    try:
+        object.__setattr__(x, "__class__", made)
+    except TypeError:
+        return False
+    return True
 
 
 def _watched_class(cls: type) -> type | None:
@@ -216,26 +309,34 @@ def _watched_class(cls: type) -> type | None:
     if made is None:
 
         def __getattribute__(self: Any, name: str) -> Any:
-            value = cls.__getattribute__(self, name)
-            logs = _active.get(id(self))
-            if logs:
-                held = cls.__getattribute__(self, "__dict__")
-                if name == "__dict__":  # may be read for any of them
-                    for guards, path in tuple(logs):
-                        for n, v in tuple(held.items()):
-                            guards.note((*path, n), v)
-                elif name in held:
-                    for guards, path in tuple(logs):
-                        guards.note((*path, name), value)
+            try:
+                value = cls.__getattribute__(self, name)
+            finally:
+                logs = _active.get(id(self))
+                if logs:
+                    _note(tuple(logs), self, name)
             return value
 
         try:
             body = {"__getattribute__": __getattribute__, "__slots__": ()}
             made = type(cls.__name__, (cls,), body)
-        except TypeError:
+        except Exception:  # whatever the class does with its subclasses: it cannot be watched
             return None
         _classes[cls] = made
     return made
+
+
+def _note(logs: Sequence[tuple[Guards, Path]], x: Any, name: str) -> None:
+    """An attribute of x was read, or asked for in vain."""
+    if name == "__dict__":  # may be read for any of them
+        names = list(_dict_of(x))
+    else:
+        names = [] if name.startswith("__") else [name]
+    for n in names:
+        value = _attribute(x, n)
+        if value is not _BEHAVIOUR:
+            for guards, path in logs:
+                guards.note((*path, n), value)
 
 
 @contextlib.contextmanager

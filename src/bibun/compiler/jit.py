@@ -23,7 +23,7 @@ import numpy as np
 
 from bibun import tree
 from bibun.array import Array
-from bibun.compiler.guards import Guards, watching
+from bibun.compiler.guards import Guards, is_state, owners, watching
 from bibun.config import config
 from bibun.dtypes import scalar_dtype
 from bibun.ir.program import Closed
@@ -153,6 +153,7 @@ class Jitted:
         functools.update_wrapper(self, fun, updated=())
         self.__name__ = getattr(fun, "__name__", type(fun).__name__)
         self.fun = fun
+        self.owners = owners(fun)
         self.static_argnums = static_argnums
         self.static_argnames = frozenset(static_argnames)
         self.statics = bool(static_argnums or static_argnames)
@@ -258,11 +259,7 @@ class Jitted:
 
     def watched(self, statics: Any) -> list[Any]:
         """Objects whose attributes a trace may depend on: `self` of a method, static arguments."""
-        objects = [v for _, v in statics]
-        owner = getattr(self.fun, "__self__", None)
-        if owner is not None and not inspect.isclass(owner):
-            objects.append(owner)
-        return objects
+        return [*(v for _, v in statics), *self.owners]
 
     def trace_for(
         self,
@@ -435,10 +432,12 @@ def jit(
 
     Arguments and results are pytrees of arrays. `static_argnums`, `static_argnames`: hashable
     arguments that the function may branch on; a new value is a new compilation. Attributes
-    that a method reads of `self` are watched, and a change traces again. `donate_*`,
-    `keep_unused` and `inline` are accepted for compatibility; they change nothing here.
+    that a method reads of `self` are watched, and a change traces again; the `self` of a method of
+    a `bibun.nn.Module` is an argument. `donate_*`, `keep_unused` and `inline` are accepted for
+    compatibility; they change nothing here.
 
-    Errors: TypeError for an unhashable static argument or a result that is no array.
+    Errors: TypeError for an unhashable static argument or a result that is no array; TracerError
+    where a method of a module changes its module (`bibun.nn.jit` brings such changes out).
 
     >>> import bibun, bibun.numpy as bnp
     >>> @bibun.jit
@@ -462,6 +461,10 @@ def jit(
         parameters = []
     names = (*names, *(parameters[k] for k in nums if -len(parameters) <= k < len(parameters)))
     extra = tuple(parameters.index(n) for n in _tuple(static_argnames) if n in parameters)
+    if is_state(getattr(fun, "__self__", fun)):
+        from bibun.compiler.methods import OwnedMethod
+
+        return OwnedMethod(fun, (*nums, *extra), names)
     return Jitted(fun, (*nums, *extra), names)
 
 

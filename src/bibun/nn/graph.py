@@ -38,6 +38,7 @@ class Object:
     """Base of all that is a node of a graph: modules, random streams, optimizers, metrics."""
 
     __slots__ = ("_planned", "_plan", "_calls", "__dict__", "__weakref__")
+    __bibun_state__ = True  # for `bibun.jit`: all that it is, is in its tree
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)

@@ -42,6 +42,7 @@ class Variable:
     """
 
     __slots__ = ("_value", "_metadata", "_trace", "__weakref__")
+    __bibun_state__ = True  # for `bibun.jit`: all that it is, is in its tree
 
     def __init__(self, value: Any, **metadata: Any) -> None:
         self._value = value._value if isinstance(value, Variable) else value
