@@ -103,16 +103,6 @@ def test_sorting():
     same(where, [[3, 2]] * 3)
 
 
-def test_gather_and_scatter():
-    x, i, j = bnp.array(X), bnp.array([0, 2]), bnp.array([3, 1])
-    same(lax.gather(x, i, j, axes=(0, 1)), X[[0, 2], [3, 1]])
-    same(lax.gather(x, i, axes=(1,)), X[:, [0, 2]].T)
-    assert np.isnan(np.asarray(lax.gather(x, bnp.array([7]), mode="fill"))).all()
-    want = X.copy()
-    want[[0, 2], [3, 1]] += 1
-    same(lax.scatter_add(x, bnp.ones(2), i, j, axes=(0, 1)), want)
-
-
 def test_contractions():
     x = bnp.array(X)
     same(lax.dot(x, x.T), X @ X.T)

@@ -5,19 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import bibun.compiler  # noqa: F401  (so that loops outside of jit run as native code too)
-from bibun.lax import arrays, control, elementwise, slicing, solve
+from bibun.lax import (
+    arrays,
+    control,
+    convolution,
+    elementwise,
+    indexing,
+    more,
+    slicing,
+    solve,
+    windows,
+)
 from bibun.lax.arrays import *  # noqa: F403
 from bibun.lax.control import *  # noqa: F403
+from bibun.lax.convolution import *  # noqa: F403
 from bibun.lax.elementwise import *  # noqa: F403
+from bibun.lax.indexing import *  # noqa: F403
+from bibun.lax.more import *  # noqa: F403
 from bibun.lax.slicing import *  # noqa: F403
 from bibun.lax.solve import *  # noqa: F403
+from bibun.lax.windows import *  # noqa: F403
 
 if TYPE_CHECKING:
     from bibun.lax import linalg
 
 __all__ = [
-    *arrays.__all__, *control.__all__, *elementwise.__all__, *slicing.__all__, *solve.__all__,
-    "linalg",
+    *arrays.__all__, *control.__all__, *convolution.__all__, *elementwise.__all__,
+    *indexing.__all__, *more.__all__, *slicing.__all__, *solve.__all__, *windows.__all__, "linalg",
 ]  # fmt: skip
 
 

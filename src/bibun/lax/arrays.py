@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bibun import numpy as bnp
+from bibun import tree
 from bibun.array import Value
 from bibun.dtypes import canonical
 from bibun.errors import ShapeError
@@ -281,34 +282,102 @@ def _monoids() -> dict[Any, tuple[Callable[..., Any], Callable[..., Any]]]:
     return table
 
 
+def joined_by(computation: Any) -> Callable[..., Any] | None:
+    """The op of two arrays that a function is known to be, or None."""
+    try:
+        return _monoids().get(computation, (None, None))[1]
+    except TypeError:  # not hashable
+        return None
+
+
+def neutral(join: Callable[..., Any], start: Any, dtype: np.dtype) -> bool:
+    """Whether a number known now is the neutral element of a monoid's op."""
+    from bibun.ops import elementwise as el
+
+    if isinstance(start, Value) or not np.isscalar(start):
+        return False
+    with np.errstate(all="ignore"):
+        known = np.asarray(start).astype(dtype)
+    if join in (el.max, el.min):
+        if dtype.kind in "iu":
+            info = np.iinfo(dtype)
+            return bool(known == (info.min if join is el.max else info.max))
+        return dtype.kind == "f" and bool(known == (-np.inf if join is el.max else np.inf))
+    if join is el.and_:
+        return bool(known == (True if dtype.kind == "b" else ~dtype.type(0)))
+    return bool(known == (1 if join is el.mul else 0))
+
+
+def lanes(name: str, computation: Callable[..., Any], structure: Any
+          ) -> Callable[[list[Any], list[Any]], list[Any]]:  # fmt: skip
+    """A function of two pytrees of scalars, on lists of arrays element by element."""
+    from bibun.transforms import vmap
+
+    def scalars(xs: list[Any], ys: list[Any]) -> list[Any]:
+        out = computation(tree.unflatten(structure, xs), tree.unflatten(structure, ys))
+        leaves, got = tree.flatten(out)
+        if got != structure or any(np.shape(x) for x in leaves):
+            raise ShapeError(
+                f"{name}: computation must return scalars, in the structure of one of its "
+                f"arguments, {structure}; got {got} of shapes {[np.shape(x) for x in leaves]}"
+            )
+        return leaves
+
+    def join(xs: list[Any], ys: list[Any]) -> list[Any]:
+        shape = xs[0].shape
+        flat = [[bnp.reshape(x, (-1,)) for x in side] for side in (xs, ys)]
+        out = vmap(scalars)(*flat) if math.prod(shape) else flat[0]
+        return [bnp.reshape(y, shape).astype(x.dtype) for x, y in zip(xs, out, strict=True)]
+
+    return join
+
+
 def reduce(operands: Any, init_values: Any, computation: Callable[..., Any],
-           dimensions: Sequence[int]) -> Value:  # fmt: skip
+           dimensions: Sequence[int]) -> Any:  # fmt: skip
     """Combination of elements along axes by an associative function with a neutral element.
 
-    Sums, products, extremes and logic are recognised; any other function must work
-    elementwise on arrays, and is applied to halves, so in log2(n) steps.
+    operands: an array, or a pytree of arrays of one shape with one of init_values each; then
+    `computation` takes and returns two such pytrees of scalars. Sums, products, extremes
+    and logic are recognised; any other function is applied to halves, so in log2(n) steps.
 
     >>> from bibun import lax
     >>> print(lax.reduce(lax.iota(int, 4), 0, lax.add, (0,)))
     6
+    >>> later = lambda x, y: (lax.max(x[0], y[0]), x[1] + y[1])
+    >>> xs = lax.iota(int, 4)
+    >>> print(*lax.reduce((xs, xs), (0, 0), later, (0,)))
+    3 6
     """
-    x, start = promote_args("reduce", operands, init_values)
-    x = value("reduce", "operands", x)
-    axes = tuple(sorted(axis_index("reduce", k, x.ndim) for k in dimensions))
-    known = _monoids().get(computation)
-    if known is not None:
-        op, join = known
-        return join(op(x, axes=axes), start)
-    rest = tuple(k for k in range(x.ndim) if k not in axes)
-    lines = bnp.reshape(bnp.transpose(x, (*axes, *rest)), (-1, *(x.shape[k] for k in rest)))
-    while lines.shape[0] > 1:
-        half = lines.shape[0] // 2
-        joined = computation(lines[:half], lines[half : 2 * half])
-        odd = lines[2 * half :]
-        lines = bnp.concatenate([joined, odd]) if odd.shape[0] else joined
-    first = full_value(start, lines.shape[1:], x.dtype) if not isinstance(start, Value) else start
-    return computation(first, lines[0]) if lines.shape[0] else bnp.broadcast_to(
-        first, lines.shape[1:])  # fmt: skip
+    leaves, structure = tree.flatten(operands)
+    starts = tree.leaves(init_values)
+    if len(leaves) != len(starts) or not leaves:
+        raise ValueError(
+            f"reduce: {len(leaves)} operands need as many init_values, got {len(starts)}"
+        )
+    both = [promote_args("reduce", x, start) for x, start in zip(leaves, starts, strict=True)]
+    xs = [value("reduce", "operands", x) for x, _ in both]
+    shape = xs[0].shape
+    if any(x.shape != shape for x in xs):
+        raise ShapeError(f"reduce: operands of shapes {[x.shape for x in xs]}, expected one shape")
+    axes = tuple(sorted(axis_index("reduce", k, len(shape)) for k in dimensions))
+    known = joined_by(computation)
+    if known is not None and len(xs) == 1:
+        op = _monoids()[computation][0]
+        return tree.unflatten(structure, [known(op(xs[0], axes=axes), both[0][1])])
+    join = lanes("reduce", computation, structure)
+    rest = tuple(k for k in range(len(shape)) if k not in axes)
+    kept = tuple(shape[k] for k in rest)
+    lines = [bnp.reshape(bnp.transpose(x, (*axes, *rest)), (math.prod(shape[k] for k in axes),
+                                                          *kept)) for x in xs]  # fmt: skip
+    while (n := lines[0].shape[0]) > 1:
+        half = n // 2
+        joined = join([x[0 : 2 * half : 2] for x in lines], [x[1 : 2 * half : 2] for x in lines])
+        lines = [bnp.concatenate([y, x[2 * half :]]) if n % 2 else y
+                 for x, y in zip(lines, joined, strict=True)]  # fmt: skip
+    first = [start if isinstance(start, Value) and start.shape == kept
+             else full_value(start, kept, x.dtype)
+             for x, (_, start) in zip(xs, both, strict=True)]  # fmt: skip
+    return tree.unflatten(structure, join(first, [x[0] for x in lines]) if n else first)
 
 
 def argmax(operand: Any, axis: int, index_dtype: Any = int) -> Value:
@@ -387,14 +456,22 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = 
     return sort((keys, values), dimension, is_stable)
 
 
-def top_k(operand: Any, k: int) -> tuple[Value, Value]:
-    """The k largest elements of each line along the last axis, and their indices.
+def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Value, Value]:
+    """The k largest elements of each line along an axis, and their indices.
 
     >>> from bibun import lax
     >>> print(*lax.top_k(lax.iota(int, 4), 2))
     [3 2] [3 2]
     """
-    return so.top_k(value("top_k", "operand", operand), k=as_int("top_k", "k", k))
+    x = value("top_k", "operand", operand)
+    if not x.ndim:
+        raise ShapeError("top_k: expected an array of one axis at least, got a scalar")
+    where = axis_index("top_k", axis, x.ndim)
+    count = as_int("top_k", "k", k)
+    if where == x.ndim - 1:
+        return so.top_k(x, k=count)
+    values, at = so.top_k(bnp.moveaxis(x, where, -1), k=count)
+    return bnp.moveaxis(values, -1, where), bnp.moveaxis(at, -1, where)
 
 
 # ---- contractions -----------------------------------------------------------------------------
@@ -422,8 +499,10 @@ def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = Non
     """
     x, y = promote_args("dot_general", lhs, rhs)
     numbers = tuple(tuple(tuple(axes) for axes in pair) for pair in dimension_numbers)
-    out = _dot_general(x, y, dimension_numbers=numbers)
-    return out if preferred_element_type is None else bnp.astype(out, preferred_element_type)
+    if preferred_element_type is None:
+        return _dot_general(x, y, dimension_numbers=numbers)
+    return _dot_general(x, y, dimension_numbers=numbers,
+                        preferred_element_type=canonical(preferred_element_type))  # fmt: skip
 
 
 def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Value:

@@ -1,15 +1,9 @@
-"""`bibun.lax`, parts of arrays: static and dynamic slices, gather, scatter.
-
-`gather` and the scatters have bibun's own, NumPy-like convention, not XLA's: `indices` are
-integer arrays of one shape S, one for each of the ascending `axes` of x; the indexed view of
-x has the shape S followed by the other axes of x, in order. Nothing wraps and nothing
-raises there: `mode` decides. `x[...]` and `x.at[...]` wrap and raise.
-"""
+"""`bibun.lax`, parts of arrays: static and dynamic slices."""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +20,7 @@ from bibun.ops.check import check_true
 __all__ = [
     "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim",
     "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim",
-    "gather", "index_in_dim", "scatter", "scatter_add", "scatter_max", "scatter_min",
-    "scatter_mul", "slice", "slice_in_dim",
+    "index_in_dim", "slice", "slice_in_dim",
 ]  # fmt: skip
 
 
@@ -207,48 +200,3 @@ def dynamic_update_index_in_dim(
     if new.ndim != x.ndim:
         new = sh.expand_dims(new, axes=(k,))
     return dynamic_update_slice_in_dim(x, new, index, k, mode)
-
-
-# ---- gather and scatter: see the head of this file --------------------------------------------
-
-
-def gather(x: Any, *indices: Any, axes: Sequence[int] = (0,), mode: str = "clip") -> Value:
-    """x at integer arrays of one shape S along ascending axes: shape S + the other axes.
-
-    mode: "clip", "fill" (nan or the least integer out of bounds), "promise_in_bounds".
-
-    >>> from bibun import lax
-    >>> print(lax.gather(lax.iota(int, 4), lax.full((2,), 3)))
-    [3 3]
-    """
-    x = value("gather", "x", x)
-    at = [value("gather", "indices", i) for i in indices]
-    return ix.gather(x, *at, axes=tuple(axes), mode=mode)
-
-
-def _scatter(name: str, op: Callable[..., Any], summary: str, result: str) -> Callable[..., Value]:
-    def function(x: Any, updates: Any, *indices: Any, axes: Sequence[int] = (0,),
-                 mode: str = "clip", unique: bool = False) -> Value:  # fmt: skip
-        x, new = promote_args(name, x, updates)
-        at = [value(name, "indices", i) for i in indices]
-        return op(value(name, "x", x), value(name, "updates", new), *at, axes=tuple(axes),
-                  mode=mode, unique=unique)  # fmt: skip
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""{summary} at integer arrays of one shape S along ascending axes.
-
-    updates: of shape S + the other axes of x. mode: "clip", "fill" (dropped out of bounds),
-    "promise_in_bounds". unique: a promise that no element is named twice.
-
-    >>> from bibun import lax
-    >>> print(lax.{name}(lax.full((3,), 2), lax.full((1,), 5), lax.full((1,), 1)))
-    {result}
-    """
-    return function
-
-
-scatter = _scatter("scatter", ix.scatter, "x with updates put in", "[2 5 2]")
-scatter_add = _scatter("scatter_add", ix.scatter_add, "x with updates added", "[2 7 2]")
-scatter_mul = _scatter("scatter_mul", ix.scatter_mul, "x multiplied by updates", "[ 2 10  2]")
-scatter_min = _scatter("scatter_min", ix.scatter_min, "The smaller of x and updates", "[2 2 2]")
-scatter_max = _scatter("scatter_max", ix.scatter_max, "The larger of x and updates", "[2 5 2]")

@@ -1,8 +1,6 @@
 """Convolutions and pooling over images, series and volumes, features last.
 
-A convolution is one matrix product: the input seen through the window, one slice of the (padded,
-dilated) input for each place in the kernel, side by side (im2col), times the kernel as a matrix.
-So its derivatives are those of slices and products, and the work is BLAS's.
+The convolution itself is `lax.conv_general_dilated`; here are the paddings and the layers.
 """
 
 from __future__ import annotations
@@ -109,24 +107,10 @@ def convolve(
         x, pads = bnp.pad(x, around, mode=_WRAPS[padding]), [(0, 0)] * n
     else:
         pads = _pads(padding, sizes, dilated, strides)
-    config = [
-        (0, 0, 0),
-        *((a, b, s - 1) for (a, b), s in zip(pads, spread, strict=True)),
-        (0, 0, 0),
-    ]
-    if any(map(any, config)):
-        x = lax.pad(x, bnp.zeros((), x.dtype), config)
-    parts = _windows(x, window, strides, dilation)
-    columns = bnp.stack(parts, axis=-2)
-    places, k = columns.shape[:-2], len(parts)
-    if groups == 1:
-        columns = bnp.reshape(columns, (*places, k * x.shape[-1]))
-        return columns @ bnp.reshape(kernel, (k * x.shape[-1], kernel.shape[-1]))
-    columns = bnp.reshape(columns, (*places, k, groups, -1))
-    kernel = bnp.reshape(kernel, (k, kernel.shape[-2], groups, -1))
-    m = len(places)
-    y = lax.dot_general(columns, kernel, (((m, m + 2), (0, 1)), ((m + 1,), (2,))))
-    return bnp.reshape(bnp.moveaxis(y, 0, -2), (*places, -1))
+    places = "".join(chr(97 + k) for k in range(n))
+    layout = (f"N{places}C", f"{places}IO", f"N{places}C")
+    return lax.conv_general_dilated(x, kernel, strides, pads, spread, dilation, layout,
+                                    feature_group_count=groups)  # fmt: skip
 
 
 def _batched(x: Any, n: int) -> tuple[Any, tuple[int, ...]]:
