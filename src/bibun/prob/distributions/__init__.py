@@ -5,7 +5,13 @@ Names, parameters and conventions are NumPyro's.
 
 from __future__ import annotations
 
-from bibun.prob.distributions import constraints, vector_transforms
+from bibun.prob.distributions import (
+    constraints,
+    rearrangements,
+    spectral_transforms,
+    vector_transforms,
+    zero_sum,
+)
 from bibun.prob.distributions import transforms as transforms
 from bibun.prob.distributions.bounded import (
     Beta,
@@ -22,6 +28,7 @@ from bibun.prob.distributions.censored import (
     LeftCensoredDistribution,
     RightCensoredDistribution,
 )
+from bibun.prob.distributions.circulant import CirculantNormal
 from bibun.prob.distributions.counts import (
     BetaNegativeBinomial,
     DirichletMultinomial,
@@ -32,6 +39,7 @@ from bibun.prob.distributions.counts import (
     NegativeBinomialProbs,
     OrderedLogistic,
 )
+from bibun.prob.distributions.directional import ProjectedNormal, SineBivariateVonMises, SineSkewed
 from bibun.prob.distributions.discrete import (
     Bernoulli,
     BernoulliLogits,
@@ -85,7 +93,11 @@ from bibun.prob.distributions.multivariate import (
     MultivariateNormal,
     MultivariateStudentT,
 )
-from bibun.prob.distributions.processes import EulerMaruyama, GaussianRandomWalk
+from bibun.prob.distributions.processes import (
+    EulerMaruyama,
+    GaussianRandomWalk,
+    GaussianStateSpace,
+)
 from bibun.prob.distributions.real_line import (
     Cauchy,
     Gumbel,
@@ -97,6 +109,11 @@ from bibun.prob.distributions.real_line import (
     Normal,
     StudentT,
     VonMises,
+)
+from bibun.prob.distributions.relaxed import (
+    RelaxedBernoulli,
+    RelaxedBernoulliLogits,
+    TruncatedPolyaGamma,
 )
 from bibun.prob.distributions.skewed import (
     AsymmetricLaplace,
@@ -127,8 +144,19 @@ from bibun.prob.distributions.truncated import (
     TruncatedNormal,
     TwoSidedTruncatedDistribution,
 )
+from bibun.prob.distributions.truncated_gamma import (
+    LeftTruncatedGamma,
+    RightTruncatedGamma,
+    TruncatedGamma,
+    TwoSidedTruncatedGamma,
+)
 from bibun.prob.distributions.vector_transforms import biject_to
-from bibun.prob.distributions.wishart import InverseWishart, Wishart, WishartCholesky
+from bibun.prob.distributions.wishart import (
+    InverseWishart,
+    InverseWishartCholesky,
+    Wishart,
+    WishartCholesky,
+)
 from bibun.prob.distributions.zero_inflated import (
     ZeroInflatedDistribution,
     ZeroInflatedLogits,
@@ -136,13 +164,15 @@ from bibun.prob.distributions.zero_inflated import (
     ZeroInflatedPoisson,
     ZeroInflatedProbs,
 )
-from bibun.prob.distributions.zero_sum import ZeroSum, ZeroSumNormal, ZeroSumTransform
+from bibun.prob.distributions.zero_sum import ZeroSum, ZeroSumNormal
 
-# NumPyro keeps all transforms in one module: the vector ones are found there too.
-for _name, _item in vars(vector_transforms).items():
-    if _name.endswith("Transform") or _name == "biject_to":
-        setattr(transforms, _name, _item)
-transforms.ZeroSumTransform = ZeroSumTransform  # type: ignore[attr-defined]
+# NumPyro keeps all transforms in one module: those of the others are found there too.
+for _module in (vector_transforms, rearrangements, spectral_transforms, zero_sum):
+    for _name, _item in vars(_module).items():
+        if _name == "biject_to" or (
+            isinstance(_item, type) and issubclass(_item, transforms.Transform)
+        ):
+            setattr(transforms, _name, _item)
 constraints.zero_sum = ZeroSum  # type: ignore[attr-defined]
 
 
@@ -155,24 +185,29 @@ __all__ = [
     "AsymmetricLaplace", "AsymmetricLaplaceQuantile", "Bernoulli", "BernoulliLogits",
     "BernoulliProbs", "Beta", "BetaBinomial", "BetaNegativeBinomial", "BetaProportion",
     "Binomial", "BinomialLogits", "BinomialProbs", "CAR", "Categorical", "CategoricalLogits",
-    "CategoricalProbs", "Cauchy", "Chi2", "Dagum", "Delta", "Dirichlet", "DirichletMultinomial",
-    "DiscreteUniform", "Distribution", "DoublyTruncatedPowerLaw", "EulerMaruyama",
-    "ExpandedDistribution", "Exponential", "FoldedDistribution", "Gamma", "GammaPoisson",
-    "GaussianCopula", "GaussianCopulaBeta", "GaussianRandomWalk", "Geometric", "GeometricLogits",
-    "GeometricProbs", "Gompertz", "Gumbel", "HalfCauchy", "HalfNormal", "HurdleDistribution",
-    "HurdleGamma", "HurdleLogNormal", "HurdleLogits", "HurdleNegativeBinomial2", "HurdlePoisson",
+    "CategoricalProbs", "Cauchy", "Chi2", "CirculantNormal", "Dagum", "Delta", "Dirichlet",
+    "DirichletMultinomial", "DiscreteUniform", "Distribution", "DoublyTruncatedPowerLaw",
+    "EulerMaruyama", "ExpandedDistribution", "Exponential", "FoldedDistribution", "Gamma",
+    "GammaPoisson", "GaussianCopula", "GaussianCopulaBeta", "GaussianRandomWalk",
+    "GaussianStateSpace", "Geometric", "GeometricLogits", "GeometricProbs", "Gompertz",
+    "Gumbel", "HalfCauchy", "HalfNormal", "HurdleDistribution", "HurdleGamma",
+    "HurdleLogNormal", "HurdleLogits", "HurdleNegativeBinomial2", "HurdlePoisson",
     "HurdleProbs", "ImproperUniform", "Independent", "IntervalCensoredDistribution",
-    "InverseGamma", "InverseWishart", "Kumaraswamy", "LKJ", "LKJCholesky", "Laplace",
-    "LeftCensoredDistribution", "LeftTruncatedDistribution", "Levy", "LogNormal", "LogUniform",
-    "Logistic", "LowRankMultivariateNormal", "LowerTruncatedPowerLaw", "MaskedDistribution",
-    "MatrixNormal", "Mixture", "MixtureGeneral", "MixtureSameFamily", "Multinomial",
-    "MultinomialLogits", "MultinomialProbs", "MultivariateNormal", "MultivariateStudentT",
-    "NegativeBinomial", "NegativeBinomial2", "NegativeBinomialLogits", "NegativeBinomialProbs",
-    "Normal", "OrderedLogistic", "Pareto", "Poisson", "RightCensoredDistribution",
-    "RightTruncatedDistribution", "SoftLaplace", "StudentT", "TransformedDistribution",
-    "TruncatedCauchy", "TruncatedDistribution", "TruncatedNormal",
-    "TwoSidedTruncatedDistribution", "Uniform", "Unit", "VonMises", "Weibull", "Wishart",
+    "InverseGamma", "InverseWishart", "InverseWishartCholesky", "Kumaraswamy", "LKJ",
+    "LKJCholesky", "Laplace", "LeftCensoredDistribution", "LeftTruncatedDistribution",
+    "LeftTruncatedGamma", "Levy", "LogNormal", "LogUniform", "Logistic",
+    "LowRankMultivariateNormal", "LowerTruncatedPowerLaw", "MaskedDistribution", "MatrixNormal",
+    "Mixture", "MixtureGeneral", "MixtureSameFamily", "Multinomial", "MultinomialLogits",
+    "MultinomialProbs", "MultivariateNormal", "MultivariateStudentT", "NegativeBinomial",
+    "NegativeBinomial2", "NegativeBinomialLogits", "NegativeBinomialProbs", "Normal",
+    "OrderedLogistic", "Pareto", "Poisson", "ProjectedNormal", "RelaxedBernoulli",
+    "RelaxedBernoulliLogits", "RightCensoredDistribution", "RightTruncatedDistribution",
+    "RightTruncatedGamma", "SineBivariateVonMises", "SineSkewed", "SoftLaplace", "StudentT",
+    "TransformedDistribution", "TruncatedCauchy", "TruncatedDistribution", "TruncatedGamma",
+    "TruncatedNormal", "TruncatedPolyaGamma", "TwoSidedTruncatedDistribution",
+    "TwoSidedTruncatedGamma", "Uniform", "Unit", "VonMises", "Weibull", "Wishart",
     "WishartCholesky", "ZeroInflatedDistribution", "ZeroInflatedLogits",
-    "ZeroInflatedNegativeBinomial2", "ZeroInflatedPoisson", "ZeroInflatedProbs", "ZeroSumNormal",
-    "biject_to", "constraints", "enable_validation", "kl_divergence", "register_kl", "transforms",
+    "ZeroInflatedNegativeBinomial2", "ZeroInflatedPoisson", "ZeroInflatedProbs",
+    "ZeroSumNormal", "biject_to", "constraints", "enable_validation", "kl_divergence",
+    "register_kl", "transforms",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.quantiles import betaincinv, gammainccinv, gammaincinv
 from bibun.prob.distributions.special import (
     betainc,
     betaln,
@@ -133,6 +134,9 @@ class Gamma(Distribution):
     def cdf(self, value: Any) -> Any:
         return gammainc(self.concentration, self.rate * value)
 
+    def icdf(self, q: Any) -> Any:
+        return gammaincinv(self.concentration, q) / self.rate
+
     @property
     def mean(self) -> Any:
         return self._wide(self.concentration / bnp.asarray(self.rate))
@@ -184,6 +188,9 @@ class InverseGamma(Distribution):
     def cdf(self, value: Any) -> Any:
         return gammaincc(self.concentration, self.rate / value)
 
+    def icdf(self, q: Any) -> Any:
+        return self.rate / gammainccinv(self.concentration, q)
+
     @property
     def mean(self) -> Any:
         a = bnp.asarray(self.concentration)
@@ -229,6 +236,9 @@ class Beta(Distribution):
 
     def cdf(self, value: Any) -> Any:
         return betainc(self.concentration1, self.concentration0, value)
+
+    def icdf(self, q: Any) -> Any:
+        return betaincinv(self.concentration1, self.concentration0, q)
 
     @property
     def mean(self) -> Any:

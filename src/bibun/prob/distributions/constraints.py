@@ -8,12 +8,14 @@ bounds. Constraints with bounds are pytrees of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from bibun import numpy as bnp
 from bibun import tree
+from bibun.errors import ShapeError
 from bibun.trace.core import concrete
 
 
@@ -104,6 +106,21 @@ class Dependent(Constraint):
 
     def __call__(self, x: Any) -> Any:
         raise ValueError("the support depends on parameters: ask an instance, not the class")
+
+
+def is_dependent(constraint: Any) -> bool:
+    """Whether a constraint stands for a support that depends on parameters."""
+    return isinstance(constraint, Dependent)
+
+
+class Complex(Constraint):
+    """Any finite complex number."""
+
+    def __call__(self, x: Any) -> Any:
+        return bnp.isfinite(x)
+
+    def feasible_like(self, prototype: Any) -> Any:
+        return bnp.zeros_like(prototype)
 
 
 class _Bounded(Constraint):
@@ -252,6 +269,82 @@ class Independent(Constraint):
         return f"independent({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
+class Cat(Constraint):
+    """Constraints on consecutive slices along an axis, as `concatenate` would join them.
+
+    `cseq`: the constraints; `dim`: the axis; `lengths`: of the slices, 1 each by default.
+    The answer keeps the axis where the constraints are of scalars.
+
+    >>> import bibun.numpy as bnp
+    >>> cat([positive, unit_interval], dim=-1)(bnp.array([2.0, 2.0])).tolist()
+    [True, False]
+    """
+
+    fields = ("cseq",)
+
+    def __init__(
+        self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None
+    ) -> None:
+        self.cseq = tuple(cseq)
+        self.dim = dim
+        self.lengths = slice_lengths("Cat", self.cseq, lengths)
+
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        return any(k.is_discrete for k in self.cseq)
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        return max(k.event_dim for k in self.cseq)
+
+    def __call__(self, x: Any) -> Any:
+        parts = slices(x, self.dim, self.lengths)
+        return bnp.concatenate([k(p) for k, p in zip(self.cseq, parts, strict=True)], axis=self.dim)
+
+    def feasible_like(self, prototype: Any) -> Any:
+        parts = slices(prototype, self.dim, self.lengths)
+        return bnp.concatenate(
+            [k.feasible_like(p) for k, p in zip(self.cseq, parts, strict=True)], axis=self.dim
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cat) and (self.cseq, self.dim, self.lengths) == (
+            other.cseq, other.dim, other.lengths
+        )  # fmt: skip
+
+    __hash__ = Constraint.__hash__
+
+    def __repr__(self) -> str:
+        return f"cat({list(self.cseq)!r}, dim={self.dim}, lengths={list(self.lengths)})"
+
+
+def slice_lengths(
+    name: str, parts: Sequence[Any], lengths: Sequence[int] | None
+) -> tuple[int, ...]:
+    """The lengths of the slices of a concatenation, checked against its parts."""
+    if not parts:
+        raise ValueError(f"{name}: give at least one part")
+    known = (1,) * len(parts) if lengths is None else tuple(lengths)
+    if len(known) != len(parts) or any(n < 0 for n in known):
+        raise ValueError(
+            f"{name}: expected {len(parts)} lengths, none of them negative, got {list(known)}"
+        )
+    return known
+
+
+def slices(x: Any, dim: int, lengths: Sequence[int]) -> list[Any]:
+    """Consecutive slices of `x` along an axis. Errors: ShapeError if the lengths do not fit."""
+    shape = np.shape(x)
+    if not -len(shape) <= dim < len(shape) or shape[dim] != sum(lengths):
+        raise ShapeError(
+            f"slices of lengths {list(lengths)} along axis {dim} need {sum(lengths)} elements "
+            f"there, got shape {shape}"
+        )
+    ends = np.cumsum(lengths)
+    lead = (slice(None),) * (dim % len(shape))
+    return [x[(*lead, slice(int(e) - n, int(e)))] for e, n in zip(ends, lengths, strict=True)]
+
+
 # Vectors and matrices. Sums and symmetry hold to rounding.
 _TOLERANCE = 1e-6
 
@@ -270,6 +363,39 @@ class Simplex(_Vector):
 
     def feasible_like(self, prototype: Any) -> Any:
         return bnp.full_like(prototype, 1.0 / np.shape(prototype)[-1])
+
+
+class Sphere(_Vector):
+    """Of Euclidean length 1."""
+
+    def __call__(self, x: Any) -> Any:
+        return bnp.abs(bnp.sqrt(bnp.sum(x * x, axis=-1)) - 1) < _TOLERANCE
+
+    def feasible_like(self, prototype: Any) -> Any:
+        return bnp.full_like(prototype, np.shape(prototype)[-1] ** -0.5)
+
+
+class L1Ball(_Vector):
+    """With absolute values that sum to at most 1."""
+
+    def __call__(self, x: Any) -> Any:
+        return bnp.sum(bnp.abs(x), axis=-1) < 1 + _TOLERANCE
+
+    def feasible_like(self, prototype: Any) -> Any:
+        return bnp.zeros_like(prototype)
+
+
+class PositiveDefiniteCirculantVector(_Vector):
+    """The first row of a circulant matrix that is symmetric and positive definite."""
+
+    def __call__(self, x: Any) -> Any:
+        spectrum = bnp.fft.rfft(x)
+        scale = _TOLERANCE * (1 + bnp.sum(bnp.abs(x), axis=-1, keepdims=True))
+        return _all_last((bnp.abs(spectrum.imag) < scale) & (spectrum.real > 0))
+
+    def feasible_like(self, prototype: Any) -> Any:
+        first = np.eye(1, np.shape(prototype)[-1])[0]
+        return bnp.broadcast_to(first, np.shape(prototype))
 
 
 class OrderedVector(_Vector):
@@ -386,7 +512,9 @@ def independent(base_constraint: Constraint, reinterpreted_batch_ndims: int) -> 
 
 
 boolean = Boolean()
+cat = Cat
 circular = Circular()
+complex = Complex()
 corr_cholesky = CorrCholesky()
 corr_matrix = CorrMatrix()
 dependent = Dependent()
@@ -398,6 +526,7 @@ integer_interval = IntegerInterval
 integer_greater_than = IntegerGreaterThan
 integers = Integers()
 interval = Interval
+l1_ball = L1Ball()
 open_interval = OpenInterval
 lower_cholesky = LowerCholesky()
 multinomial = Multinomial
@@ -406,6 +535,7 @@ nonnegative_integer = IntegerGreaterThan(0)
 ordered_vector = OrderedVector()
 positive = GreaterThan(0.0)
 positive_definite = PositiveDefinite()
+positive_definite_circulant_vector = PositiveDefiniteCirculantVector()
 positive_integer = IntegerGreaterThan(1)
 positive_ordered_vector = PositiveOrderedVector()
 positive_semidefinite = PositiveSemidefinite()
@@ -416,4 +546,5 @@ scaled_unit_lower_cholesky = ScaledUnitLowerCholesky()
 simplex = Simplex()
 softplus_lower_cholesky = SoftplusLowerCholesky()
 softplus_positive = SoftplusPositive()
+sphere = Sphere()
 unit_interval = Interval(0.0, 1.0)

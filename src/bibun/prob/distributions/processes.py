@@ -9,11 +9,14 @@ import numpy as np
 
 from bibun import lax, random
 from bibun import numpy as bnp
+from bibun.errors import ShapeError
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape, parameter
+from bibun.prob.distributions.multivariate import MultivariateNormal
 from bibun.prob.distributions.real_line import Normal
 from bibun.prob.distributions.special import LOG_2PI
 from bibun.prob.distributions.transforms import sum_rightmost
+from bibun.prob.distributions.vector_transforms import RecursiveLinearTransform
 from bibun.transforms import vmap
 
 
@@ -62,6 +65,112 @@ class GaussianRandomWalk(Distribution):
 
     def entropy(self) -> Any:
         return self.num_steps * (bnp.log(self.scale) + 0.5 * (1 + LOG_2PI))
+
+
+class GaussianStateSpace(Distribution):
+    """States z_t = A z_(t-1) + normal innovations, t = 1 … `num_steps`, from `initial_value`.
+
+    `transition_matrix` A (..., n, n); one of `covariance_matrix`, `precision_matrix` and
+    `scale_tril` (..., n, n) of the innovations; `initial_value` z_0 (..., n), 0 by default.
+    Draws have event shape (num_steps, n).
+
+    >>> d = GaussianStateSpace(3, bnp.eye(1), scale_tril=bnp.eye(1))
+    >>> d.variance[:, 0].tolist()
+    [1.0, 2.0, 3.0]
+    """
+
+    arg_constraints = {
+        "transition_matrix": c.real_matrix,
+        "covariance_matrix": c.positive_definite,
+        "precision_matrix": c.positive_definite,
+        "scale_tril": c.lower_cholesky,
+        "initial_value": c.real_vector,
+    }
+    support = c.real_matrix
+    reparametrized_params = tuple(arg_constraints)
+    _fields = ("transition_matrix", "scale_tril", "initial_value")
+    _static = ("num_steps",)
+
+    def __init__(
+        self,
+        num_steps: int,
+        transition_matrix: Any,
+        covariance_matrix: Any = None,
+        precision_matrix: Any = None,
+        scale_tril: Any = None,
+        initial_value: Any = None,
+        *,
+        validate_args: bool | None = None,
+    ) -> None:
+        if not isinstance(num_steps, int) or num_steps < 1:
+            raise ValueError(f"GaussianStateSpace: num_steps must be positive, got {num_steps!r}")
+        self.num_steps = num_steps
+        noise = MultivariateNormal(
+            0.0, covariance_matrix=covariance_matrix, precision_matrix=precision_matrix,
+            scale_tril=scale_tril, validate_args=validate_args,
+        )  # fmt: skip
+        n = noise.event_shape[0]
+        start = bnp.zeros(n) if initial_value is None else parameter("initial_value", initial_value)
+        transition = parameter("transition_matrix", transition_matrix)
+        if np.shape(transition)[-2:] != (n, n) or np.shape(start)[-1:] != (n,):
+            raise ShapeError(
+                f"GaussianStateSpace: innovations of {n} elements need a transition_matrix "
+                f"(..., {n}, {n}) and an initial_value (..., {n}), got shapes "
+                f"{np.shape(transition)} and {np.shape(start)}"
+            )
+        self._setup(
+            validate_args,
+            transition_matrix=transition,
+            scale_tril=noise.scale_tril,
+            initial_value=start,
+        )
+
+    def _compute_shapes(self) -> tuple[Shape, Shape]:
+        batch, _ = super()._compute_shapes()
+        return batch, (self.num_steps, self.scale_tril.shape[-1])
+
+    @property
+    def transform(self) -> RecursiveLinearTransform:
+        """From innovations to states."""
+        return RecursiveLinearTransform(self.transition_matrix, self.initial_value)
+
+    def _noise(self, scale_tril: Any) -> MultivariateNormal:
+        return MultivariateNormal(0.0, scale_tril=scale_tril, validate_args=False)
+
+    def _log_prob(self, value: Any) -> Any:
+        innovations = self.transform._inverse(value)
+        noise = self._noise(self.scale_tril[..., None, :, :])
+        return bnp.sum(noise.log_prob(innovations), axis=-1)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        z = random.normal(key, self.shape(sample_shape))
+        innovations = bnp.matmul(z, bnp.swapaxes(self.scale_tril, -1, -2))
+        return self.transform(innovations)
+
+    @property
+    def covariance_matrix(self) -> Any:
+        """That of the innovations."""
+        return self._noise(self.scale_tril).covariance_matrix
+
+    @property
+    def mean(self) -> Any:
+        return self.transform(bnp.zeros(self.shape()))
+
+    @property
+    def variance(self) -> Any:
+        n = self.event_shape[-1]
+        a = self.transition_matrix
+        noise = bnp.broadcast_to(self.covariance_matrix, (*self.batch_shape, n, n))
+
+        def step(p: Any, _: Any) -> Any:
+            p = bnp.matmul(bnp.matmul(a, p), bnp.swapaxes(a, -1, -2)) + noise
+            return p, bnp.diagonal(p, axis1=-2, axis2=-1)
+
+        _, rows = lax.scan(step, bnp.zeros_like(noise), None, length=self.num_steps)
+        return bnp.moveaxis(rows, 0, -2)
+
+    def entropy(self) -> Any:
+        return self._wide(self.num_steps * self._noise(self.scale_tril).entropy())
 
 
 class EulerMaruyama(Distribution):

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from bibun import numpy as bnp
+from bibun.errors import ShapeError
+from bibun.lax import scan
+from bibun.ops.elementwise import logistic
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.constraints import Constraint
 from bibun.prob.distributions.transforms import (
@@ -28,6 +31,7 @@ from bibun.prob.distributions.transforms import (
     clipped_sigmoid,
     softplus,
 )
+from bibun.scipy.linalg import solve_triangular
 
 
 class StickBreakingTransform(Transform):
@@ -78,6 +82,166 @@ class OrderedTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
         return bnp.sum(x[..., 1:], axis=-1)
+
+
+class SimplexToOrderedTransform(Transform):
+    """A point of the simplex to the cutpoints of a logistic with these probabilities between.
+
+    `anchor_point`: the location of the logistic. Source: Betancourt's case study of ordinal
+    regression, section 2.2.
+
+    >>> t = SimplexToOrderedTransform()
+    >>> t(bnp.array([0.3, 0.1, 0.4, 0.2])).round(4).tolist()
+    [-0.8473, -0.4055, 1.3863]
+    """
+
+    domain = c.simplex
+    codomain = c.ordered_vector
+    fields = ("anchor_point",)
+
+    def __init__(self, anchor_point: Any = 0.0) -> None:
+        self.anchor_point = anchor_point
+
+    def _anchor(self) -> Any:
+        return bnp.asarray(self.anchor_point)[..., None]
+
+    def __call__(self, x: Any) -> Any:
+        s = bnp.cumsum(x[..., :-1], axis=-1)
+        return bnp.log(s) - bnp.log1p(-s) + self._anchor()
+
+    def _inverse(self, y: Any) -> Any:
+        s = logistic(bnp.asarray(y - self._anchor(), dtype=float))
+        ones = bnp.ones_like(s[..., :1])
+        return bnp.concatenate([s, ones], axis=-1) - bnp.concatenate([0 * ones, s], axis=-1)
+
+    def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
+        z = y - self._anchor()
+        return bnp.sum(softplus(z) + softplus(-z), axis=-1)
+
+    def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-1], shape[-1] - 1)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-1], shape[-1] + 1)
+
+
+class L1BallTransform(Transform):
+    """Reals to the L1 ball: signed pieces tanh(x) broken off a stick of length 1."""
+
+    domain = c.real_vector
+    codomain = c.l1_ball
+    _tanh = TanhTransform()
+
+    def _left(self, used: Any) -> Any:
+        """What is left of the stick before each element, given what each one takes."""
+        left = bnp.maximum(1 - bnp.cumsum(used, axis=-1), float(np.finfo(used.dtype).tiny))
+        return bnp.concatenate([bnp.ones_like(left[..., :1]), left[..., :-1]], axis=-1)
+
+    def __call__(self, x: Any) -> Any:
+        t = bnp.tanh(x)
+        left = bnp.cumprod(1 - bnp.abs(t), axis=-1)
+        return t * bnp.concatenate([bnp.ones_like(left[..., :1]), left[..., :-1]], axis=-1)
+
+    def _inverse(self, y: Any) -> Any:
+        near = 1.0 - float(np.finfo(y.dtype).eps)
+        return bnp.arctanh(bnp.clip(y / self._left(bnp.abs(y)), -near, near))
+
+    def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
+        pieces = self._tanh.log_abs_det_jacobian(x, None) + bnp.log(self._left(bnp.abs(y)))
+        return bnp.sum(pieces, axis=-1)
+
+
+class LowerCholeskyAffine(Transform):
+    """y = loc + scale_tril x, with a lower triangular matrix.
+
+    >>> t = LowerCholeskyAffine(bnp.zeros(2), bnp.array([[0.5, 0.0], [1.0, 2.0]]))
+    >>> t(bnp.ones(2)).tolist()
+    [0.5, 3.0]
+    """
+
+    domain = c.real_vector
+    codomain = c.real_vector
+    fields = ("loc", "scale_tril")
+
+    def __init__(self, loc: Any, scale_tril: Any) -> None:
+        shape = np.shape(scale_tril)
+        if len(shape) < 2 or shape[-1] != shape[-2]:
+            raise ShapeError(
+                f"LowerCholeskyAffine: scale_tril must have shape (..., n, n), got {shape}"
+            )
+        self.loc = loc
+        self.scale_tril = bnp.asarray(scale_tril)
+
+    def __call__(self, x: Any) -> Any:
+        return self.loc + bnp.matmul(self.scale_tril, x[..., None])[..., 0]
+
+    def _inverse(self, y: Any) -> Any:
+        rows = bnp.asarray(y - self.loc)[..., None]
+        batch = np.broadcast_shapes(self.scale_tril.shape[:-2], rows.shape[:-2])
+        tril, rows = (bnp.broadcast_to(z, batch + z.shape[-2:]) for z in (self.scale_tril, rows))
+        return solve_triangular(tril, rows, lower=True)[..., 0]
+
+    def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
+        diagonal = bnp.diagonal(self.scale_tril, axis1=-2, axis2=-1)
+        total = bnp.sum(bnp.log(bnp.abs(diagonal)), axis=-1)
+        return bnp.broadcast_to(total, self.forward_shape(np.shape(x))[:-1])
+
+    def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return np.broadcast_shapes(shape, np.shape(self.loc), self.scale_tril.shape[:-1])
+
+    inverse_shape = forward_shape
+
+
+class RecursiveLinearTransform(Transform):
+    """y_t = A y_(t-1) + x_t along the next to last axis, from y_0 = `initial_value` (or 0).
+
+    `transition_matrix` A: (..., n, n). The Jacobian is triangular with a unit diagonal.
+
+    >>> t = RecursiveLinearTransform(bnp.array([[2.0]]))
+    >>> t(bnp.ones((3, 1)))[:, 0].tolist()
+    [1.0, 3.0, 7.0]
+    """
+
+    domain = c.real_matrix
+    codomain = c.real_matrix
+    fields = ("transition_matrix", "initial_value")
+
+    def __init__(self, transition_matrix: Any, initial_value: Any = None) -> None:
+        self.transition_matrix = bnp.asarray(transition_matrix, dtype=float)
+        shape = self.transition_matrix.shape
+        if len(shape) < 2 or shape[-1] != shape[-2]:
+            raise ShapeError(
+                f"RecursiveLinearTransform: transition_matrix must have shape (..., n, n), "
+                f"got {shape}"
+            )
+        self.initial_value = bnp.zeros(shape[-1]) if initial_value is None else initial_value
+
+    def __call__(self, x: Any) -> Any:
+        x = bnp.broadcast_to(x, self.forward_shape(np.shape(x)))
+        start = bnp.broadcast_to(self.initial_value, (*x.shape[:-2], x.shape[-1]))
+
+        def step(y: Any, innovation: Any) -> Any:
+            y = bnp.matmul(self.transition_matrix, y[..., None])[..., 0] + innovation
+            return y, y
+
+        _, rows = scan(step, start, bnp.moveaxis(x, -2, 0))
+        return bnp.moveaxis(rows, 0, -2)
+
+    def _inverse(self, y: Any) -> Any:
+        first = bnp.broadcast_to(self.initial_value, (*y.shape[:-2], y.shape[-1]))[..., None, :]
+        before = bnp.concatenate([first, y[..., :-1, :]], axis=-2)
+        return y - bnp.matmul(before, bnp.swapaxes(self.transition_matrix, -1, -2))
+
+    def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
+        return bnp.zeros(self.forward_shape(np.shape(x))[:-2])
+
+    def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        batch = np.broadcast_shapes(
+            shape[:-2], self.transition_matrix.shape[:-2], np.shape(self.initial_value)[:-1]
+        )
+        return (*batch, *shape[-2:])
+
+    inverse_shape = forward_shape
 
 
 class _MatrixTransform(Transform):
@@ -313,6 +477,7 @@ _MAKERS: list[tuple[type, Callable[[Any], Transform]]] = [
     (c.OrderedVector, lambda k: OrderedTransform()),
     (c.PositiveOrderedVector, lambda k: ComposeTransform(
         [OrderedTransform(), IndependentTransform(ExpTransform(), 1)])),
+    (c.L1Ball, lambda k: L1BallTransform()),
     (c.LowerCholesky, lambda k: LowerCholeskyTransform()),
     (c.SoftplusLowerCholesky, lambda k: SoftplusLowerCholeskyTransform()),
     (c.ScaledUnitLowerCholesky, lambda k: ScaledUnitLowerCholeskyTransform()),

@@ -187,7 +187,49 @@ class Wishart(WishartCholesky):
         return self._wide(h)
 
 
-class InverseWishart(WishartCholesky):
+class InverseWishartCholesky(WishartCholesky):
+    """Lower Cholesky factors of matrices whose inverse is Wishart.
+
+    `concentration` exceeds p - 1; one of `scale_matrix`, `rate_matrix` (its inverse) and
+    `scale_tril`.
+
+    >>> from bibun import random
+    >>> d = InverseWishartCholesky(5.0, scale_tril=bnp.eye(2))
+    >>> d.sample(random.key(0)).shape
+    (2, 2)
+    """
+
+    def _log_density(self, tril: Any) -> Any:
+        """The inverse Wishart log density at tril trilᵀ."""
+        p = self.event_shape[0]
+        ratio = _solve_lower(*_common_batch(tril, self.scale_tril))
+        trace = bnp.sum(ratio * ratio, axis=(-2, -1))
+        norm = 0.5 * self._nu * p * math.log(2.0) + _multigammaln(0.5 * self._nu, p)
+        norm = norm - self._nu * _log_diagonal(self.scale_tril)
+        return -(self._nu + p + 1) * _log_diagonal(tril) - 0.5 * trace - norm
+
+    def _sample_matrix(self, key: Any, sample_shape: Shape) -> Any:
+        p = self.event_shape[0]
+        eye = bnp.broadcast_to(bnp.eye(p), self.shape())
+        plain = WishartCholesky(self.concentration, scale_tril=eye, validate_args=False)
+        a = plain.sample(key, sample_shape)
+        wide = bnp.broadcast_to(bnp.swapaxes(self.scale_tril, -1, -2), a.shape)
+        rows = _solve_lower(a, wide)  # with A Aᵀ standard Wishart: L (A Aᵀ)⁻¹ Lᵀ
+        return bnp.matmul(bnp.swapaxes(rows, -1, -2), rows)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        return bnp.linalg.cholesky(self._sample_matrix(key, tuple(sample_shape)))
+
+    @property
+    def mean(self) -> Any:
+        raise self._missing("mean")
+
+    @property
+    def variance(self) -> Any:
+        raise self._missing("variance")
+
+
+class InverseWishart(InverseWishartCholesky):
     """Matrices whose inverse is Wishart: if W has `rate_matrix` P, its inverse has scale P.
 
     `concentration` exceeds p - 1; one of `scale_matrix`, `rate_matrix` (its inverse) and
@@ -201,22 +243,10 @@ class InverseWishart(WishartCholesky):
     support: Any = c.positive_definite
 
     def _log_prob(self, value: Any) -> Any:
-        p = self.event_shape[0]
-        tril = bnp.linalg.cholesky(value)
-        ratio = _solve_lower(*_common_batch(tril, self.scale_tril))
-        trace = bnp.sum(ratio * ratio, axis=(-2, -1))
-        norm = 0.5 * self._nu * p * math.log(2.0) + _multigammaln(0.5 * self._nu, p)
-        norm = norm - self._nu * _log_diagonal(self.scale_tril)
-        return -(self._nu + p + 1) * _log_diagonal(tril) - 0.5 * trace - norm
+        return self._log_density(bnp.linalg.cholesky(value))
 
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
-        p = self.event_shape[0]
-        eye = bnp.broadcast_to(bnp.eye(p), self.shape())
-        plain = WishartCholesky(self.concentration, scale_tril=eye, validate_args=False)
-        a = plain.sample(key, sample_shape)
-        wide = bnp.broadcast_to(bnp.swapaxes(self.scale_tril, -1, -2), a.shape)
-        rows = _solve_lower(a, wide)  # with A Aᵀ standard Wishart: L (A Aᵀ)⁻¹ Lᵀ
-        return bnp.matmul(bnp.swapaxes(rows, -1, -2), rows)
+        return self._sample_matrix(key, tuple(sample_shape))
 
     @property
     def mean(self) -> Any:
@@ -224,7 +254,3 @@ class InverseWishart(WishartCholesky):
         left = self._nu - self.event_shape[0] - 1
         m = self.scale_matrix / bnp.where(left > 0, left, 1.0)[..., None, None]
         return bnp.broadcast_to(bnp.where((left > 0)[..., None, None], m, bnp.nan), self.shape())
-
-    @property
-    def variance(self) -> Any:
-        raise self._missing("variance")
