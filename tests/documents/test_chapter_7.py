@@ -66,7 +66,11 @@ def test_7_1_posterior_and_summary(fit: Any, capsys: pytest.CaptureFixture[str])
     printed = {"phase": [0.34, 0.12, 0.34, 0.15, 0.56], "sigma": [0.34, 0.06, 0.33, 0.24, 0.42]}
     for name, want in printed.items():
         got = [float(v) for v in rows[name]]
-        assert got[:5] == pytest.approx(want, abs=0.025)
+        # Both are runs of 2000 draws, worth some 1000, printed to two digits. The ends of a
+        # highest-density interval err most: over 300 seeds by 3 std / sqrt(1000).
+        for k, error in enumerate((1.0, 1.0, 1.25, 3.2, 3.2)):
+            mcse = error * want[1] / np.sqrt(1000)
+            assert got[k] == pytest.approx(want[k], abs=0.01 + 4 * np.sqrt(2) * mcse)
         assert got[5] > 400
         assert got[6] == 1.0
 
