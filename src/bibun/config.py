@@ -7,6 +7,7 @@ for a block of code in this thread. JAX's option names are accepted as aliases.
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import threading
 from collections.abc import Iterator
@@ -37,8 +38,40 @@ def _from_environment(name: str, default: Any) -> Any:
     if isinstance(default, bool):
         return text.lower() in ("1", "true", "yes", "on")
     if isinstance(default, int):
-        return int(text)
+        try:
+            return _checked(name, int(text))
+        except ValueError as e:
+            raise ValueError(f"the environment variable BIBUN_{name.upper()}: {e}") from None
     return text
+
+
+# Largest values: native code has 32 bits for the one and 64 for the other.
+_BOUNDS = {
+    "num_threads": (1 << 31) - 1, "ragged_memory_limit": (1 << 63) - 1,
+    "cache_max_bytes": (1 << 63) - 1,
+}  # fmt: skip
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value of a setting, as what it is read as. Errors: TypeError, ValueError."""
+    given = f"{type(value).__name__} {str(value)[:60]!r}"
+    if name in _BOUNDS:
+        try:
+            number = None if isinstance(value, bool) else operator.index(value)
+        except TypeError:
+            number = None
+        if number is None:
+            raise TypeError(f"setting {name!r} is a whole number, got {given}")
+        if not 0 <= number <= _BOUNDS[name]:
+            raise ValueError(f"setting {name!r} is from 0 to {_BOUNDS[name]}, got {number}")
+        return number
+    if name == "cache_dir":
+        if value is not None and not isinstance(value, str | os.PathLike):
+            raise TypeError(f"setting {name!r} is a path, '' (no cache) or None, got {given}")
+        return value
+    if isinstance(value, str) or value not in (True, False):
+        raise TypeError(f"setting {name!r} is True or False, got {given}")
+    return bool(value)
 
 
 _TRACED = ("enable_x64", "debug_nans", "disable_jit")
@@ -81,8 +114,9 @@ class Config:
         return self.read(name)
 
     def update(self, name: str, value: Any) -> None:
-        """Change a setting for the whole process."""
-        self._values[self._resolve(name)] = value
+        """Change a setting for the whole process. Errors: AttributeError, TypeError, ValueError."""
+        name = self._resolve(name)
+        self._values[name] = _checked(name, value)
         self.watch_nans = self.watch_nans or self.read("debug_nans")
         self.key = tuple(self._values[name] for name in _TRACED)
 
@@ -90,8 +124,10 @@ class Config:
     def using(self, **settings: Any) -> Iterator[None]:
         """Change settings inside a `with` block, in this thread only."""
         before = getattr(self._local, "overrides", None) or {}
-        self.watch_nans = self.watch_nans or bool(settings.get("debug_nans"))
-        self._local.overrides = {**before, **{self._resolve(k): v for k, v in settings.items()}}
+        names = [self._resolve(k) for k in settings]
+        checked = {k: _checked(k, v) for k, v in zip(names, settings.values(), strict=True)}
+        self.watch_nans = self.watch_nans or checked.get("debug_nans", False)
+        self._local.overrides = {**before, **checked}
         with self._lock:
             self.overrides += 1
         try:

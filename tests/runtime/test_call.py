@@ -245,14 +245,14 @@ def test_many_threads_at_once(add):
 
 
 def test_results_of_raising_calls_do_not_leak_contexts():
-    from bibun.runtime.context import _contexts, idle
+    from bibun.runtime.context import contexts, idle
 
     call = NativeCall(native(modules.ADD), [F3, F3], [F3])
     call([X, Y])
-    before = len(idle), len(_contexts)
+    before = len(idle), len(contexts)
     for _ in range(50):
         call([X, Y])
-    assert (len(idle), len(_contexts)) == before
+    assert (len(idle), len(contexts)) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

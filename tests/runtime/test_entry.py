@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import bibun
 import bibun.numpy as bnp
 from bibun import tree
-from bibun.runtime.context import _contexts, idle
+from bibun.runtime.context import contexts, idle
 from bibun.runtime.layout import measure
 
 pytestmark = pytest.mark.skipif(measure() is None, reason="no native entry on this Python")
@@ -180,12 +180,12 @@ def test_guards_are_still_looked_at():
 
 def test_failures():
     g = planned(lambda x, i: x[i], A, 1)
-    count = len(_contexts)
+    count = len(contexts)
     for _ in range(50):
         with pytest.raises(IndexError, match="7"):
             g(A, 7)
         assert float(g(A, 2)) == 3.0
-    assert len(_contexts) == count
+    assert len(contexts) == count
 
 
 def test_tapes_of_failed_calls_are_freed():
@@ -249,7 +249,7 @@ def test_many_threads():
     for t in threads:
         t.join()
     assert not wrong
-    assert len(idle) == len(set(idle)) <= len(_contexts)
+    assert len(idle) == len(set(idle)) <= len(contexts)
 
 
 def test_large_trees_and_no_arguments():

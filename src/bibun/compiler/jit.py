@@ -87,7 +87,7 @@ class Trace:
         if any(isinstance(t, RaggedType) for t in self.closed.program.out_types):
             return None
         try:
-            steps = argument_steps(args, keep)
+            steps = argument_steps(args, self.closed.in_types, keep)
         except NoPlan:
             return None
         results = result_steps(tree.unflatten(self.out_tree, range(len(weak))), weak)

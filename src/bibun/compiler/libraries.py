@@ -19,6 +19,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import threading
 from typing import Any
 
 # C functions: what the emitter calls, and what LLVM's code generator may introduce for
@@ -41,6 +42,14 @@ _C_OTHER = "bzero __bzero memset_pattern16 __sincos_stret __sincosf_stret __chks
 C_SYMBOLS = frozenset([*_C_MEMORY, *_C_MATH, *_C_THREADS, *_C_OTHER])
 
 _registered: dict[str, int] = {}
+
+# A module of Cython's that a second thread executes too is found half made; and a forked child
+# must not inherit the lock from a thread that it does not have.
+_loading = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release
+    )
 
 
 @functools.cache
@@ -79,8 +88,12 @@ def _alone(package: str, name: str) -> Any | None:
 
 @functools.cache
 def _capsules(name: str) -> dict[str, object]:
-    """The capsules that a module of `scipy.linalg` exports, by function name."""
-    module = sys.modules.get(f"scipy.linalg.{name}") or _alone("linalg", name)
+    """The capsules that a module of `scipy.linalg` exports, by function name.
+
+    Where the package is there, or another thread is importing it, Python's import and its locks
+    are asked. The caller holds the lock.
+    """
+    module = None if "scipy.linalg" in sys.modules else _alone("linalg", name)
     return (module or importlib.import_module(f"scipy.linalg.{name}")).__pyx_capi__
 
 
@@ -183,4 +196,7 @@ def address(symbol: str) -> int | None:
     (True, None)
     """
     known = _registered.get(symbol)
-    return known if known is not None else _find(symbol)
+    if known is not None:
+        return known
+    with _loading:
+        return _find(symbol)

@@ -42,6 +42,19 @@ def _prepared(array: np.ndarray) -> np.ndarray:
     return np.array(array, order="C")
 
 
+_decref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_DecRef", ctypes.pythonapi))
+
+
+def _taken(struct: contexts.CtxStruct) -> list[np.ndarray]:
+    """The results that the native entry left in the ctx of a failed call."""
+    kept, struct.outputs = struct.outputs, None
+    if not kept:
+        raise MemoryError("no memory for the results of a failed call")
+    outputs = ctypes.cast(kept, ctypes.py_object).value
+    _decref(outputs)
+    return outputs
+
+
 class NativeCall:
     """`call(arrays) -> new arrays`: a native function with the types of what goes in and out.
 
@@ -133,10 +146,7 @@ class NativeCall:
         context = contexts.context_at(address)
         try:
             if self._lists:
-                kept = context.struct.outputs
-                outputs = ctypes.cast(kept, ctypes.py_object).value
-                ctypes.pythonapi.Py_DecRef(ctypes.py_object(outputs))
-                self._discard(outputs)
+                self._discard(_taken(context.struct))
             raise_status(context.struct.status, context, self.failures)
         finally:
             release(context)

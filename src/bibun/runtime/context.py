@@ -193,17 +193,17 @@ class Context:
         self._stretch = s.poll_countdown = stretch
 
 
-_contexts: dict[int, Context] = {}  # all that are in use or idle, by address
+contexts: dict[int, Context] = {}  # all that are in use or idle, by address
 idle: list[int] = []  # the addresses of idle ones; the native entry pops and appends too
 
 
 def acquire() -> Context:
     """An idle context, or a new one."""
     try:
-        return _contexts[idle.pop()]
+        return contexts[idle.pop()]
     except IndexError:
         context = Context()
-        _contexts[context.address] = context
+        contexts[context.address] = context
         return context
 
 
@@ -212,9 +212,9 @@ def release(context: Context) -> None:
     if context.exception is None:
         idle.append(context.address)
     else:
-        _contexts.pop(context.address, None)
+        contexts.pop(context.address, None)
 
 
 def context_at(address: int) -> Context:
     """The context of an address; the native entry leaves that of a failed call to its caller."""
-    return _contexts[address]
+    return contexts[address]

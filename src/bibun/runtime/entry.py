@@ -44,14 +44,18 @@ class _Maker:
     def __init__(self, native: Any) -> None:
         self.native = native  # keeps the code alive
         self.definition = _MethodDef(b"bibun_entry", native.address, _METH_FASTCALL, None)
-        new = ctypes.pythonapi.PyCFunction_NewEx
-        new.restype = ctypes.py_object
-        new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
-        self.new = new
+        # a prototype of our own: `pythonapi.PyCFunction_NewEx` is everybody's
+        prototype = ctypes.PYFUNCTYPE(
+            ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
+        )
+        self.new = prototype(("PyCFunction_NewEx", ctypes.pythonapi))
 
     def __call__(self, address: int, keep: Any) -> Any:
-        """A function that runs the plan at `address`; it keeps `keep` alive."""
-        return self.new(ctypes.addressof(self.definition), (address, keep), None)
+        """A function that runs the plan at `address`; it keeps `keep` alive, and its own code.
+
+        (Two threads that ask for the first maker get one each, and one of the two is lost.)
+        """
+        return self.new(ctypes.addressof(self.definition), (address, keep, self), None)
 
 
 @functools.cache

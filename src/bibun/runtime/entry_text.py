@@ -1,9 +1,9 @@
 """The text of the native entry: LLVM IR.
 
 What it is for is told in `bibun.runtime.entry`. The functions, in the order of a call:
-`walk` goes over the arguments beside the steps of the plan and notes addresses (`array`,
-`address`, `number`); `allocate` makes the outputs; `acquire` takes a `ctx`; then compiled code
-runs; `build` makes the results.
+`walk` (`bibun.runtime.entry_walk`) goes over the arguments beside the steps of the plan and notes
+addresses; `allocate` makes the outputs; `acquire` takes a `ctx`; then compiled code runs; `build`
+makes the results.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 
 from bibun.runtime.context import FIELDS, LLVM_TYPE, OK, POLL_START
+from bibun.runtime.entry_walk import WALK
 from bibun.runtime.layout import WANTED
 from bibun.runtime.steps import KINDS, PlanStruct
 
@@ -29,233 +30,16 @@ PYTHON = {
     "PyLong_AsLongLongAndOverflow": "i64 (ptr, ptr)", "PyLong_AsLongLong": "i64 (ptr)",
     "PyLong_AsVoidPtr": "ptr (ptr)", "PyList_SetSlice": "i32 (ptr, i64, i64, ptr)",
     "PyList_Append": "i32 (ptr, ptr)",
-    "PyTuple_New": "ptr (i64)", "PyTuple_SetItem": "i32 (ptr, i64, ptr)",
+    "PyTuple_New": "ptr (i64)",
     "PyList_New": "ptr (i64)", "PyList_SetItem": "i32 (ptr, i64, ptr)",
     "PyDict_GetItem": "ptr (ptr, ptr)", "PyDict_Size": "i64 (ptr)",
-    "PyType_GenericAlloc": "ptr (ptr, i64)",
+    "PyDict_Next": "i32 (ptr, ptr, ptr, ptr)",
+    "PyType_GenericAlloc": "ptr (ptr, i64)", "PyErr_Clear": "void ()",
 }  # fmt: skip
 
-# The walk's state: next step, next address, arrays held (their number, their table), next
-# scratch word for a number, and the plan.
-_WALK = "%walk = type { ptr, ptr, i64, ptr, ptr, ptr }"
-
 _IR = """
-; ---- one array: is it what the step says? its address, and a reference held
-define internal i1 @array(ptr %w, ptr %s, ptr %v, i1 %checked) {
-  %fp = getelementptr i8, ptr %v, i64 {array_flags}
-  %f = load i32, ptr %fp
-  %fm = and i32 %f, {wanted}
-  %fine = icmp eq i32 %fm, {wanted}
-  br i1 %fine, label %readable, label %no
-readable:
-  br i1 %checked, label %check, label %take
-check:
-  %dp = getelementptr i8, ptr %v, i64 {array_descr}
-  %d = load ptr, ptr %dp
-  %sdp = getelementptr %step, ptr %s, i32 0, i32 3
-  %sd = load ptr, ptr %sdp
-  %dsame = icmp eq ptr %d, %sd
-  br i1 %dsame, label %check_ndim, label %no
-check_ndim:
-  %np = getelementptr i8, ptr %v, i64 {array_ndim}
-  %n32 = load i32, ptr %np
-  %n = sext i32 %n32 to i64
-  %snp = getelementptr %step, ptr %s, i32 0, i32 2
-  %sn = load i64, ptr %snp
-  %nsame = icmp eq i64 %n, %sn
-  br i1 %nsame, label %check_dims, label %no
-check_dims:
-  %ap = getelementptr i8, ptr %v, i64 {array_dims}
-  %a = load ptr, ptr %ap
-  %sap = getelementptr %step, ptr %s, i32 0, i32 4
-  %sa = load ptr, ptr %sap
-  br label %dim
-dim:
-  %i = phi i64 [ 0, %check_dims ], [ %i1, %next_dim ]
-  %more = icmp slt i64 %i, %n
-  br i1 %more, label %one_dim, label %take
-one_dim:
-  %xp = getelementptr i64, ptr %a, i64 %i
-  %x = load i64, ptr %xp
-  %yp = getelementptr i64, ptr %sa, i64 %i
-  %y = load i64, ptr %yp
-  %same = icmp eq i64 %x, %y
-  br i1 %same, label %next_dim, label %no
-next_dim:
-  %i1 = add i64 %i, 1
-  br label %dim
-take:
-  %datap = getelementptr i8, ptr %v, i64 {array_data}
-  %data = load ptr, ptr %datap
-  call void @address(ptr %w, ptr %data)
-  %hnp = getelementptr %walk, ptr %w, i32 0, i32 2
-  %hn = load i64, ptr %hnp
-  %htp = getelementptr %walk, ptr %w, i32 0, i32 3
-  %ht = load ptr, ptr %htp
-  %hp = getelementptr ptr, ptr %ht, i64 %hn
-  store ptr %v, ptr %hp
-  %hn1 = add i64 %hn, 1
-  store i64 %hn1, ptr %hnp
-  call void @Py_IncRef(ptr %v)
-  ret i1 true
-no:
-  ret i1 false
-}
-
-define internal void @address(ptr %w, ptr %data) {
-  %op = getelementptr %walk, ptr %w, i32 0, i32 1
-  %o = load ptr, ptr %op
-  store ptr %data, ptr %o
-  %o1 = getelementptr ptr, ptr %o, i64 1
-  store ptr %o1, ptr %op
-  ret void
-}
-
-; ---- a Python number as eight bytes of scratch
-define internal void @number(ptr %w, i64 %bits) {
-  %cp = getelementptr %walk, ptr %w, i32 0, i32 4
-  %c = load ptr, ptr %cp
-  store i64 %bits, ptr %c
-  %c1 = getelementptr i64, ptr %c, i64 1
-  store ptr %c1, ptr %cp
-  call void @address(ptr %w, ptr %c)
-  ret void
-}
-
-; ---- an object of the arguments beside its step
-define internal i1 @walk(ptr %w, ptr %x) {
-start:
-  %overflow = alloca i32
-  %s = load ptr, ptr %w
-  %s1 = getelementptr %step, ptr %s, i64 1
-  store ptr %s1, ptr %w
-  %kind = load i64, ptr %s
-  %planp = getelementptr %walk, ptr %w, i32 0, i32 5
-  %plan = load ptr, ptr %planp
-  %tp = getelementptr i8, ptr %x, i64 {type}
-  %t = load ptr, ptr %tp
-  %stp = getelementptr %step, ptr %s, i32 0, i32 1
-  %st = load ptr, ptr %stp
-  %tsame = icmp eq ptr %t, %st
-  br i1 %tsame, label %typed, label %no
-typed:
-  %cp = getelementptr %step, ptr %s, i32 0, i32 2
-  %count = load i64, ptr %cp
-  switch i64 %kind, label %no [
-    i64 {ARRAY}, label %array
-    i64 {NDARRAY}, label %ndarray
-    i64 {RAW}, label %raw
-    i64 {FLOAT}, label %float
-    i64 {INT}, label %int
-    i64 {BOOL}, label %bool
-    i64 {TUPLE}, label %tuple
-    i64 {LIST}, label %list
-    i64 {DICT}, label %dict
-    i64 {NONE}, label %yes
-  ]
-array:
-  %wp = getelementptr i8, ptr %x, i64 {Array_weak}
-  %weak = load ptr, ptr %wp
-  %swp = getelementptr %step, ptr %s, i32 0, i32 5
-  %sweak = load ptr, ptr %swp
-  %wsame = icmp eq ptr %weak, %sweak
-  br i1 %wsame, label %unwrap, label %no
-unwrap:
-  %vp = getelementptr i8, ptr %x, i64 {Array_value}
-  %v = load ptr, ptr %vp
-  %empty = icmp eq ptr %v, null
-  br i1 %empty, label %no, label %unwrapped
-unwrapped:
-  %r0 = call i1 @array(ptr %w, ptr %s, ptr %v, i1 true)
-  ret i1 %r0
-ndarray:
-  %r1 = call i1 @array(ptr %w, ptr %s, ptr %x, i1 true)
-  ret i1 %r1
-raw:
-  %r2 = call i1 @array(ptr %w, ptr %s, ptr %x, i1 false)
-  ret i1 %r2
-float:
-  %flp = getelementptr i8, ptr %x, i64 {float_value}
-  %fl = load i64, ptr %flp
-  call void @number(ptr %w, i64 %fl)
-  ret i1 true
-int:
-  %whole = call i64 @PyLong_AsLongLongAndOverflow(ptr %x, ptr %overflow)
-  %over = load i32, ptr %overflow
-  %fits = icmp eq i32 %over, 0
-  br i1 %fits, label %int_fits, label %no
-int_fits:
-  call void @number(ptr %w, i64 %whole)
-  ret i1 true
-bool:
-  %truep = getelementptr %plan, ptr %plan, i32 0, i32 {p_true}
-  %true = load ptr, ptr %truep
-  %is = icmp eq ptr %x, %true
-  %bit = zext i1 %is to i64
-  call void @number(ptr %w, i64 %bit)
-  ret i1 true
-tuple:
-  %tnp = getelementptr i8, ptr %x, i64 {tuple_size}
-  %tn = load i64, ptr %tnp
-  %tright = icmp eq i64 %tn, %count
-  br i1 %tright, label %tuple_next, label %no
-tuple_next:
-  %ti = phi i64 [ 0, %tuple ], [ %ti1, %tuple_item ]
-  %tmore = icmp slt i64 %ti, %count
-  br i1 %tmore, label %tuple_item, label %yes
-tuple_item:
-  %tb = getelementptr i8, ptr %x, i64 {tuple_items}
-  %tip = getelementptr ptr, ptr %tb, i64 %ti
-  %tx = load ptr, ptr %tip
-  %tr = call i1 @walk(ptr %w, ptr %tx)
-  %ti1 = add i64 %ti, 1
-  br i1 %tr, label %tuple_next, label %no
-list:
-  br label %list_next
-list_next:
-  %li = phi i64 [ 0, %list ], [ %li1, %list_item ]
-  %lnp = getelementptr i8, ptr %x, i64 {list_size}
-  %ln = load i64, ptr %lnp
-  %lright = icmp eq i64 %ln, %count
-  br i1 %lright, label %list_go, label %no
-list_go:
-  %lmore = icmp slt i64 %li, %count
-  br i1 %lmore, label %list_item, label %yes
-list_item:
-  %lbp = getelementptr i8, ptr %x, i64 {list_items}
-  %lb = load ptr, ptr %lbp
-  %lip = getelementptr ptr, ptr %lb, i64 %li
-  %lx = load ptr, ptr %lip
-  %lr = call i1 @walk(ptr %w, ptr %lx)
-  %li1 = add i64 %li, 1
-  br i1 %lr, label %list_next, label %no
-dict:
-  %dn = call i64 @PyDict_Size(ptr %x)
-  %dright = icmp eq i64 %dn, %count
-  br i1 %dright, label %dict_next, label %no
-dict_next:
-  %di = phi i64 [ 0, %dict ], [ %di1, %dict_walk ]
-  %dmore = icmp slt i64 %di, %count
-  br i1 %dmore, label %dict_item, label %yes
-dict_item:
-  %dkp = getelementptr %step, ptr %s, i32 0, i32 4
-  %dk = load ptr, ptr %dkp
-  %dip = getelementptr ptr, ptr %dk, i64 %di
-  %key = load ptr, ptr %dip
-  %dx = call ptr @PyDict_GetItem(ptr %x, ptr %key)
-  %dnone = icmp eq ptr %dx, null
-  br i1 %dnone, label %no, label %dict_walk
-dict_walk:
-  %dr = call i1 @walk(ptr %w, ptr %dx)
-  %di1 = add i64 %di, 1
-  br i1 %dr, label %dict_next, label %no
-yes:
-  ret i1 true
-no:
-  ret i1 false
-}
-
-; ---- results: steps and arrays are taken in order; an array's reference goes to the result
+; ---- results: steps and arrays are taken in order; an array's reference goes to the result.
+; Null with an exception set if there is no memory; arrays from `nextp` on are not used then.
 define internal ptr @build(ptr %stepp, ptr %nextp, ptr %plan) {
 start:
   %s = load ptr, ptr %stepp
@@ -273,10 +57,10 @@ take:
   %o = load ptr, ptr %nextp
   %v = load ptr, ptr %o
   %o1 = getelementptr ptr, ptr %o, i64 1
-  store ptr %o1, ptr %nextp
   %wrapped = icmp eq i64 %kind, {ARRAY}
   br i1 %wrapped, label %wrap, label %bare
 bare:
+  store ptr %o1, ptr %nextp
   ret ptr %v
 wrap:
   %tp = getelementptr %step, ptr %s, i32 0, i32 1
@@ -285,6 +69,7 @@ wrap:
   %failed = icmp eq ptr %a, null
   br i1 %failed, label %none, label %fill
 fill:
+  store ptr %o1, ptr %nextp
   %vp = getelementptr i8, ptr %a, i64 {Array_value}
   store ptr %v, ptr %vp
   %weakp = getelementptr %step, ptr %s, i32 0, i32 5
@@ -315,11 +100,15 @@ placed:
   %istuple = icmp eq i64 %kind, {TUPLE}
   br i1 %istuple, label %in_tuple, label %in_list
 in_tuple:
-  %q0 = call i32 @PyTuple_SetItem(ptr %c, i64 %i, ptr %x)
+  ; not PyTuple_SetItem, which refuses where a callback of the collector holds the tuple too
+  %slots = getelementptr i8, ptr %c, i64 {tuple_items}
+  %slot = getelementptr ptr, ptr %slots, i64 %i
+  store ptr %x, ptr %slot
   br label %put
 in_list:
   %q1 = call i32 @PyList_SetItem(ptr %c, i64 %i, ptr %x)
-  br label %put
+  %refused = icmp ne i32 %q1, 0
+  br i1 %refused, label %drop, label %put
 put:
   %i1 = add i64 %i, 1
   br label %next
@@ -404,17 +193,42 @@ pop:
   %number = load ptr, ptr %ip
   call void @Py_IncRef(ptr %number)
   %q = call i32 @PyList_SetSlice(ptr %pool, i64 %last, i64 %n, ptr null)
+  %popped = icmp eq i32 %q, 0
+  br i1 %popped, label %taken, label %left
+taken:
   ret ptr %number
+left:
+  call void @PyErr_Clear()
+  call void @Py_DecRef(ptr %number)
+  br label %none
 none:
   ret ptr null
+}
+
+; ---- the results of a call; outputs that they do not use are given back
+define internal ptr @results(ptr %plan, ptr %objects, i64 %n) {
+start:
+  %stepp = alloca ptr
+  %nextp = alloca ptr
+  %buildp = getelementptr %plan, ptr %plan, i32 0, i32 {p_build}
+  %build = load ptr, ptr %buildp
+  store ptr %build, ptr %stepp
+  store ptr %objects, ptr %nextp
+  %value = call ptr @build(ptr %stepp, ptr %nextp, ptr %plan)
+  %rest = load ptr, ptr %nextp
+  %end = getelementptr ptr, ptr %objects, i64 %n
+  %from = ptrtoint ptr %rest to i64
+  %to = ptrtoint ptr %end to i64
+  %bytes = sub i64 %to, %from
+  %left = ashr i64 %bytes, 3
+  call void @release_all(ptr %rest, i64 %left)
+  ret ptr %value
 }
 
 define ptr @bibun_entry(ptr %self, ptr %args, i64 %nargs) {
 start:
   %small = alloca [{stack_words} x ptr], align 16
   %w = alloca %walk
-  %stepp = alloca ptr
-  %nextp = alloca ptr
   %selfp = getelementptr i8, ptr %self, i64 {tuple_items}
   %number = load ptr, ptr %selfp
   %plan = call ptr @PyLong_AsVoidPtr(ptr %number)
@@ -526,12 +340,14 @@ go:
   br i1 %well, label %back, label %status
 back:
   %q = call i32 @PyList_Append(ptr %pool, ptr %ctx_number)
+  %appended = icmp eq i32 %q, 0
+  br i1 %appended, label %finish, label %lost
+lost:
+  call void @PyErr_Clear()
+  br label %finish
+finish:
   call void @Py_DecRef(ptr %ctx_number)
-  %buildp = getelementptr %plan, ptr %plan, i32 0, i32 {p_build}
-  %build = load ptr, ptr %buildp
-  store ptr %build, ptr %stepp
-  store ptr %objects, ptr %nextp
-  %value = call ptr @build(ptr %stepp, ptr %nextp, ptr %plan)
+  %value = call ptr @results(ptr %plan, ptr %objects, i64 %nout)
   br label %leave
 status:
   %ctx_statusp = getelementptr %bibun.ctx, ptr %ctx, i32 0, i32 {status}
@@ -541,13 +357,13 @@ status:
   %kept = icmp ne i64 %keep, 0
   br i1 %kept, label %keep_outputs, label %drop_outputs
 keep_outputs:
-  %kbuildp = getelementptr %plan, ptr %plan, i32 0, i32 {p_build}
-  %kbuild = load ptr, ptr %kbuildp
-  store ptr %kbuild, ptr %stepp
-  store ptr %objects, ptr %nextp
-  %kvalue = call ptr @build(ptr %stepp, ptr %nextp, ptr %plan)
+  %kvalue = call ptr @results(ptr %plan, ptr %objects, i64 %nout)
   %ctx_outputs = getelementptr %bibun.ctx, ptr %ctx, i32 0, i32 {outputs}
   store ptr %kvalue, ptr %ctx_outputs
+  %unkept = icmp eq ptr %kvalue, null
+  br i1 %unkept, label %unreported, label %failure
+unreported:
+  call void @PyErr_Clear()
   br label %failure
 drop_outputs:
   call void @release_all(ptr %objects, i64 %nout)
@@ -566,7 +382,7 @@ unlike:
   call void @Py_IncRef(ptr %none)
   br label %leave
 leave:
-  %answer = phi ptr [ %value, %back ], [ %ctx_number, %failure ], [ null, %no_memory ], [ %none, %unlike ]
+  %answer = phi ptr [ %value, %finish ], [ %ctx_number, %failure ], [ null, %no_memory ], [ %none, %unlike ]
   br i1 %fits, label %end, label %release_block
 release_block:
   call void @free(ptr %table)
@@ -594,7 +410,7 @@ def _set(field: str, value: int, width: int) -> str:
 
 def text(offsets: dict[str, int]) -> str:
     """The module, for objects laid out like this."""
-    made = "\n".join((LLVM_TYPE, _STEP, _PLAN, _WALK, _IR))
+    made = "\n".join((LLVM_TYPE, _STEP, _PLAN, WALK, _IR))
     for name, signature in PYTHON.items():
         result, arguments = signature.split(" ", 1)
         made += f"declare {result} @{name}{arguments}\n"

@@ -3,8 +3,10 @@
 A plan is made from an example: the arguments of a call that went the general way. Each
 container and each leaf of them becomes a step; the same tree with arrays of the same shapes
 and dtypes then matches it. Only containers whose inside can be read without running Python
-code have steps: tuples and named tuples, lists, dicts with strings as keys. `plan_of` gives
-None for arguments that hold anything else, and these calls go the general way.
+code have steps: tuples and named tuples, lists, dicts with strings as keys. `argument_steps`
+raises NoPlan for arguments that hold anything else, and these calls go the general way. So do
+those that the general way converts (bytes in another order, 64 bits where the program has 32)
+or takes apart in another order, for the entry hands over memory as it finds it.
 """
 
 from __future__ import annotations
@@ -16,14 +18,18 @@ from typing import Any
 import numpy as np
 import optree
 
+from bibun import tree
 from bibun.array import Array
-from bibun.ir.types import RaggedType
+from bibun.ir.types import ArrayType, RaggedType
 from bibun.runtime import context
 from bibun.runtime import steps as e
 from bibun.runtime.entry import entry_maker
 
 _DEPTH = 16  # of nesting, at most: the entry walks by recursion
-_F64, _I64 = np.dtype(np.float64), np.dtype(np.int64)
+_I64 = np.dtype(np.int64)
+# What the entry makes of Python's numbers.
+_NUMBERS = {float: (e.FLOAT, np.dtype(np.float64)), int: (e.INT, _I64),
+            bool: (e.BOOL, np.dtype(np.bool_))}  # fmt: skip
 
 
 class NoPlan(Exception):
@@ -64,9 +70,11 @@ class Plan:
             first=at(ends[0]), first_count=len(first), last=at(ends[1]), last_count=len(last),
             in_count=len(first) + leaves + len(last), out_count=len(outs), keep=handles,
             callbacks=id(callbacks) if callbacks is not None else None, pool=id(context.idle),
-            none=id(None), true=id(True), false=id(False),
+            none=id(None), true=id(True), str=id(str), ndarray=id(np.ndarray),
         )  # fmt: skip
-        self.call = maker(at(struct), (struct, tables, ends, first, last, callbacks, keep))
+        # An entry may outlive every module (`__del__` at Python's end): it keeps all it reads.
+        modules = (context.idle, context.contexts, Array)
+        self.call = maker(at(struct), (struct, tables, ends, first, last, callbacks, keep, modules))
 
 
 def _sizes(shape: Sequence[int], keep: list[Any]) -> int:
@@ -83,36 +91,74 @@ def _array(kind: int, cls: type, value: np.ndarray, weak: Any, keep: list[Any]) 
     )  # fmt: skip
 
 
-def argument_steps(x: Any, keep: list[Any], depth: int = 0) -> list[e.Step]:
-    """The steps of an argument like `x`. Errors: NoPlan."""
+def _inside(x: Any) -> tuple[int, Any, list[Any]] | None:
+    """(kind, keys, items) of a container, None for a leaf. Errors: NoPlan."""
+    cls = type(x)
+    if cls is list:
+        return e.LIST, None, x
+    if cls is tuple or optree.is_namedtuple(x):
+        return e.TUPLE, None, list(tuple.__iter__(x))  # whatever a subclass says it holds
+    if cls is dict and all(type(k) is str for k in x):
+        keys = sorted(x)  # the order in which trees are flattened
+        return e.DICT, keys, [x[k] for k in keys]
+    if cls is Array or cls is np.ndarray or cls in _NUMBERS:
+        return None
+    raise NoPlan
+
+
+def _leaves(x: Any) -> list[Any]:
+    """The leaves in the order in which the entry meets them."""
+    if x is None:
+        return []
+    inside = _inside(x)
+    return [x] if inside is None else [leaf for item in inside[2] for leaf in _leaves(item)]
+
+
+def argument_steps(args: Any, types: Sequence[ArrayType], keep: list[Any]) -> list[e.Step]:
+    """The steps of arguments like these, whose leaves are inputs of the given types.
+
+    Errors: NoPlan.
+    """
+    steps = _steps(args, keep, 0)
+    # classes may be registered, and dicts set to be flattened in the order of insertion
+    numbered = tree.unflatten(tree.structure(args), range(len(types)))
+    if _leaves(numbered) != list(range(len(types))):
+        raise NoPlan
+    for x, t in zip(_leaves(args), types, strict=True):
+        cls = type(x)
+        if cls in _NUMBERS:
+            shape, dtype = (), _NUMBERS[cls][1]
+        else:
+            value = x._value if cls is Array else x
+            if type(value) is not np.ndarray:
+                raise NoPlan
+            shape, dtype = value.shape, value.dtype
+        if shape != t.shape or dtype != t.dtype:
+            raise NoPlan
+    return steps
+
+
+def _steps(x: Any, keep: list[Any], depth: int) -> list[e.Step]:
     cls = type(x)
     if cls is Array:
         return [_array(e.ARRAY, cls, x._value, x._weak, keep)]
     if cls is np.ndarray:
         return [_array(e.NDARRAY, cls, x, None, keep)]
-    if cls is float:
-        return [e.Step(e.FLOAT, id(cls))]
-    if cls is int:
-        return [e.Step(e.INT, id(cls))]
-    if cls is bool:
-        return [e.Step(e.BOOL, id(cls))]
+    if cls in _NUMBERS:
+        return [e.Step(_NUMBERS[cls][0], id(cls))]
     if x is None:
         return [e.Step(e.NONE, id(cls))]
-    if depth == _DEPTH:
+    inside = _inside(x)
+    if inside is None or depth == _DEPTH:
         raise NoPlan
+    kind, keys, items = inside
+    head = e.Step(kind, id(cls), len(items))
     keep.append(cls)
-    if cls is tuple or cls is list or optree.is_namedtuple(x):
-        head = e.Step(e.LIST if cls is list else e.TUPLE, id(cls), len(x))
-        items = list(x)
-    elif cls is dict and all(type(k) is str for k in x):
-        keys = sorted(x)  # the order in which trees are flattened
+    if keys is not None:
         table = (ctypes.c_void_p * max(len(keys), 1))(*map(id, keys))
         keep += (keys, table)
-        head = e.Step(e.DICT, id(cls), len(keys), None, ctypes.addressof(table))
-        items = [x[k] for k in keys]
-    else:
-        raise NoPlan
-    return [head, *(s for item in items for s in argument_steps(item, keep, depth + 1))]
+        head.items = ctypes.addressof(table)
+    return [head, *(s for item in items for s in _steps(item, keep, depth + 1))]
 
 
 def raw_steps(count: int) -> list[e.Step]:

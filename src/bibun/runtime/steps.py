@@ -42,5 +42,6 @@ class PlanStruct(ctypes.Structure):
         ("pool", ctypes.c_void_p),  # the list of addresses of idle ctx
         ("none", ctypes.c_void_p),
         ("true", ctypes.c_void_p),
-        ("false", ctypes.c_void_p),
+        ("str", ctypes.c_void_p),
+        ("ndarray", ctypes.c_void_p),
     )
