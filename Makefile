@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/radial_velocity
 
-.PHONY: help fit gallery docs test lint format types bench docs-figures docs-outputs clean
+.PHONY: help fit gallery docs test lint format types stubs bench docs-figures docs-outputs clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -34,7 +34,10 @@ format: $(BIN)/ruff  ## what ruff mends by itself
 	$(BIN)/ruff check --fix .
 
 types: $(BIN)/ruff  ## pyright on the public surface
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+stubs: $(BIN)/ruff  ## what editors see of the functions that are made from tables
+	$(BIN)/python tests/typing/make_stubs.py
 
 # the peers have a virtual environment of their own, unless BIBUN_BENCH_PEER names an interpreter
 PEERS := .venv-peers

@@ -69,7 +69,9 @@ def components(p):
 
 def process(p, t):
     """The process of CO₂ at times t in years, for hyperparameters `p`."""
-    return GaussianProcess(sum(components(p).values()), t, diag=p["noise"] ** 2, mean=MEAN)
+    rise, season, medium, weather = components(p).values()
+    kernel = rise + season + medium + weather
+    return GaussianProcess(kernel, t, diag=p["noise"] ** 2, mean=MEAN)
 
 
 def model(t, co2=None):

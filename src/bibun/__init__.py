@@ -31,8 +31,11 @@ _SUBMODULES = (
     "random", "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
     "tree_util", "variable",
 )  # fmt: skip
-_HOME = dict.fromkeys(_TRANSFORMS, "bibun.transforms") | dict.fromkeys(_COMPILER, "bibun.compiler")
-_HOME["from_jax"] = "bibun.export"
+_HOME: dict[str, str] = {
+    **dict.fromkeys(_TRANSFORMS, "bibun.transforms"),
+    **dict.fromkeys(_COMPILER, "bibun.compiler"),
+    "from_jax": "bibun.export",
+}
 
 __all__ = ["Array", "compiler", "config", "dtypes", "errors", "numpy", *_HOME, *_SUBMODULES]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 
@@ -16,7 +15,7 @@ class LocatedError(BibunError):
     `locate` gives that line; `bibun.trace.sites`, which knows whose a frame is, sets it.
     """
 
-    locate: Callable[[], str] | None = None
+    locate: Any = None
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

@@ -211,7 +211,7 @@ def locate_divergences(mcmc: Any) -> list[tuple[str, float, float, float]]:
         for idx in np.ndindex(*x.shape[1:]):
             bad, good = x[(diverging, *idx)], x[(~diverging, *idx)]
             label = name + (f"[{','.join(map(str, idx))}]" if idx else "")
-            distance = float(ks_2samp(bad, good).statistic)
+            distance = float(ks_2samp(bad, good)[0])  # type: ignore[index]
             rows.append((label, distance, float(np.median(bad)), float(np.median(good))))
     return sorted(rows, key=lambda row: -row[1])
 

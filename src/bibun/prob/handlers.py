@@ -6,7 +6,7 @@ Each is a wrapper of a model, `handler(model, …)(*args)`, or a context, `with 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,7 @@ def _pair(key: Any) -> tuple[Any, Any]:
     return keys[0], keys[1]
 
 
-def at_step(value: Any, msg: Message) -> Any:
+def at_step(value: Any, msg: Mapping[str, Any]) -> Any:
     """In the body of a loop, the row of a value that belongs to this step."""
     for index in msg.get("scan_index", ()) if value is not None else ():
         value = bnp.asarray(value)[index]

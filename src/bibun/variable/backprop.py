@@ -129,14 +129,14 @@ def grad(
     set_grad: bool = False,
     retain_grad: bool = False,
     enable_double_backprop: bool = False,
-) -> list[Variable | None]:
-    """Gradients of the sum of all outputs with respect to inputs, as a list of Variables.
+) -> list[Any]:
+    """Gradients of the sum of all outputs with respect to inputs, as a list.
 
     Nothing but the ways between `inputs` and `outputs` is visited, and no Variable's `grad`
     changes unless asked for. `grad_outputs`: what flows into the outputs (None: ones);
     `grad_inputs`: what the results are added to; `set_grad`: set the inputs' `grad` too;
     `retain_grad`: and that of what lies between. With `enable_double_backprop` the results can
-    be differentiated. None stands for an input that no output depends on.
+    be differentiated. The list holds Variables; None stands for an input that no output depends on.
 
     Errors: TypeError where outputs or inputs are no sequences of Variables.
 

@@ -63,14 +63,14 @@ def kinetic(metric: Metric | GivenKinetic, r: Any) -> Any:
     return 0.5 * bnp.dot(r, velocity(metric, r))
 
 
-def draw_momentum(key: Any, metric: Metric, dimension: int) -> Any:
+def draw_momentum(key: Any, metric: Metric | GivenKinetic, dimension: int) -> Any:
     eps = random.normal(key, (dimension,))
     root = metric.root
     return root * eps if len(root.shape) == 1 else bnp.dot(root, eps)
 
 
 def leapfrog(
-    potential: Callable[[Any], Any], metric: Metric, step: Any, p: Point
+    potential: Callable[[Any], Any], metric: Metric | GivenKinetic, step: Any, p: Point
 ) -> tuple[Point, Any]:
     """One leapfrog step (Verlet); `step` may be negative. The new point and its potential."""
     half = p.r - 0.5 * step * p.grad
@@ -79,7 +79,7 @@ def leapfrog(
     return Point(z, half - 0.5 * step * grad, grad), value
 
 
-def is_turning(metric: Metric, r_left: Any, r_right: Any, r_sum: Any) -> Any:
+def is_turning(metric: Metric | GivenKinetic, r_left: Any, r_right: Any, r_sum: Any) -> Any:
     """Whether the trajectory between two momenta has begun to turn back."""
     middle = r_sum - 0.5 * (r_left + r_right)
     v = velocity(metric, middle)
@@ -141,12 +141,12 @@ def _checkpoint_range(leaf: Any) -> tuple[Any, Any]:
 
 def _grow_subtree(
     potential: Callable[[Any], Any],
-    metric: Metric,
+    metric: Metric | GivenKinetic,
     step: Any,
     start: Point,
     energy0: Any,
     depth: Any,
-    max_depth: int,
+    max_depth: Any,
     key: Any,
 ) -> _Subtree:
     """2^depth further leaves from `start`, or as many as it takes to turn or diverge."""
@@ -218,12 +218,12 @@ def _choose(cond: Any, a: Point, b: Point) -> Point:
 
 def build_tree(
     potential: Callable[[Any], Any],
-    metric: Metric,
+    metric: Metric | GivenKinetic,
     step: Any,
     start: Point,
     value: Any,
     key: Any,
-    max_depth: int,
+    max_depth: Any,
     limit: Any = None,
 ) -> Tree:
     """Double the trajectory until it turns, diverges or has 2^max_depth leaves.
