@@ -121,6 +121,30 @@ def test_a_folder_others_may_write_is_not_used(folder):
     assert "private" in cache.stats.last_error
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_folder_opened_to_others_later_is_not_read(folder):
+    compile_ir()
+    folder.chmod(0o770)
+    native, hit = compile_ir()
+    assert not hit
+    assert run(native) == 43.0
+
+
+def test_an_entry_under_another_name_is_not_used(folder):
+    """Well stored, ours, and another program: whoever can rename files cannot exchange code."""
+    compile_ir()
+    (path,) = entries(folder)
+    key = cache.make_key("other key", "f", "O2")
+    other = folder / key[:2] / (key + ".bco")
+    other.parent.mkdir(mode=0o700, exist_ok=True)
+    other.write_bytes(path.read_bytes())
+    text = IR.replace("42.0", "1.0")
+    native, hit = cache.load_or_compile("other key", lambda: (text, None), "f")
+    assert not hit
+    assert run(native) == 2.0
+    assert cache.stats.damaged == 1
+
+
 def test_switched_off(tmp_path):
     with config.using(cache_dir=""):
         assert cache.current() is None

@@ -1,6 +1,7 @@
 """Objects placed in memory without LLVM's linker: the same results, and refusals in time."""
 
 import ctypes
+import os
 import struct
 import subprocess
 import sys
@@ -104,6 +105,43 @@ def test_what_is_not_placed_goes_to_llvm(text):
     native = link.load_object(data, "f")
     out = ctypes.CFUNCTYPE(ctypes.c_int64)(native.address)()
     assert out == (3 if "global" in text else address("free"))
+
+
+FORBIDDEN = """
+    import ctypes, bibun, bibun.numpy as bnp, numpy as np
+    from bibun.compiler import engine, link, place
+    from bibun.errors import CompileError
+    x = np.ones(3)
+    f = bibun.jit(lambda x: bnp.sin(x) * 2)
+    {before}
+    PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+    if ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
+        print("unsupported")
+    else:
+        {after}
+"""
+
+
+@pytest.mark.parametrize(("before", "after", "printed"), [
+    ("f(x)", "print(all((f(x) == 2 * np.sin(x)).all() for _ in range(4)))", "True"),
+    ("pass", "print(all((f(x) == 2 * np.sin(x)).all() for _ in range(4)))", "True"),
+    ("del place.os.memfd_create", """
+        try: f(x)
+        except CompileError as e: print("MemoryDenyWriteExecute" in str(e))""", "True"),
+    ("data = engine.compile_object('@g = global i64 3 define ptr @f() { ret ptr @g }')", """
+        try: link.load_object(data, "f")
+        except CompileError as e: print("MemoryDenyWriteExecute" in str(e))""", "True"),
+], ids=["warm", "cold", "no files", "LLVM"])  # fmt: skip
+def test_where_memory_may_not_become_code(before, after, printed, tmp_path):
+    code = textwrap.dedent(FORBIDDEN).format(before=before, after=after)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True,
+        env={**os.environ, "BIBUN_CACHE_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-1000:]
+    if done.stdout.split() == ["unsupported"]:
+        pytest.skip("an older kernel")
+    assert done.stdout.split() == [printed]
 
 
 def test_unknown_entries_and_damage():

@@ -2,9 +2,10 @@
 
 An entry is one file, named by the SHA-256 of all that its object depends on: the program,
 the settings, and the versions of bibun, of the pipelines, of LLVM, and the CPU. The file
-starts with the SHA-256 of the rest, which is compared before anyone looks at the rest: a
-damaged object would kill the process inside LLVM's linker. Then come the length of a small
-JSON record, the record, and the object.
+starts with the SHA-256 of its name and the rest, which is compared before anyone looks at the
+rest: a damaged object would kill the process inside LLVM's linker, and another program's object
+under this name would read what is not there. Then come the length of a small JSON record, the
+record, and the object.
 
     checksum (32) | length of record (8, little-endian) | record | object
 
@@ -36,7 +37,7 @@ from bibun.compiler.native import NativeFunction
 from bibun.config import config
 from bibun.errors import CompileError
 
-FORMAT = 1
+FORMAT = 2
 _SUFFIX = ".bco"
 _CHECKSUM = hashlib.sha256().digest_size
 
@@ -112,19 +113,23 @@ def make_key(*parts: Any) -> str:
     return digest.hexdigest()
 
 
-def _private(folder: Path) -> bool:
-    """Make the directory; whether it is ours to trust."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _trusted(folder: Path) -> None:
+    """Errors: PermissionError for a directory that is not ours alone to write."""
     if hasattr(os, "getuid"):
         info = folder.stat()
         if info.st_uid not in (os.getuid(), 0) or info.st_mode & 0o022:
             raise PermissionError(f"{folder} can be written by others; it must be private (0700)")
-    return True
 
 
-def _decode(data: bytes) -> tuple[dict[str, Any], bytes] | None:
+def _checksum(key: str, body: bytes) -> bytes:
+    digest = hashlib.sha256(key.encode())
+    digest.update(body)
+    return digest.digest()
+
+
+def _decode(key: str, data: bytes) -> tuple[dict[str, Any], bytes] | None:
     body = data[_CHECKSUM:]
-    if len(body) < 8 or hashlib.sha256(body).digest() != data[:_CHECKSUM]:
+    if len(body) < 8 or _checksum(key, body) != data[:_CHECKSUM]:
         return None
     (length,) = struct.unpack_from("<Q", body)
     return json.loads(body[8 : 8 + length]), body[8 + length :]
@@ -153,13 +158,14 @@ class Cache:
             data = path.read_bytes()
             if hasattr(os, "getuid") and path.stat().st_uid not in (os.getuid(), 0):
                 raise PermissionError(f"{path} belongs to another user")
+            _trusted(self.folder)
         except FileNotFoundError:
             stats.misses += 1
             return None
         except OSError as e:
             stats.failed(e)
             return None
-        entry = _decode(data)
+        entry = _decode(key, data)
         if entry is None:
             stats.damaged += 1
             self.discard(key)
@@ -179,12 +185,13 @@ class Cache:
         if len(body) > self.max_bytes:
             return
         try:
-            _private(self.folder)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _trusted(self.folder)
             path.parent.mkdir(mode=0o700, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")  # mode 0600
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(body).digest())
+                    file.write(_checksum(key, body))
                     file.write(body)
                 os.replace(temporary, path)
             except BaseException:

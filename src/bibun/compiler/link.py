@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from bibun.compiler import libraries
 from bibun.compiler.native import NativeFunction
-from bibun.compiler.place import place
+from bibun.compiler.place import place, probe
 from bibun.errors import CompileError
 
 # Symbols that the linker defines itself.
@@ -106,8 +106,8 @@ def load_object(
 ) -> NativeFunction:
     """Link an object file that `engine.compile_object` made and find `entry` in it.
 
-    Errors: CompileError for a symbol that is not in bibun's table, for damaged bytes, and
-    where `entry` is not defined.
+    Errors: CompileError for a symbol that is not in bibun's table, for damaged bytes,
+    where `entry` is not defined, and where the system lets no new code run.
     """
     timings = {} if timings is None else timings
     start = time.perf_counter()
@@ -116,6 +116,7 @@ def load_object(
     if found is None:
         from bibun.compiler import engine
 
+        probe()
         found = engine.link(data, entry, outside)
     timings["link"] = time.perf_counter() - start
     address, code = found

@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from bibun.errors import CompileError
+
 ENABLED = sys.platform == "linux" and platform.machine() == "x86_64"
 
 _SECTION = np.dtype([
@@ -40,6 +42,7 @@ _PROGBITS, _SYMTAB, _RELA, _UNWIND = 1, 2, 4, 0x70000001
 _WRITE, _ALLOC, _EXECUTE = 1, 2, 4
 _PC32, _PLT32 = 2, 4
 _UNDEFINED, _RESERVED = 0, 0xFF00
+_KIND = b"\x01\x00\x3e\x00"  # an object to be linked, for x86-64
 _JUMP = b"\xff\x25\x00\x00\x00\x00"  # jmp *(%rip): to the address in the 8 bytes behind it
 _JUMP_SIZE = 16
 
@@ -53,22 +56,65 @@ class Code:
 
     __slots__ = ("memory", "address")
 
-    def __init__(self, image: np.ndarray) -> None:
-        self.memory = mmap.mmap(-1, len(image), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.memory[:] = image.tobytes()
-        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+    def __init__(self, image: np.ndarray, executable: int) -> None:
+        try:
+            self.memory = _changed(image, executable)
+        except OSError:
+            self.memory = _from_file(image)
+        self.address = np.frombuffer(self.memory, np.uint8).__array_interface__["data"][0]
 
-    def protect(self, executable: int) -> None:
-        """Make the first `executable` bytes code and the rest constants."""
-        protect = ctypes.CDLL(None, use_errno=True).mprotect
-        protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-        rest = len(self.memory) - executable
-        for at, size, how in (
-            (self.address, executable, mmap.PROT_READ | mmap.PROT_EXEC),
-            (self.address + executable, rest, mmap.PROT_READ),
-        ):
-            if size and protect(at, size, how):
-                raise _NotPlaced(os.strerror(ctypes.get_errno()))
+
+def _changed(image: np.ndarray, executable: int) -> mmap.mmap:
+    """The image in memory, made code up to `executable` and constants from there on."""
+    memory = mmap.mmap(-1, len(image), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory[:] = image.tobytes()
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    address = np.frombuffer(memory, np.uint8).__array_interface__["data"][0]
+    for at, size, how in (
+        (address, executable, mmap.PROT_READ | mmap.PROT_EXEC),
+        (address + executable, len(image) - executable, mmap.PROT_READ),
+    ):
+        if size and protect(at, size, how):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return memory
+
+
+def _from_file(image: np.ndarray) -> mmap.mmap:
+    """The image as a file without a name, mapped as code: where memory that was writable may not
+    become code (systemd's MemoryDenyWriteExecute, SELinux). Errors: CompileError."""
+    try:
+        file = os.memfd_create("bibun")
+        try:
+            os.truncate(file, len(image))
+            os.pwrite(file, image.tobytes(), 0)
+            untracked = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+            return mmap.mmap(
+                file, len(image), flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC,
+                **untracked,
+            )  # fmt: skip
+        finally:
+            os.close(file)
+    except (OSError, AttributeError) as e:
+        raise refused(e) from e
+
+
+def refused(why: object) -> CompileError:
+    """What is said where the system lets no new code run."""
+    return CompileError(
+        f"the system does not let this process run code that it has made ({why}): a policy like "
+        "systemd's MemoryDenyWriteExecute or SELinux's execmem forbids it. Allow it for this "
+        "program, or run without compiling: bibun.config.update('disable_jit', True)"
+    )
+
+
+def probe() -> None:
+    """Raise CompileError where memory may not become code; LLVM's linker would abort there."""
+    if sys.platform == "linux":
+        try:
+            _changed(np.zeros(mmap.PAGESIZE, np.uint8), mmap.PAGESIZE)
+        except OSError as e:
+            raise refused(e) from e
 
 
 def _pages(size: int) -> int:
@@ -82,9 +128,10 @@ def _string(data: bytes, at: int) -> str:
 def place(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any] | None:
     """The address of `entry` and what keeps its code; None if the object is not placed here.
 
-    `outside`: addresses of the functions that the object calls.
+    `outside`: addresses of the functions that the object calls. Errors: CompileError where no
+    new code may be run.
     """
-    if not ENABLED or data[:6] != b"\x7fELF\x02\x01" or data[18:20] != b"\x3e\x00":
+    if not ENABLED or data[:6] != b"\x7fELF\x02\x01" or data[16:20] != _KIND:
         return None
     try:
         return _place(data, entry, outside)
@@ -139,8 +186,7 @@ def _place(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any]:
 
     for k in np.nonzero((symbols["info"] >> 4 == 1) & inside)[0]:
         if where[k] >= 0 and _string(data, strings + int(symbols[k]["name"])) == entry:
-            code = Code(image)
-            code.protect(executable)
+            code = Code(image, executable)
             return code.address + int(where[k]), code
     raise _NotPlaced(f"{entry} is not defined")
 
@@ -186,6 +232,8 @@ def _relocate(
         raise _NotPlaced("an outside function that is not only called")
     at = target + relocations["offset"].astype(np.int64)
     distance = to + relocations["addend"] - at
-    if np.any(distance != distance.astype(np.int32)) or np.any(at + 4 > len(image)):
+    if np.any(at < target) or np.any(at + 4 > len(image)):
+        raise _NotPlaced("a place outside the section")
+    if np.any(distance != distance.astype(np.int32)):
         raise _NotPlaced("a distance of more than 32 bits")
     image[at[:, None] + np.arange(4)] = distance.astype("<i4").view(np.uint8).reshape(-1, 4)
