@@ -21,8 +21,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+from bibun import debug, jit, lax, tree
 from bibun import grad as gradient
-from bibun import jit, lax, tree
 from bibun import numpy as bnp
 from bibun import value_and_grad as value_and_gradient
 from bibun.solvers import implicit
@@ -199,7 +199,12 @@ class _Whole:
 
 @dataclasses.dataclass(eq=False)
 class IterativeSolver(Solver):
-    """A solver that repeats a step. Subclasses write `_start` and `_step` on flat vectors.
+    """A solver that repeats a step.
+
+    Settings of all: `maxiter`, `tol`, `implicit_diff` (False: the derivative of the iterations),
+    `implicit_diff_solve(matvec, b)`, `jit`, `verbose` (a line for each iteration), `unroll`
+    ("auto" or False: nothing has to be unrolled). Subclasses write `_start` and `_step` on flat
+    vectors.
 
     `_start(problem, x)` returns the first state, `_step(problem, x, state)` the next point
     and state, whose `status` it sets.
@@ -212,6 +217,16 @@ class IterativeSolver(Solver):
     implicit_diff: bool = dataclasses.field(default=True, kw_only=True)
     implicit_diff_solve: Callable[..., Any] | None = dataclasses.field(default=None, kw_only=True)
     jit: bool = dataclasses.field(default=True, kw_only=True)
+    verbose: bool | int = dataclasses.field(default=False, kw_only=True)
+    unroll: bool | str = dataclasses.field(default="auto", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.unroll not in (False, "auto"):
+            raise ValueError(
+                f"{type(self).__name__}: unroll must be False or 'auto', got {self.unroll!r}: the "
+                "loop is one compiled loop, and can be differentiated as it is "
+                "(implicit_diff=False)"
+            )
 
     @abc.abstractmethod
     def _start(self, p: Problem, x: Any) -> Any: ...
@@ -285,7 +300,16 @@ class IterativeSolver(Solver):
             state = carry[1]
             return bnp.equal(state.status, RUNNING) & (state.iter_num < self.maxiter)
 
-        x, state = lax.while_loop(go_on, lambda c: self._step(p, *c), (p.x, first))
+        def step(carry: Any) -> Any:
+            x, state = self._step(p, *carry)
+            if self.verbose:
+                debug.print(
+                    type(self).__name__ + ": iteration {}, value {}, error {}", state.iter_num,
+                    getattr(state, "value", ""), state.error,
+                )  # fmt: skip
+            return x, state
+
+        x, state = lax.while_loop(go_on, step, (p.x, first))
         state = state._replace(
             status=bnp.where(bnp.equal(state.status, RUNNING), MAXITER, state.status)
         )

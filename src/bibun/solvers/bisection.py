@@ -66,6 +66,7 @@ class Bisection(RootFinder):
     tol: float = dataclasses.field(default=1e-12, kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.lower is None or self.upper is None:
             raise ValueError(f"{type(self).__name__} needs the interval: lower and upper")
 

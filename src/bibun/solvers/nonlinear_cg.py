@@ -69,6 +69,7 @@ class NonlinearCG(IterativeSolver):
     maxls: int = 30
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.method not in _BETAS:
             raise ValueError(f"method must be one of {sorted(_BETAS)}, got {self.method!r}")
 

@@ -34,6 +34,7 @@ class ProjectedGradient(ProximalSteps):
     projection: Callable[..., Any]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.prox = make_prox_from_projection(self.projection)  # type: ignore[misc]
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
