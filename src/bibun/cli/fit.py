@@ -357,8 +357,9 @@ def _inference_data(job: Job, result: Result, mcmc: MCMC, command: list[str]) ->
     """All that was drawn and seen, as `arviz.InferenceData`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ArviZ announces its next version at import
-        import arviz
+        from bibun.prob.infer.arviz import import_arviz
 
+        arviz = import_arviz()
         size = sum(s.value.size for s in job.of_kind("observed") if s.value is not None)
         wanted = size * result.stats["diverging"].size <= MOST_PREDICTED
         inference = mcmc.to_arviz(log_likelihood=wanted)

@@ -24,12 +24,22 @@ The model file may set defaults for these options: settings = {"samples": 2000, 
 "show": ["K", "jitter"], "init": {"K": 5.0}}."""
 
 
+ABOUT = """\
+Differentiable programming and Bayesian inference for Python.
+
+  bibun fit model.py data.csv --out results/    draw from a model's posterior, and report
+  bibun gallery --out site/                     draw the figures of the worked examples
+
+As a library: import bibun; python -c "import bibun; help(bibun.grad)"."""
+
+
 def parser() -> argparse.ArgumentParser:
     from bibun.cli import gallery, options
 
     top = argparse.ArgumentParser(
-        prog="bibun", description="Differentiable programming and Bayesian inference."
-    )
+        prog="bibun", description=ABOUT, epilog="bibun COMMAND --help: the options of a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     top.add_argument("--version", action="version", version=f"bibun {bibun.__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     fit = commands.add_parser(
@@ -56,6 +66,9 @@ def _fit(given: argparse.Namespace, command: Sequence[str]) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments:
+        parser().print_help(sys.stderr)
+        return 2
     given = parser().parse_args(arguments)
     from bibun.cli.errors import Stopped, UserError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,29 @@ from bibun.prob.infer.likelihood import log_likelihood as log_likelihood_of
 from bibun.prob.infer.predictive import Predictive
 
 _NAMES = {"accept_prob": "acceptance_rate", "num_steps": "n_steps", "potential_energy": "lp"}
+
+
+def import_arviz() -> Any:
+    """ArviZ, also where the user's cache cannot be written.
+
+    Its import notes there on which day it last announced its next version. A full disk or a
+    home that is read only must not cost a finished run its results.
+    """
+    try:
+        import arviz
+    except ImportError as e:
+        raise ImportError("mcmc.to_arviz() needs ArviZ: pip install 'bibun[plots]'") from e
+    except OSError:
+        import platformdirs
+
+        usual = platformdirs.user_cache_dir
+        with tempfile.TemporaryDirectory(prefix="bibun-") as folder:
+            platformdirs.user_cache_dir = lambda *_, **__: folder
+            try:
+                import arviz
+            finally:
+                platformdirs.user_cache_dir = usual
+    return arviz
 
 
 def observed_sites(mcmc: Any) -> dict[str, Any]:
@@ -74,11 +98,7 @@ def to_arviz(
     rng_key: Any = 0,
 ) -> Any:
     """An `arviz.InferenceData` of a finished run; see `MCMC.to_arviz`."""
-    try:
-        import arviz
-    except ImportError as e:
-        raise ImportError("mcmc.to_arviz() needs ArviZ: pip install 'bibun[plots]'") from e
-
+    arviz = import_arviz()
     samples = mcmc.get_samples(group_by_chain=True)
     posterior = {k: np.asarray(v) for k, v in samples.items()}
     groups: dict[str, Any] = {
