@@ -280,16 +280,22 @@ def start(path: Path, out: Path) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.fixture(scope="module")
+def undisturbed() -> MCMC:
+    """The run of `SCRIPT`, in one piece."""
+    mcmc = MCMC(NUTS(line), 300, 4000, num_chains=2, progress_bar=False)
+    mcmc.run(5, X, Y)
+    return mcmc
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT])
-def test_killed_at_random_moments(tmp_path, sig) -> None:
+def test_killed_at_random_moments(tmp_path, sig, undisturbed) -> None:
     """kill -9, or Ctrl-C, again and again; then the draws of a process that nobody disturbed."""
-    whole = MCMC(NUTS(line), 300, 4000, num_chains=2, progress_bar=False)
-    whole.run(5, X, Y)
     rng = random.Random(0)
     path, out = tmp_path / "run", tmp_path / "draws.npz"
     broken = 0
-    for _ in range(4):
+    for _ in range(3):
         run = start(path, out)
         assert run.stdout is not None
         assert run.stdout.readline() == "go\n"
@@ -309,5 +315,5 @@ def test_killed_at_random_moments(tmp_path, sig) -> None:
     run.communicate(timeout=200)
     assert run.returncode == 0
     with np.load(out) as found:
-        assert_same({k: found[k] for k in found.files}, results(whole))
+        assert_same({k: found[k] for k in found.files}, results(undisturbed))
     assert [n for n in os.listdir(tmp_path) if "bibun-tmp" in n] == []

@@ -394,7 +394,7 @@ def test_interrupt_keeps_the_draws() -> None:
     assert run.stdout is not None
     assert run.stdout.readline() == "go\n"
     try:
-        run.wait(timeout=3)
+        run.wait(timeout=1)
     except subprocess.TimeoutExpired:
         run.send_signal(signal.SIGINT)
     assert run.communicate(timeout=60)[0].split() == ["True", "True"]
