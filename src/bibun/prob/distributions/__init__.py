@@ -173,6 +173,7 @@ for _module in (vector_transforms, rearrangements, spectral_transforms, zero_sum
             isinstance(_item, type) and issubclass(_item, transforms.Transform)
         ):
             setattr(transforms, _name, _item)
+del _module, _name, _item
 constraints.zero_sum = ZeroSum  # type: ignore[attr-defined]
 
 

@@ -22,7 +22,7 @@ from bibun.prob.distributions.special import (
     xlogy,
 )
 from bibun.prob.distributions.transforms import softplus
-from bibun.trace.core import need_concrete
+from bibun.trace.core import concrete, need_concrete
 
 
 def _one_of(name: str, probs: Any, logits: Any) -> None:
@@ -308,6 +308,13 @@ class DiscreteUniform(Distribution):
 
     def __init__(self, low: Any = 0, high: Any = 1, *, validate_args: bool | None = None) -> None:
         self._setup(validate_args, low=low, high=high)
+
+    def _validate_parameters(self) -> None:
+        low, high = concrete(self.low), concrete(self.high)
+        if low is not None and high is not None and not (low <= high).all():
+            raise ValueError(
+                f"DiscreteUniform: low must not exceed high, got low={self.low}, high={self.high}"
+            )
 
     @property
     def support(self) -> Any:  # type: ignore[override]

@@ -3,11 +3,13 @@
 Positive floating-point numbers are ordered as their bit patterns are, so bisection over the
 patterns reaches the nearest representable number in as many steps as there are bits, with the
 same relative precision at 1e-300 as at 1, without a starting point, and never fails. The
-derivative is that of an implicit function, dx = (dq - dF) / f(x), to any order.
+derivative is that of an implicit function, dx = (dq - dF) / f(x): in q to any order, in the
+parameters to the first, since the incomplete functions have no second derivative there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -58,14 +60,21 @@ def _inverse(
         x = bnp.where(end, top, x)
         return bnp.where((q >= 0) & (q <= 1), x, bnp.nan)
 
+    return _implicit(search, cdf, log_density, 1.0 if rising else -1.0)
+
+
+def _implicit(
+    search: Callable[..., Any], cdf: Callable[..., Any], log_density: Callable[..., Any],
+    sign: float = 1.0,
+) -> Callable[..., Any]:  # fmt: skip
+    """`search(q, *params)` with the derivatives of a solution of cdf(*params, x) = q."""
     inverse = custom_jvp(search)
 
     @inverse.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
         x = inverse(*primals)
         _, moved = jvp(lambda *p: cdf(*p, x), tuple(primals[1:]), tuple(tangents[1:]))
-        slope = bnp.exp(log_density(*primals[1:], x))
-        return x, (tangents[0] - moved) / (slope if rising else -slope)
+        return x, (tangents[0] - moved) * sign * bnp.exp(-log_density(*primals[1:], x))
 
     return lambda q, *params: inverse(*(bnp.asarray(floating(x)) for x in (q, *params)))
 
@@ -78,9 +87,31 @@ def _log_beta(a: Any, b: Any, x: Any) -> Any:
     return xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)
 
 
+def _log_t(df: Any, x: Any) -> Any:
+    half = 0.5 * df
+    scale = gammaln(half + 0.5) - gammaln(half) - 0.5 * bnp.log(df * math.pi)
+    return scale - (half + 0.5) * bnp.log1p(x * x / df)
+
+
+def student_t_cdf(df: Any, x: Any) -> Any:
+    """The distribution function of Student's standard t."""
+    tail = 0.5 * betainc(0.5 * df, 0.5, df / (df + x * x))
+    return bnp.where(x < 0, tail, 1 - tail)
+
+
+def _search_t(q: Any, df: Any) -> Any:
+    # by the square's share y = t²/(df + t²) near the middle, by 1 - y in the tails
+    p = bnp.minimum(q, 1 - q)
+    y = _beta_lower(1 - 2 * p, 0.5, 0.5 * df)
+    rest = _beta_lower(2 * p, 0.5 * df, 0.5)
+    square = bnp.where(p > 0.25, y / (1 - bnp.minimum(y, 0.999)), (1 - rest) / rest)
+    return bnp.sign(q - 0.5) * bnp.sqrt(df * square)
+
+
 _gamma_lower = _inverse(gammainc, _log_gamma, True, np.inf)
 _gamma_upper = _inverse(gammaincc, _log_gamma, False, np.inf)
 _beta_lower = _inverse(betainc, _log_beta, True, 1.0)
+_t_lower = _implicit(_search_t, student_t_cdf, _log_t)
 
 
 def gammaincinv(a: Any, p: Any) -> Any:
@@ -108,3 +139,12 @@ def betaincinv(a: Any, b: Any, q: Any) -> Any:
     0.5
     """
     return _beta_lower(q, a, b)
+
+
+def student_t_icdf(df: Any, q: Any) -> Any:
+    """The quantile of Student's standard t.
+
+    >>> round(float(student_t_icdf(1.0, 0.75)), 6)
+    1.0
+    """
+    return _t_lower(q, df)

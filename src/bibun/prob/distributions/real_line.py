@@ -11,9 +11,9 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.quantiles import student_t_cdf, student_t_icdf
 from bibun.prob.distributions.special import (
     LOG_2PI,
-    betainc,
     digamma,
     erf,
     erf_inv,
@@ -185,11 +185,10 @@ class StudentT(LocationScale):
         return self.loc + self.scale * (random.normal(k_normal, shape) * bnp.sqrt(self.df / chi2))
 
     def _standard_cdf(self, z: Any) -> Any:
-        tail = 0.5 * betainc(0.5 * self.df, 0.5, self.df / (self.df + z * z))
-        return bnp.where(z < 0, tail, 1 - tail)
+        return student_t_cdf(self.df, z)
 
-    def icdf(self, q: Any) -> Any:
-        raise self._missing("inverse cdf")
+    def _standard_icdf(self, q: Any) -> Any:
+        return student_t_icdf(self.df, q)
 
     @property
     def mean(self) -> Any:

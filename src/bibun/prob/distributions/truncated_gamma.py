@@ -30,10 +30,10 @@ class _TruncatedGamma(_Wrapper):
         if not isinstance(base_dist, Gamma):
             raise TypeError(f"{name}: the base must be a Gamma, got {type(base_dist).__name__}")
         low = 0.0 if low is None else parameter("low", low)
-        high = np.inf if high is None else parameter("high", high)
+        high = None if high is None else parameter("high", high)
         self._wrap(base_dist, low=low, high=high)
         self._validate = base_dist._validate if validate is None else validate
-        lo, hi = concrete(low), concrete(high)
+        lo, hi = concrete(low), concrete(np.inf if high is None else high)
         if self._validate and lo is not None and hi is not None:
             if not (lo >= 0).all():
                 raise ValueError(f"{name}: parameter low must not be negative, got {low}")
@@ -41,8 +41,8 @@ class _TruncatedGamma(_Wrapper):
                 raise ValueError(f"{name}: low must be below high, got low={low}, high={high}")
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
-        parts = self.base_dist.batch_shape, np.shape(self.low), np.shape(self.high)
-        return np.broadcast_shapes(*parts), ()
+        ends = [np.shape(e) for e in (self.low, self.high) if e is not None]
+        return np.broadcast_shapes(self.base_dist.batch_shape, *ends), ()
 
     @property
     def has_rsample(self) -> bool:
@@ -50,18 +50,20 @@ class _TruncatedGamma(_Wrapper):
 
     @property
     def support(self) -> Any:  # type: ignore[override]
-        if isinstance(self.high, float) and self.high == np.inf:
+        if self.high is None:
             return c.greater_than_eq(self.low)
         return c.interval(self.low, self.high)
 
     def _ends(self) -> tuple[Any, Any, Any]:
         """(shape, low, high) in units of 1 / rate."""
         rate = self.base_dist.rate
-        a, low, high = self.base_dist.concentration, self.low * rate, self.high * rate
-        return bnp.asarray(a, dtype=float), bnp.asarray(low), bnp.asarray(high)
+        a = bnp.asarray(self.base_dist.concentration, dtype=float)
+        return a, bnp.asarray(self.low * rate), None if self.high is None else self.high * rate
 
     def _mass(self, a: Any, low: Any, high: Any) -> Any:
         """The probability of an interval: differences of upper tails beyond the mean."""
+        if high is None:
+            return gammaincc(a, low)
         upper = gammaincc(a, low) - gammaincc(a, high)
         return bnp.where(low > a, upper, gammainc(a, high) - gammainc(a, low))
 
@@ -74,7 +76,8 @@ class _TruncatedGamma(_Wrapper):
 
     def cdf(self, value: Any) -> Any:
         a, low, high = self._ends()
-        x = bnp.clip(value * self.base_dist.rate, low, high)
+        x = bnp.maximum(value * self.base_dist.rate, low)
+        x = x if high is None else bnp.minimum(x, high)
         return bnp.clip(self._mass(a, low, x) / self._mass(a, low, high), 0.0, 1.0)
 
     def icdf(self, q: Any) -> Any:
@@ -84,9 +87,10 @@ class _TruncatedGamma(_Wrapper):
         mass = self._mass(a, low, high)
         right = gammainccinv(a, gammaincc(a, low) - q * mass)
         left = gammaincinv(a, gammainc(a, low) + q * mass)
-        x = bnp.clip(bnp.where(low > a, right, left), low, high) / self.base_dist.rate
-        inside = (q >= 0) & (q <= 1) & (mass > 0)
-        return bnp.where(inside, bnp.clip(x, self.low, self.high), bnp.nan)
+        x = bnp.where(low > a, right, left) / self.base_dist.rate
+        x = bnp.maximum(x, self.low)  # rounding may leave the interval
+        x = x if high is None else bnp.minimum(x, self.high)
+        return bnp.where((q >= 0) & (q <= 1) & (mass > 0), x, bnp.nan)
 
     def _moment(self, k: int) -> Any:
         """E[(rate x)**k]."""

@@ -12,8 +12,15 @@ import numpy as np
 
 from bibun import numpy as bnp
 from bibun import random
+from bibun.prob.distributions.constraints import real, unit_interval
 from bibun.prob.distributions.discrete import NegativeBinomial2, Poisson
-from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
+from bibun.prob.distributions.distribution import (
+    Distribution,
+    Shape,
+    _Wrapper,
+    parameter,
+    satisfied,
+)
 from bibun.prob.distributions.special import sigmoid
 from bibun.prob.distributions.transforms import softplus
 
@@ -82,12 +89,9 @@ class ZeroInflatedProbs(_ZeroInflated):
     _fields = ("base_dist", "gate")
 
     def _check_gate(self) -> None:
-        from bibun.prob.distributions.constraints import unit_interval
-        from bibun.prob.distributions.distribution import satisfied
-
         ok = satisfied(unit_interval, self.gate)
         if ok is not None and not ok.all():
-            raise ValueError(f"ZeroInflatedProbs: gate must lie in [0, 1], got {self.gate}")
+            raise ValueError(f"{type(self).__name__}: gate must lie in [0, 1], got {self.gate}")
 
     def _log_gate(self) -> tuple[Any, Any]:
         return bnp.log(self.gate), bnp.log1p(-self.gate)
@@ -101,6 +105,12 @@ class ZeroInflatedLogits(_ZeroInflated):
     @property
     def gate(self) -> Any:
         return sigmoid(self.gate_logits)
+
+    def _check_gate(self) -> None:
+        ok = satisfied(real, self.gate_logits)
+        if ok is not None and not ok.all():
+            name = type(self).__name__
+            raise ValueError(f"{name}: gate_logits must be real, got {self.gate_logits}")
 
     def _log_gate(self) -> tuple[Any, Any]:
         return -softplus(-self.gate_logits), -softplus(self.gate_logits)
