@@ -44,6 +44,7 @@ PHASES = {
 }
 TREES = {"big": "one array", "many": "{count} arrays"}
 SMALL = 2**18  # bytes of one of the many arrays
+BLOCK = 2**22  # bytes that the bare disk gets at a time
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -56,6 +57,12 @@ def arrays(kind: str, size: int) -> list[np.ndarray]:
     """The contents of a tree of `size` bytes. Random: nothing can be compressed."""
     numbers = np.random.default_rng(0).random(size // 8)
     return [numbers] if kind == "big" else np.split(numbers, max(1, size // SMALL))
+
+
+def settle() -> None:
+    """Let the disk finish what is under way, so that a save waits for its own bytes alone."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def forget(folder: Path) -> None:
@@ -95,9 +102,11 @@ def library(stack: str, kind: str, size: int, folder: Path) -> dict[str, float]:
     figures = {}
     path = folder / "sync"
     save = ocp.args.StandardSave(tree)
+    settle()
     figures["save"] = seconds(lambda: at_once.save(path, args=save))
     shutil.rmtree(path)
     path = folder / "async"
+    settle()
     figures["returns"] = seconds(lambda: later.save(path, tree))
     figures["finished"] = figures["returns"] + seconds(later.wait_until_finished)
     forget(path)
@@ -113,7 +122,8 @@ def disk(size: int, folder: Path) -> dict[str, float]:
 
     def write() -> None:
         with path.open("wb") as f:
-            f.write(memoryview(numbers).cast("B"))
+            for part in np.array_split(numbers, max(1, size // BLOCK)):
+                f.write(memoryview(part).cast("B"))
             f.flush()
             os.fsync(f.fileno())
 
@@ -121,6 +131,7 @@ def disk(size: int, folder: Path) -> dict[str, float]:
         with path.open("rb", buffering=0) as f:
             f.readinto(numbers)
 
+    settle()
     figures = {"save": seconds(write)}
     forget(folder)
     figures["restore_disk"] = seconds(read)

@@ -65,7 +65,7 @@ def test_killed_at_random_moments(tmp_path, way) -> None:
     path, rng, wait = tmp_path / "run", random.Random(1), threading.Event()
     c = store.PyTreeCheckpointer()
     c.save(path, tree_of(0.0))
-    seen = set()
+    seen, longest = set(), 0.05  # seconds until a child is killed
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", WRITER, str(path), way],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -74,10 +74,13 @@ def test_killed_at_random_moments(tmp_path, way) -> None:
         for kill in range(60):
             print(kill * 3, file=parent.stdin, flush=True)
             child = int(parent.stdout.readline())
-            wait.wait(rng.uniform(0.0, 0.05))
+            wait.wait(rng.uniform(0.0, longest))
             os.kill(child, signal.SIGKILL)
             assert parent.stdout.readline() == "gone\n"
-            seen.add(number(c.restore(path)))
+            found = number(c.restore(path))
+            if found in seen:  # the disk is slow today: let them live longer
+                longest *= 1.25
+            seen.add(found)
         parent.stdin.close()
     assert len(seen) > 10  # it did save between the kills
     c.save(path, tree_of(1.0), force=True)
