@@ -25,6 +25,7 @@ from bibun.optim.adam import (
     scale_by_adamax,
     scale_by_amsgrad,
 )
+from bibun.optim.adan import adan, scale_by_adan
 from bibun.optim.averaging import EmaState, ema
 from bibun.optim.base import (
     EmptyState,
@@ -55,6 +56,7 @@ from bibun.optim.constraining import (
 )
 from bibun.optim.decay import add_decayed_weights
 from bibun.optim.finite import ApplyIfFiniteState, all_finite, apply_if_finite, zero_nans
+from bibun.optim.fromage import fromage
 from bibun.optim.inject import InjectHyperparamsState, inject_hyperparams
 from bibun.optim.lamb import lamb
 from bibun.optim.lars import lars
@@ -66,6 +68,7 @@ from bibun.optim.lbfgs import (
     value_and_grad_from_state,
 )
 from bibun.optim.lion import lion, scale_by_lion
+from bibun.optim.lookahead import LookaheadParams, LookaheadState, lookahead
 from bibun.optim.losses import (
     cosine_distance,
     cosine_similarity,
@@ -84,8 +87,11 @@ from bibun.optim.losses import (
 from bibun.optim.masking import MaskedNode, MaskedState, masked, multi_transform, partition
 from bibun.optim.momentum import TraceState, trace
 from bibun.optim.novograd import novograd, scale_by_novograd
+from bibun.optim.optimistic import optimistic_gradient_descent, scale_by_optimistic_gradient
+from bibun.optim.polyak import polyak_sgd, scale_by_polyak
 from bibun.optim.radam import radam, scale_by_radam
 from bibun.optim.rmsprop import rmsprop, scale_by_rms, scale_by_stddev
+from bibun.optim.rprop import rprop, scale_by_rprop
 from bibun.optim.scaling import (
     scale,
     scale_by_learning_rate,
@@ -116,6 +122,9 @@ from bibun.optim.sm3 import scale_by_sm3, sm3
 from bibun.optim.yogi import scale_by_yogi, yogi
 
 __all__ = [
+    "LookaheadParams", "LookaheadState", "adan", "fromage", "lookahead",
+    "optimistic_gradient_descent", "polyak_sgd", "rprop", "scale_by_adan",
+    "scale_by_optimistic_gradient", "scale_by_polyak", "scale_by_rprop",
     "ApplyIfFiniteState", "EmaState", "EmptyState", "GradientTransformation",
     "GradientTransformationExtraArgs", "InjectHyperparamsState", "MaskedNode", "MaskedState",
     "MultiSteps", "MultiStepsState", "ScaleByAdamState", "Schedule", "TraceState", "adabelief",

@@ -13,7 +13,7 @@ from bibun.optim.base import (
     safe_increment,
     zeros_like,
 )
-from bibun.optim.moments import bias_correction, real_zeros_like, update_moment
+from bibun.optim.moments import bias_correction, first_moment, real_zeros_like, update_moment
 from bibun.optim.scaling import scale_by_learning_rate
 
 
@@ -26,8 +26,9 @@ class ScaleByBeliefState(NamedTuple):
 
 
 def scale_by_belief(
-    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-16, eps_root: float = 1e-16
-) -> GradientTransformation:
+    b1: float = 0.9, b2: float = 0.999, eps: float = 1e-16, eps_root: float = 1e-16, *,
+    nesterov: bool = False,
+) -> GradientTransformation:  # fmt: skip
     """Updates rescaled by how far gradients are from their running average."""
 
     def init(params: Any) -> ScaleByBeliefState:
@@ -38,7 +39,8 @@ def scale_by_belief(
         surprise = tree.map(lambda g, m: g - m, updates, mu)
         nu = update_moment(surprise, state.nu, b2, 2)
         count = safe_increment(state.count)
-        m, v = bias_correction(mu, b1, count), bias_correction(nu, b2, count)
+        v = bias_correction(nu, b2, count)
+        m = first_moment(updates, mu, b1, count, nesterov)
         out = tree.map(lambda m, v: m / (bnp.sqrt(v + eps_root) + eps), m, v)
         return out, ScaleByBeliefState(count, mu, nu)
 
@@ -47,7 +49,10 @@ def scale_by_belief(
 
 def adabelief(
     learning_rate: ScalarOrSchedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-16,
-    eps_root: float = 1e-16,
+    eps_root: float = 1e-16, *, nesterov: bool = False,
 ) -> GradientTransformation:  # fmt: skip
-    """AdaBelief."""
-    return chain(scale_by_belief(b1, b2, eps, eps_root), scale_by_learning_rate(learning_rate))
+    """AdaBelief, with Nesterov's momentum if asked for."""
+    return chain(
+        scale_by_belief(b1, b2, eps, eps_root, nesterov=nesterov),
+        scale_by_learning_rate(learning_rate),
+    )

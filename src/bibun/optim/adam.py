@@ -20,7 +20,7 @@ from bibun.optim.base import (
     zeros_like,
 )
 from bibun.optim.decay import add_decayed_weights
-from bibun.optim.moments import bias_correction, real_zeros_like, update_moment
+from bibun.optim.moments import bias_correction, first_moment, real_zeros_like, update_moment
 from bibun.optim.scaling import scale_by_learning_rate
 
 
@@ -41,17 +41,6 @@ class ScaleByAmsgradState(NamedTuple):
     nu_max: Any
 
 
-def _first(
-    updates: Any, mu: Any, b1: Any, count: Any, nesterov: bool
-) -> Any:
-    """The corrected first moment, with Nesterov's look-ahead."""
-    if not nesterov:
-        return bias_correction(mu, b1, count)
-    ahead = bias_correction(mu, b1, count + 1)
-    now = bias_correction(tree.map(bnp.asarray, updates), b1, count)
-    return tree.map(lambda m, g: b1 * m + (1 - b1) * g, ahead, now)
-
-
 def scale_by_adam(
     b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0,
     mu_dtype: Any = None, *, nesterov: bool = False,
@@ -67,7 +56,7 @@ def scale_by_adam(
         mu = update_moment(updates, state.mu, b1, 1)
         nu = update_moment(updates, state.nu, b2, 2)
         count = safe_increment(state.count)
-        m = _first(updates, mu, b1, count, nesterov)
+        m = first_moment(updates, mu, b1, count, nesterov)
         v = bias_correction(nu, b2, count)
         out = tree.map(lambda m, v: m / (bnp.sqrt(v + eps_root) + eps), m, v)
         if mu_dtype is not None:

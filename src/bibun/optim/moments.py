@@ -25,6 +25,15 @@ def bias_correction(moments: Any, decay: Any, count: Any) -> Any:
     return tree.map(lambda m: m / factor.astype(m.dtype), moments)
 
 
+def first_moment(updates: Any, mu: Any, b1: Any, count: Any, nesterov: bool) -> Any:
+    """The corrected first moment, with Nesterov's look-ahead."""
+    if not nesterov:
+        return bias_correction(mu, b1, count)
+    ahead = bias_correction(mu, b1, count + 1)
+    now = bias_correction(tree.map(bnp.asarray, updates), b1, count)
+    return tree.map(lambda m, g: b1 * m + (1 - b1) * g, ahead, now)
+
+
 def real_zeros_like(params: Any) -> Any:
     """Zeros for second moments: real also where the parameters are complex."""
     from bibun.optim.base import as_float
