@@ -1,7 +1,7 @@
 """`bibun.scipy`: SciPy's functions on bibun arrays; they differentiate, batch and compile.
 
 Submodules, found on first use: `special`, `linalg`, `stats`, `optimize`, `signal`,
-`interpolate`, `ndimage`, `integrate`, `fft`.
+`interpolate`, `ndimage`, `integrate`, `fft`, `cluster`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import importlib
 from typing import Any
 
 __all__ = [
-    "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "special",
-    "stats",
+    "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal",
+    "special", "stats",
 ]  # fmt: skip
 
 
