@@ -74,7 +74,12 @@ def conv_general_permutations(dimension_numbers: Sequence[str]) -> list[tuple[in
 
 def conv_dimension_numbers(lhs_shape: Sequence[int], rhs_shape: Sequence[int],
                            dimension_numbers: Any) -> ConvDimensionNumbers:  # fmt: skip
-    """Strings, None (batch, features, places) or axes as `ConvDimensionNumbers`."""
+    """Strings, None (batch, features, places) or axes as `ConvDimensionNumbers`.
+
+    >>> from bibun import lax
+    >>> lax.conv_dimension_numbers((1, 8, 8, 3), (3, 3, 3, 4), ("NHWC", "HWIO", "NHWC")).lhs_spec
+    (0, 3, 1, 2)
+    """
     n = len(lhs_shape)
     if len(rhs_shape) != n or n < 2:
         raise ShapeError(
@@ -418,7 +423,12 @@ def conv_shape_tuple(lhs_shape: Sequence[int], rhs_shape: Sequence[int], strides
 def conv_general_shape_tuple(lhs_shape: Sequence[int], rhs_shape: Sequence[int],
                              window_strides: Sequence[int], padding: Any,
                              dimension_numbers: Any) -> tuple[int, ...]:  # fmt: skip
-    """The shape of `conv_general_dilated`, without dilations and groups."""
+    """The shape of `conv_general_dilated`, without dilations and groups.
+
+    >>> from bibun import lax
+    >>> lax.conv_general_shape_tuple((1, 3, 8, 8), (4, 3, 3, 3), (2, 2), "VALID", None)
+    (1, 4, 3, 3)
+    """
     plan = _plan("conv_general_shape_tuple", lhs_shape, rhs_shape, window_strides, padding, None,
                  None, dimension_numbers)  # fmt: skip
     shape = (plan.batch, rhs_shape[plan.numbers.rhs_spec[0]], *plan.out)
@@ -428,7 +438,12 @@ def conv_general_shape_tuple(lhs_shape: Sequence[int], rhs_shape: Sequence[int],
 def conv_transpose_shape_tuple(lhs_shape: Sequence[int], rhs_shape: Sequence[int],
                                window_strides: Sequence[int], padding: Any,
                                dimension_numbers: Any) -> tuple[int, ...]:  # fmt: skip
-    """The shape of `conv_transpose`."""
+    """The shape of `conv_transpose`.
+
+    >>> from bibun import lax
+    >>> lax.conv_transpose_shape_tuple((1, 3, 4, 4), (5, 3, 2, 2), (2, 2), "VALID", None)
+    (1, 5, 8, 8)
+    """
     dn = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     window = [rhs_shape[k] for k in dn.rhs_spec[2:]]
     if isinstance(padding, str):

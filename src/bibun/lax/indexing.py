@@ -43,6 +43,12 @@ class GatherDimensionNumbers(NamedTuple):
     operand where the window has one element and no axis in the result. start_index_map: the
     axis of the operand that each component of an index row is for. operand_batching_dims,
     start_indices_batching_dims: axes walked together.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import lax
+    >>> rows = lax.GatherDimensionNumbers((1,), (0,), (0,))
+    >>> lax.gather(bnp.arange(6).reshape(3, 2), bnp.array([[2], [0]]), rows, (1, 2)).tolist()
+    [[4, 5], [0, 1]]
     """
 
     offset_dims: tuple[int, ...]
@@ -58,6 +64,12 @@ class ScatterDimensionNumbers(NamedTuple):
     update_window_dims: axes of updates inside a window. inserted_window_dims: axes of the
     operand with one element and no axis in updates. scatter_dims_to_operand_dims: the axis of
     the operand that each component of an index row is for.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import lax
+    >>> places = lax.ScatterDimensionNumbers((), (0,), (0,))
+    >>> lax.scatter_add(bnp.zeros(3), bnp.array([[2], [0]]), bnp.ones(2), places).tolist()
+    [1.0, 0.0, 1.0]
     """
 
     update_window_dims: tuple[int, ...]
@@ -68,7 +80,12 @@ class ScatterDimensionNumbers(NamedTuple):
 
 
 class GatherScatterMode(enum.Enum):
-    """What happens to windows that do not lie inside: see `gather`."""
+    """What happens to windows that do not lie inside: see `gather`.
+
+    >>> from bibun import lax
+    >>> lax.GatherScatterMode.from_any("drop")
+    <GatherScatterMode.FILL_OR_DROP: 'fill'>
+    """
 
     CLIP = "clip"
     FILL_OR_DROP = "fill"

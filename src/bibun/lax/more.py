@@ -45,7 +45,13 @@ class Precision(enum.Enum):
 
 
 class FftType(enum.IntEnum):
-    """The four transforms of `fft`."""
+    """The four transforms of `fft`.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import lax
+    >>> lax.fft(bnp.array([1.0, 0.0, 0.0, 0.0]), lax.FftType.RFFT, (4,)).shape
+    (3,)
+    """
 
     FFT = 0
     IFFT = 1
