@@ -4,6 +4,8 @@ The figures are what Optax printed for the same seven steps in double precision,
 Rprop, whose steps are counted here (Optax gives each step one update late).
 """
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,16 @@ def test_errors():
         optim.lookahead(optim.sgd(1.0), 0, 0.5)
     with pytest.raises(TypeError, match="number"):
         optim.fromage(lambda count: 0.1)
+
+
+def test_multi_steps_leaves_out_what_it_is_told_to():
+    tx = optim.MultiSteps(optim.sgd(1.0), 2, should_skip_update_fn=optim.skip_not_finite)
+    s, got = tx.init(0.0), []
+    for g in (1.0, np.nan, 3.0, np.inf, 5.0, 7.0):
+        u, s = bibun.jit(tx.update)(bnp.asarray(g), s, bnp.asarray(0.0))
+        got.append((float(u), int(s.skip_state["num_not_finite"])))
+    assert got == [(0.0, 0), (0.0, 1), (-2.0, 0), (0.0, 1), (0.0, 0), (-6.0, 0)]
+    large = functools.partial(optim.skip_large_updates, max_squared_norm=10.0)
+    tx = optim.MultiSteps(optim.sgd(1.0), 1, should_skip_update_fn=large)
+    assert float(tx.update(4.0, tx.init(0.0), 0.0)[0]) == 0
+    assert float(tx.update(3.0, tx.init(0.0), 0.0)[0]) == -3

@@ -8,7 +8,13 @@
 
 from __future__ import annotations
 
-from bibun.optim.accumulate import MultiSteps, MultiStepsState, apply_every
+from bibun.optim.accumulate import (
+    MultiSteps,
+    MultiStepsState,
+    apply_every,
+    skip_large_updates,
+    skip_not_finite,
+)
 from bibun.optim.adabelief import adabelief, scale_by_belief
 from bibun.optim.adadelta import adadelta, scale_by_adadelta
 from bibun.optim.adagrad import adagrad, scale_by_rss
@@ -124,7 +130,8 @@ from bibun.optim.yogi import scale_by_yogi, yogi
 __all__ = [
     "LookaheadParams", "LookaheadState", "adan", "fromage", "lookahead",
     "optimistic_gradient_descent", "polyak_sgd", "rprop", "scale_by_adan",
-    "scale_by_optimistic_gradient", "scale_by_polyak", "scale_by_rprop",
+    "scale_by_optimistic_gradient", "scale_by_polyak", "scale_by_rprop", "skip_large_updates",
+    "skip_not_finite",
     "ApplyIfFiniteState", "EmaState", "EmptyState", "GradientTransformation",
     "GradientTransformationExtraArgs", "InjectHyperparamsState", "MaskedNode", "MaskedState",
     "MultiSteps", "MultiStepsState", "ScaleByAdamState", "Schedule", "TraceState", "adabelief",

@@ -22,6 +22,7 @@ class MultiStepsState(NamedTuple):
     gradient_step: Any
     inner_opt_state: Any
     acc_grads: Any
+    skip_state: Any = ()
 
 
 class ApplyEvery(NamedTuple):
@@ -35,6 +36,8 @@ class MultiSteps:
     """Hand the mean of every `every_k_schedule` gradients to an optimizer; zero updates between.
 
     `every_k_schedule`: a number, or a function from the number of steps made to one.
+    `should_skip_update_fn(updates, gradient_step, params)` returns whether to leave a gradient
+    out, and what the state keeps as `skip_state`: see `skip_not_finite`, `skip_large_updates`.
 
     >>> from bibun import optim
     >>> tx = optim.MultiSteps(optim.sgd(1.0), 2)
@@ -46,23 +49,38 @@ class MultiSteps:
     """
 
     def __init__(
-        self, opt: Any, every_k_schedule: Any, use_grad_mean: bool = True
-    ) -> None:
+        self, opt: Any, every_k_schedule: Any, use_grad_mean: bool = True,
+        should_skip_update_fn: Any = None,
+    ) -> None:  # fmt: skip
         self.opt = with_extra_args_support(opt)
         k = every_k_schedule
         self.every = k if callable(k) else lambda step: k
         self.mean = use_grad_mean
+        self.skip = should_skip_update_fn
 
     def init(self, params: Any) -> MultiStepsState:
         """The state before the first gradient."""
         return MultiStepsState(
-            bnp.asarray(0), bnp.asarray(0), self.opt.init(params), zeros_like(params)
-        )
+            bnp.asarray(0), bnp.asarray(0), self.opt.init(params), zeros_like(params),
+            () if self.skip is None else self.skip(zeros_like(params), 0, params)[1],
+        )  # fmt: skip
 
     def update(
         self, updates: Any, state: MultiStepsState, params: Any = None, **extra: Any
     ) -> tuple[Any, MultiStepsState]:
         """Take in one gradient; the step of the optimizer at the end of a group, else zero."""
+        if self.skip is None:
+            return self._taken(updates, state, params, extra)
+        skipped, note = self.skip(updates, state.gradient_step, params)
+        state = state._replace(skip_state=note)
+        return lax.cond(
+            skipped, lambda: (tree.map(bnp.zeros_like, state.acc_grads), state),
+            lambda: self._taken(updates, state, params, extra),
+        )  # fmt: skip
+
+    def _taken(
+        self, updates: Any, state: MultiStepsState, params: Any, extra: dict[str, Any]
+    ) -> tuple[Any, MultiStepsState]:
         mini, total = state.mini_step, state.acc_grads
         if self.mean:
             held = tree.map(lambda g, a: a + (g - a) / (mini + 1), updates, total)
@@ -84,6 +102,7 @@ class MultiSteps:
             bnp.where(last, state.gradient_step + 1, state.gradient_step),
             inner,
             held,
+            state.skip_state,
         )
         return u, after
 
@@ -94,6 +113,22 @@ class MultiSteps:
     def gradient_transformation(self) -> GradientTransformationExtraArgs:
         """The same as a link of a chain."""
         return GradientTransformationExtraArgs(self.init, self.update)
+
+
+def skip_not_finite(updates: Any, gradient_step: Any, params: Any) -> tuple[Any, Any]:
+    """For `MultiSteps`: leave out gradients with a nan or infinity."""
+    count = sum(bnp.sum(~bnp.isfinite(g)) for g in tree.leaves(updates))
+    return bnp.asarray(count) > 0, {"should_skip": bnp.asarray(count) > 0, "num_not_finite": count}
+
+
+def skip_large_updates(
+    updates: Any, gradient_step: Any, params: Any, max_squared_norm: float
+) -> tuple[Any, Any]:
+    """For `MultiSteps`, with `functools.partial`: leave out gradients of a norm² not below a bound.
+    """
+    square = sum(bnp.sum(bnp.square(g)) for g in tree.leaves(updates))
+    skipped = ~(bnp.asarray(square) < max_squared_norm)
+    return skipped, {"should_skip": skipped, "norm_squared": square}
 
 
 def apply_every(k: int = 1) -> GradientTransformation:

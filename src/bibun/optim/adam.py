@@ -127,10 +127,10 @@ def adam(
 
 def nadam(
     learning_rate: ScalarOrSchedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-    eps_root: float = 0.0, mu_dtype: Any = None,
+    eps_root: float = 0.0, mu_dtype: Any = None, *, nesterov: bool = True,
 ) -> GradientTransformation:  # fmt: skip
     """Adam with Nesterov's momentum."""
-    return adam(learning_rate, b1, b2, eps, eps_root, mu_dtype, nesterov=True)
+    return adam(learning_rate, b1, b2, eps, eps_root, mu_dtype, nesterov=nesterov)
 
 
 def adamw(
