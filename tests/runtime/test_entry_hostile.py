@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import textwrap
+import threading
 import tracemalloc
 import warnings
 
@@ -476,6 +477,44 @@ def test_profilers_that_raise():
             sys.setprofile(None)
     assert abs(sys.getrefcount(x) - held) < 5
     assert float(f(A, 1.0)[0][0]) == 2
+
+
+def test_callbacks_that_take_the_arguments_away():
+    xs = []
+
+    def take(v):
+        xs.clear()
+        gc.collect()
+        return v
+
+    f = bibun.jit(lambda xs: (bibun.pure_callback(take, xs[0], xs[0]), xs[1] * 2))
+    for _ in range(8):
+        xs[:] = [bnp.ones(3), bnp.ones(3) * 5]
+        assert float(f(xs)[1][0]) == 10
+        xs.append(1)
+
+
+def test_calls_in_calls_in_many_threads():
+    inner = bibun.jit(lambda x: x + 1)
+    outer = bibun.jit(
+        lambda x: bibun.pure_callback(lambda v: np.asarray(inner(v)) * 2, x, x) + inner(x)
+    )
+    for _ in range(3):
+        outer(A)
+    assert outer.direct is not None
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            if not (np.asarray(outer(A)) == 3 * (np.asarray(A) + 1)).all():
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(64)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
 
 
 def test_callbacks_without_end():

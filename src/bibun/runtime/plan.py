@@ -120,11 +120,17 @@ def argument_steps(args: Any, types: Sequence[ArrayType], keep: list[Any]) -> li
     Errors: NoPlan.
     """
     steps = _steps(args, keep, 0)
-    # classes may be registered, and dicts set to be flattened in the order of insertion
-    numbered = tree.unflatten(tree.structure(args), range(len(types)))
-    if _leaves(numbered) != list(range(len(types))):
+    # classes may be registered, dicts set to be flattened in the order of insertion, and a
+    # callback of the program may have changed the arguments since
+    structure = tree.structure(args)
+    if structure.num_leaves != len(types):
         raise NoPlan
-    for x, t in zip(_leaves(args), types, strict=True):
+    if _leaves(tree.unflatten(structure, range(len(types)))) != list(range(len(types))):
+        raise NoPlan
+    leaves = _leaves(args)
+    if len(leaves) != len(types):  # what is a leaf here is static there
+        raise NoPlan
+    for x, t in zip(leaves, types, strict=True):
         cls = type(x)
         if cls in _NUMBERS:
             shape, dtype = (), _NUMBERS[cls][1]
