@@ -58,7 +58,10 @@ def raise_status(
 
         raise_failure(failure.op, failure.params, payload(ctx), failure.site)
     if status == c.OUT_OF_MEMORY:
-        raise MemoryError(f"no memory for the buffers of {name}{where}")
+        raise MemoryError(
+            f"no memory for the buffers of {name if failure else 'compiled code'}: its arrays, "
+            f"or those between its operations, are too large for this machine{where}"
+        )
     if status == c.RAGGED_LIMIT:
         raise MemoryError(
             f"the tape of a loop of unknown length ({name}) passed the limit of "

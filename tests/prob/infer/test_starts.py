@@ -79,3 +79,8 @@ def test_starts_that_do_not_fit(init: Any, error: type[Exception], words: str) -
 def test_map_says_so_too() -> None:
     with pytest.raises(ShapeError, match=r"'v' has unconstrained shape \(2,\), got \(3,\)"):
         MAP(model).run(0, init_params={"m": 0.0, "v": np.zeros(3)})
+
+
+def test_a_model_is_no_sampler() -> None:
+    with pytest.raises(TypeError, match=r"a kernel such as NUTS\(model\), got function"):
+        MCMC(model, num_warmup=2, num_samples=2)  # type: ignore[arg-type]

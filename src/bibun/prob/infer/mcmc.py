@@ -157,6 +157,10 @@ class MCMC:
                 "chain_method must be 'parallel', 'sequential' or 'vectorized', "
                 f"got {chain_method!r}"
             )
+        if not hasattr(sampler, "init") or not hasattr(sampler, "setup"):
+            raise TypeError(
+                f"sampler must be a kernel such as NUTS(model), got {type(sampler).__name__}"
+            )
         self.sampler = sampler
         self._groups = int(num_chains)  # chains that run by themselves
         if getattr(sampler, "is_ensemble", False):
