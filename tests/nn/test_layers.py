@@ -455,3 +455,17 @@ def test_an_lstm_learns_to_remember() -> None:
 
     losses = [float(step(model, optimizer)) for _ in range(200)]
     assert losses[-1] < 0.05 * losses[0]
+
+
+def test_linear_of_a_batched_input_under_vmap():
+    # the tracer of vmap has an attribute `value` too; the layer once took it for a Variable's
+    layer = nn.Linear(3, 2, rngs=nn.Rngs(0))
+    x = draws(0, 5, 4, 3)
+    seen = []
+
+    def call(x):
+        seen.append(layer(x).shape)
+        return layer(x)
+
+    np.testing.assert_allclose(np.asarray(bibun.vmap(call)(x)), np.asarray(layer(x)), rtol=1e-12)
+    assert seen == [(4, 2)]

@@ -11,7 +11,7 @@ from bibun import numpy as bnp
 from bibun.nn.initializers import lecun_normal, variance_scaling, zeros
 from bibun.nn.module import Module
 from bibun.nn.rngs import stream_of
-from bibun.nn.variables import Param
+from bibun.nn.variables import Param, Variable
 
 default_kernel_init = lecun_normal()
 default_embed_init = variance_scaling(1.0, "fan_in", "normal", out_axis=0)
@@ -19,7 +19,9 @@ default_embed_init = variance_scaling(1.0, "fan_in", "normal", out_axis=0)
 
 def promote(dtype: Any, *arrays: Any) -> list[Any]:
     """Inputs and parameters in the dtype of computation: `dtype`, or the one they promote to."""
-    arrays = tuple(a if a is None else bnp.asarray(getattr(a, "value", a)) for a in arrays)
+    # (a tracer of vmap has a `value` of its own: only a Variable's is meant)
+    bare = (a.value if isinstance(a, Variable) else a for a in arrays)
+    arrays = tuple(a if a is None else bnp.asarray(a) for a in bare)
     if dtype is None:
         dtype = bnp.result_type(*(a for a in arrays if a is not None))
         if bnp.dtype(dtype).kind not in "fc":

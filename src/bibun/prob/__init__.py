@@ -18,12 +18,13 @@ from typing import Any
 
 _HOME = {
     **dict.fromkeys(
-        ("deterministic", "factor", "get_mask", "module", "param", "plate", "plate_stack",
+        ("deterministic", "factor", "get_mask", "param", "plate", "plate_stack",
          "prng_key", "sample", "subsample"), "bibun.prob.primitives"
     ),
     **dict.fromkeys(
         ("enable_x64", "set_host_device_count", "set_platform"), "bibun.prob.util"
     ),
+    **dict.fromkeys(("module", "random_module"), "bibun.prob.contrib.module"),
     "enable_validation": "bibun.prob.distributions",
     "render_model": "bibun.prob.render",
 }  # fmt: skip

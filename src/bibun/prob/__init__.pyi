@@ -11,11 +11,12 @@ from bibun.prob import infer as infer
 from bibun.prob import primitives as primitives
 from bibun.prob import reparam as reparam
 from bibun.prob import util as util
+from bibun.prob.contrib.module import module as module
+from bibun.prob.contrib.module import random_module as random_module
 from bibun.prob.distributions import enable_validation as enable_validation
 from bibun.prob.primitives import deterministic as deterministic
 from bibun.prob.primitives import factor as factor
 from bibun.prob.primitives import get_mask as get_mask
-from bibun.prob.primitives import module as module
 from bibun.prob.primitives import param as param
 from bibun.prob.primitives import plate as plate
 from bibun.prob.primitives import plate_stack as plate_stack

@@ -332,11 +332,6 @@ def get_mask() -> Any:
     return _apply(_message("inspect", "_inspect", fn=lambda: True, value=True)).get("mask")
 
 
-def module(name: str, nn: Any, *args: Any, **kwargs: Any) -> Any:
-    """Register a pytree of parameters as one param site, and return it with its values."""
-    return param(f"{name}$params", nn, *args, **kwargs)
-
-
 def _without_replacement(key: Any, size: int, count: int) -> Any:
     """`count` distinct indices below `size`, by that many steps of Fisher and Yates' shuffle."""
     keys = random.split(key, count)
