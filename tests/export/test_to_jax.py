@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -148,8 +149,6 @@ h = jax.jit(export.to_jax(lambda x: bnp.tanh(x @ w)))(xs)
 np.testing.assert_allclose(g, bibun.grad(loss)(bnp.array(w), x), rtol=1e-11)
 print(len(jax.devices()), len(xs.sharding.device_set), len(h.sharding.device_set))
 """
-    import os
-
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           env=os.environ | flags)  # fmt: skip
@@ -176,3 +175,40 @@ def test_from_jax() -> None:
     s = export.from_jax(jnp.sin)
     assert float(bibun.grad(bibun.grad(s))(0.5)) == pytest.approx(-np.sin(0.5), rel=1e-14)
     np.testing.assert_allclose(bibun.vmap(s)(bnp.arange(3.0)), np.sin(np.arange(3.0)))
+
+
+def test_there_and_back_is_the_function_itself() -> None:
+    calls = []
+
+    def f(x):
+        calls.append(type(x).__name__)
+        return jax.numpy.sin(x) * 2
+
+    back = export.to_jax(export.from_jax(f))
+    text = str(jax.make_jaxpr(back)(np.linspace(0, 1, 3)))
+    assert "callback" not in text
+    assert "sin" in text
+    x = np.linspace(0.1, 1.0, 5)
+    np.testing.assert_allclose(jax.jit(jax.vmap(back))(x), 2 * np.sin(x), rtol=1e-14)
+    slope = jax.jit(jax.grad(lambda x: back(x).sum()))
+    np.testing.assert_allclose(slope(x), 2 * np.cos(x), rtol=1e-14)
+
+
+def test_jax_inside_callbacks_comes_to_an_end() -> None:
+    code = """
+import jax, numpy as np
+jax.config.update("jax_enable_x64", True)
+import bibun
+from bibun import export
+cos = jax.jit(jax.numpy.cos)
+def f(x):
+    shape = bibun.ShapeDtypeStruct(x.shape, x.dtype)
+    return bibun.pure_callback(lambda a: np.asarray(cos(a)), shape, x) + export.from_jax(cos)(x)
+x = np.linspace(0, 1, 300_000)
+for g in (f, bibun.jit(f), export.to_jax(f), jax.jit(export.to_jax(f))):
+    np.testing.assert_allclose(np.asarray(g(x)), 2 * np.cos(x), rtol=1e-12)
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          timeout=120, env=os.environ | {"JAX_PLATFORMS": "cpu"})  # fmt: skip
+    assert done.stdout.split() == ["done"], done.stderr[-2000:]

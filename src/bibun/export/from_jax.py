@@ -2,6 +2,9 @@
 
 JAX computes it, compiled by XLA, in a callback from bibun's code. Its reverse derivative is JAX's:
 the pullback is again a function of JAX, brought over in the same way, and so is that one's.
+
+The equation keeps the function of JAX, so `to_jax` puts it back in its place: no callback, and no
+XLA waiting inside XLA.
 """
 
 from __future__ import annotations
@@ -15,8 +18,19 @@ import numpy as np
 import bibun
 from bibun import tree
 from bibun.export.to_jax import need_jax
-from bibun.trace.core import type_of
-from bibun.transforms import ShapeDtypeStruct
+from bibun.ir.types import ArrayType
+from bibun.ops.control.callback import HostFunction, pure_callback
+from bibun.trace.core import as_value, type_of
+
+
+class JaxFunction(HostFunction):
+    """A function of JAX that returns a list of arrays; `source` is the function itself."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, source: Callable[..., Any], call: Callable[..., Any]) -> None:
+        super().__init__(lambda *xs: [np.asarray(o) for o in call(*xs)], "a function of JAX")
+        self.source = source
 
 
 def from_jax(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,17 +73,15 @@ def _flat(f: Callable[..., Any], orders: int = 2) -> Callable[..., Any]:
     """A JAX function of arrays that returns a list of them, with its reverse derivative."""
     import jax
 
-    compiled = jax.jit(f)
+    function = JaxFunction(f, jax.jit(f))
 
     def call(*xs: Any) -> Any:
         types = [type_of(x) for x in xs]
         shapes = jax.eval_shape(f, *(jax.ShapeDtypeStruct(t.shape, t.dtype) for t in types))
-        return bibun.pure_callback(
-            lambda *arrays: [np.asarray(o) for o in compiled(*arrays)],
-            [ShapeDtypeStruct(s.shape, s.dtype) for s in shapes],
-            *xs,
-            vmap_method="sequential",
-        )
+        return pure_callback(
+            *map(as_value, xs), function=function, vmap_method="sequential",
+            out_types=tuple(ArrayType(s.shape, np.dtype(s.dtype)) for s in shapes),
+        )  # fmt: skip
 
     if orders == 0:  # a rule is staged with its function, so there must be a last one
         return call

@@ -19,6 +19,7 @@ from jax import lax
 from jax.custom_derivatives import linear_call
 
 from bibun.export.errors import ExportError
+from bibun.export.from_jax import JaxFunction
 from bibun.export.jax_rules import CONTROL, Interpreter, inexact, type_of_jax, zero_tangent
 from bibun.ir.program import Program
 from bibun.ops.check import ERRORS
@@ -286,6 +287,8 @@ def _computed(eq: Any) -> Callable[..., Any]:
 @control("pure_callback")
 def pure_callback(interpreter: Interpreter, eq: Any, ins: list[Any]) -> list[Any]:
     function, wanted = eq.params["function"], eq.params["out_types"]
+    if isinstance(function, JaxFunction):
+        return list(function.source(*ins))
 
     def compute(*xs: Any) -> list[Any]:  # with the axes that vmap has put in front
         outs = function.call(*map(np.asarray, xs))
