@@ -39,6 +39,10 @@ STATUS = {
 PAYLOAD_NONE, PAYLOAD_INT, PAYLOAD_FLOAT, PAYLOAD_BOOL, PAYLOAD_UINT = range(5)
 PAYLOAD_SIZE = 8
 
+# What a callback leaves in `callback_slot` when it ends well. Its result cannot say that: where
+# Python's stack ends at the very call, ctypes prints the error and returns anything.
+CALLED = -1
+
 POLL_START = 1 << 20  # units before the first poll: about a millisecond
 POLL_SECONDS = 0.05
 
@@ -104,7 +108,7 @@ class Callback:
         """Call the function on the memory at the addresses in the tables `ins` and `outs`."""
         args = []
         for address, t in zip(_table(ins, len(self.in_types)), self.in_types, strict=True):
-            data = ctypes.string_at(address, t.size * t.dtype.itemsize)
+            data = (ctypes.c_char * (t.size * t.dtype.itemsize)).from_address(address).raw
             array = np.frombuffer(data, t.dtype) if data else np.zeros(t.size, t.dtype)
             args.append(array.reshape(t.shape))
         results = self.function(*args)
@@ -119,7 +123,9 @@ class Callback:
             array = np.asarray(result, dtype=t.dtype, order="C")
             if array.shape != t.shape:
                 raise ValueError(f"a callback must return {t}, it returned shape {array.shape}")
-            ctypes.memmove(address, array.ctypes.data, array.nbytes)
+            if array.nbytes:
+                memory = (ctypes.c_char * array.nbytes).from_address(address)
+                np.frombuffer(memory, t.dtype).reshape(t.shape)[...] = array
 
 
 def _table(address: int, count: int) -> list[int]:
@@ -130,13 +136,16 @@ class Context:
     """One `ctx` struct with the Python side of its callbacks."""
 
     __slots__ = (
-        "struct", "address", "exception", "_generators", "_entries", "_polled_at", "_stretch",
+        "struct", "address", "exception", "_generators", "_entries", "_callbacks", "_polled_at",
+        "_stretch",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.struct = CtxStruct()
         self.address = ctypes.addressof(self.struct)
         self.exception: BaseException | None = None
+        # not `ctypes.cast`, which turns a RecursionError into one of its own
+        self._callbacks = ctypes.py_object.from_buffer(self.struct, CtxStruct.callbacks.offset)
         self._polled_at = 0.0
         self._stretch = 0
         self._generators = (self._serve(self._set_countdown), self._serve(self._call_back))
@@ -144,7 +153,7 @@ class Context:
             next(generator)
         self._entries = tuple(_PYTHON_ENTRY(g.send) for g in self._generators)
         self.struct.poll, self.struct.callback = (
-            ctypes.cast(e, ctypes.c_void_p).value for e in self._entries
+            ctypes.c_void_p.from_buffer(e).value for e in self._entries
         )
 
     def start(self) -> None:
@@ -176,8 +185,8 @@ class Context:
 
     def _call_back(self) -> None:
         s = self.struct
-        callbacks = ctypes.cast(s.callbacks, ctypes.py_object).value
-        callbacks[s.callback_slot].run(s.callback_ins, s.callback_outs)
+        self._callbacks.value[s.callback_slot].run(s.callback_ins, s.callback_outs)
+        s.callback_slot = CALLED
 
     def _set_countdown(self) -> None:
         s = self.struct

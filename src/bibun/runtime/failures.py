@@ -47,6 +47,8 @@ def raise_status(
     ctx = context.struct
     exception = context.exception
     if status in (c.INTERRUPTED, c.CALLBACK_ERROR):
+        if exception is None and status == c.CALLBACK_ERROR:
+            raise RecursionError("Python's stack ended at the call of a callback")
         if exception is None:  # another thread of the call saw the flag first
             raise KeyboardInterrupt
         raise exception
