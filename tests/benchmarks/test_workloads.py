@@ -284,8 +284,8 @@ def test_moments(name: str) -> None:
 
     expected = MOMENTS[name]()
     function, arguments = REGISTRY[name].make(Stack("bibun"), small=True)
-    first = function(3, *arguments)
-    draws = {k: np.stack([first[k], function(4, *arguments)[k]]) for k in first}
+    first = function(5, *arguments)
+    draws = {k: np.stack([first[k], function(6, *arguments)[k]]) for k in first}
     assert set(expected) <= set(draws)
     for site, (mean, sd) in expected.items():
         x = draws[site]
