@@ -10,6 +10,7 @@ is even and falls doubly exponentially, so the trapezoidal rule is exact to roun
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -31,9 +32,16 @@ from bibun.compiler.vecmath.num import (
 )
 
 INF, NAN = float("inf"), float("nan")
-_NODES, _WEIGHTS = (tuple(map(float, v)) for v in np.polynomial.legendre.leggauss(24))
+POINTS = 24
 STEPS = 320
 _LOGS = tuple(math.log(k / STEPS) if k else -INF for k in range(STEPS + 1))
+
+
+@functools.cache
+def _quadrature() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Nodes and weights of Gauss and Legendre; made when asked for, which imports something."""
+    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
+    return tuple(map(float, nodes)), tuple(map(float, weights))
 
 
 @widened
@@ -47,14 +55,15 @@ def owens_t(h0: Num, a0: Num) -> Num:
     reach = 8.6 / where(p < 1.0, 1.0, p)  # beyond, e^{-p²x²/2} is below 2**-53
     r_cut = where(r > reach, reach, r)
     half = 0.5 * p * p
+    nodes, weights = _quadrature()
 
     def step(k: Num, total: Num) -> tuple[Any, Num]:
-        x = r_cut * (0.5 + 0.5 * table(_NODES, float64, k))
+        x = r_cut * (0.5 + 0.5 * table(nodes, float64, k))
         square = x * x
         value = call("exp", -half * (1.0 + square)) / (1.0 + square)
-        return (fma(table(_WEIGHTS, float64, k), value, total),), p < INF
+        return (fma(table(weights, float64, k), value, total),), p < INF
 
-    (total,) = repeat(p < INF, (p.const(0.0),), step, len(_NODES))
+    (total,) = repeat(p < INF, (p.const(0.0),), step, POINTS)
     y = total * r_cut * (0.25 / math.pi)
     root = math.sqrt(0.5)
     one, two = 0.5 * call("erfc", h * root), 0.5 * call("erfc", where(wide, a * h, 0.0) * root)
