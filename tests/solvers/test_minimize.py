@@ -56,6 +56,22 @@ def test_as_many_as_scipy(name: str) -> None:
     assert ours >= theirs
 
 
+@pytest.mark.parametrize("linesearch", ["zoom", "hager-zhang", "backtracking"])
+def test_no_step_is_longer_than_the_largest(linesearch: str) -> None:
+    far = bnp.array([9.0])
+    sizes = []
+    solver = solvers.BFGS(lambda x: bnp.sum(x**4), linesearch=linesearch, max_stepsize=0.125)
+    x, state = far, solver.init_state(far)
+    for _ in range(6):
+        x, state = solver.update(x, state)
+        sizes.append(float(state.stepsize))
+    assert max(sizes) == 0.125  # Newton's own steps, of size 1, come after the first
+    assert min(sizes) > 0
+    free = solvers.BFGS(lambda x: bnp.sum(x**4), linesearch=linesearch)
+    _, state = free.update(*free.update(far, free.init_state(far)))
+    assert float(state.stepsize) > 0.125
+
+
 @pytest.mark.parametrize("problem", SMOOTH[:7], ids=lambda p: p.name)
 def test_nelder_mead(problem: Smooth) -> None:
     _, state = solve(solvers.NelderMead(problem.fun), problem)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from bibun import numpy as bnp
 from bibun.solvers.base import IterativeSolver, Problem, is_converged, keep, norm, reason
-from bibun.solvers.line_search import search
+from bibun.solvers.line_search import LARGEST, search
 
 
 class BfgsState(NamedTuple):
@@ -36,8 +36,9 @@ class BFGS(IterativeSolver):
     """Minimize a smooth function of up to some thousand parameters.
 
     `fun(params, *args, **kwargs)` returns a scalar (and an auxiliary output if `has_aux`; and
-    its gradient if `value_and_grad`). `linesearch`: "zoom", "hager-zhang" or "backtracking".
-    `state.error` is the norm of the gradient.
+    its gradient if `value_and_grad`). `linesearch`: "zoom", "hager-zhang" or "backtracking";
+    no step is longer than `max_stepsize` times its direction -H g. `state.error` is the norm of the
+    gradient.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -52,7 +53,7 @@ class BFGS(IterativeSolver):
     has_aux: bool = False
     linesearch: str = "zoom"
     maxls: int = 30
-    max_stepsize: float = 1e10
+    max_stepsize: float = LARGEST
 
     def _start(self, p: Problem, x: Any) -> BfgsState:
         value, aux, g = p.value_and_grad(x)
@@ -72,7 +73,7 @@ class BFGS(IterativeSolver):
         first = bnp.where(initial | uphill, cautious, 1.0)
         step = search(
             self.linesearch, lambda y: _triple(p, y), p.value, x, d, state.value, g, state.aux,
-            first, self.maxls,
+            first, self.maxls, self.max_stepsize,
         )  # fmt: skip
         s, y = step.size * d, step.grad - g
         new = x + s

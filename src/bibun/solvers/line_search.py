@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 from bibun import lax
 from bibun import numpy as bnp
 
+LARGEST = 1e10  # no step is longer, unless a caller says so: φ has no minimum along the line
+
 
 class Step(NamedTuple):
     """Step size, value, gradient and auxiliary output there, and whether conditions hold."""
@@ -72,12 +74,13 @@ def _noise(f0: Any) -> Any:
 def zoom(
     evaluate: Evaluate, x: Any, direction: Any, value: Any, grad: Any, aux: Any, first: Any = 1.0,
     *, c1: float = 1e-4, c2: float = 0.9, maxls: int = 30, grow: float = 4.0,
-    largest: float = 1e10,
+    largest: float = LARGEST,
 ) -> Step:  # fmt: skip
     """A step that satisfies the strong Wolfe conditions.
 
-    `first`: the trial to begin with. Where `maxls` trials do not suffice, the lowest point with
-    sufficient decrease is returned and `ok` says whether there was one.
+    `first`: the trial to begin with; `largest`: none is longer. Where `maxls` trials do
+    not suffice, the lowest point with sufficient decrease is returned and `ok` says whether there
+    was one.
     """
     slope = bnp.sum(direction * grad)
     noise = _noise(value)
@@ -114,7 +117,7 @@ def zoom(
     def go_on(carry: Any) -> Any:
         return (carry[0] < maxls) & ~carry[-1]
 
-    first = bnp.asarray(first, dtype=value.dtype) + zero
+    first = bnp.minimum(bnp.asarray(first, dtype=value.dtype), largest) + zero
     downhill = (slope < 0) & bnp.isfinite(slope)
     no = bnp.asarray(False)
     _, _, lo, _, _, wolfe, _ = lax.while_loop(
@@ -153,7 +156,7 @@ def backtracking(
 def hager_zhang(
     evaluate: Evaluate, x: Any, direction: Any, value: Any, grad: Any, aux: Any, first: Any = 1.0,
     *, c1: float = 0.1, c2: float = 0.9, maxls: int = 30, grow: float = 5.0,
-    epsilon: float = 1e-6,
+    epsilon: float = 1e-6, largest: float = LARGEST,
 ) -> Step:  # fmt: skip
     """A step that satisfies the Wolfe or the approximate Wolfe conditions.
 
@@ -184,13 +187,15 @@ def hager_zhang(
         inside = (rise > 0) & (b.d >= 0) & (secant > a.t) & (secant < b.t) & bnp.isfinite(secant)
         slow = span > 0.66 * width
         middle = 0.5 * (a.t + b.t)
-        t_next = bnp.where(have_b, bnp.where(inside & ~slow, secant, middle), grow * t)
+        further = bnp.minimum(grow * t, largest)
+        t_next = bnp.where(have_b, bnp.where(inside & ~slow, secant, middle), further)
+        done = done | (~have_b & (t >= largest))
         return i + 1, t_next, a, b, best, have_b, bnp.where(have_b, span, width), done
 
     def go_on(carry: Any) -> Any:
         return (carry[0] < maxls) & ~carry[-1]
 
-    first = bnp.asarray(first, dtype=value.dtype) + zero
+    first = bnp.minimum(bnp.asarray(first, dtype=value.dtype), largest) + zero
     downhill = (slope < 0) & bnp.isfinite(slope)
     wide = bnp.asarray(bnp.inf, dtype=value.dtype) + zero
     carry = (bnp.asarray(0), first, start, start, start, bnp.asarray(False), wide, ~downhill)
@@ -203,10 +208,11 @@ SEARCHES = {"zoom": zoom, "hager-zhang": hager_zhang}
 
 def armijo_step(
     evaluate: Evaluate, value_of: Callable[[Any], Any], x: Any, direction: Any, value: Any,
-    grad: Any, first: Any, maxls: int = 30,
+    grad: Any, first: Any, maxls: int = 30, largest: float = LARGEST,
 ) -> Step:  # fmt: skip
     """`backtracking` along a line, with the gradient where it ends."""
     slope = bnp.sum(direction * grad)
+    first = bnp.minimum(first, largest)
     t, _, ok = backtracking(
         lambda t: value_of(x + t * direction), value, lambda t: t * slope, first, maxls=maxls
     )
@@ -218,15 +224,19 @@ def armijo_step(
 
 def search(
     name: str, evaluate: Evaluate, value_of: Callable[[Any], Any], x: Any, direction: Any,
-    value: Any, grad: Any, aux: Any, first: Any, maxls: int, **options: Any,
+    value: Any, grad: Any, aux: Any, first: Any, maxls: int, largest: float = LARGEST,
+    **options: Any,
 ) -> Step:  # fmt: skip
-    """The line search of that name. Errors: ValueError listing the names there are."""
+    """The line search of that name, no step longer than `largest` times the direction.
+
+    Errors: ValueError listing the names there are.
+    """
     if name == "backtracking":
-        return armijo_step(evaluate, value_of, x, direction, value, grad, first, maxls)
+        return armijo_step(evaluate, value_of, x, direction, value, grad, first, maxls, largest)
     if name not in SEARCHES:
         raise ValueError(
             f"linesearch must be one of {['backtracking', *SEARCHES]}, got {name!r}"
         )
     return SEARCHES[name](
-        evaluate, x, direction, value, grad, aux, first, maxls=maxls, **options
+        evaluate, x, direction, value, grad, aux, first, maxls=maxls, largest=largest, **options
     )
