@@ -420,6 +420,8 @@ def test_the_documented_bytes(tmp_path) -> None:
         lambda: store.args.StandardSave({"w": 1}, save_args={"w": "float32"}),
         lambda: store.args.StandardRestore(None, strict=False),
         lambda: store.args.PyTreeRestore(None, strict=False),
+        lambda: store.StandardCheckpointer().restore("nowhere", {"w": 1}, strict=False),
+        lambda: store.StandardCheckpointer().restore("nowhere", strict=False),
     ],
 )
 def test_options_that_are_not_supported_are_refused(make) -> None:

@@ -333,8 +333,13 @@ class StandardCheckpointer(AsyncCheckpointer):
         super().save(directory, args=_wrapped(state, store_args.StandardSave), force=force)
 
     def restore(self, directory: PathLike, target: Any = None, *, strict: bool = True) -> Any:  # type: ignore[override]
-        """The tree, or one like `target`. Errors: CheckpointMismatchError names the leaf."""
-        args = None if target is None else _wrapped(target, store_args.StandardRestore)
+        """The tree, or one like `target`. Errors: CheckpointMismatchError names the leaf.
+
+        `strict=False` is refused, as by `store.args.StandardRestore`.
+        """
+        args = store_args.StandardRestore(target, strict=strict)
+        if isinstance(target, store_args.CheckpointArgs):
+            args = target
         return super().restore(directory, args=args)
 
 
