@@ -346,6 +346,7 @@ class scope(Messenger):
 
     def process_message(self, msg: Message) -> None:
         if msg["type"] not in self.hide_types and not msg["name"].startswith("_"):
+            msg.setdefault("name_in_model", msg["name"])
             msg["name"] = f"{self.prefix}{self.divider}{msg['name']}"
         msg["cond_indep_stack"] = [
             frame._replace(name=f"{self.prefix}{self.divider}{frame.name}")
@@ -376,7 +377,9 @@ class reparam(Messenger):
     """Rewrite sites by strategies: `config` maps a name, or a site, to one.
 
     A strategy is called as `strategy(name, fn, obs)` and returns the new distribution, or
-    None, and the value.
+    None, and the value; `name` is the model's, as the statements that a strategy makes go through
+    all handlers again. A latent site whose value is given further inside, by `substitute` or
+    `replay`, is left as it is: nothing is drawn, and its density has to be that of the value.
     """
 
     def __init__(
@@ -390,7 +393,7 @@ class reparam(Messenger):
         super().__init__(fn)
 
     def process_message(self, msg: Message) -> None:
-        if msg["type"] != "sample":
+        if msg["type"] != "sample" or (msg["value"] is not None and not msg["is_observed"]):
             return
         if isinstance(self.config, dict):
             strategy = self.config.get(msg["name"])
@@ -398,7 +401,7 @@ class reparam(Messenger):
             strategy = self.config(msg)
         if strategy is None:
             return
-        fn, value = strategy(msg["name"], msg["fn"], msg["value"])
+        fn, value = strategy(msg.get("name_in_model", msg["name"]), msg["fn"], msg["value"])
         if value is not None:
             if fn is None:
                 msg.update(type="deterministic", args=(), kwargs={}, infer={})

@@ -1,19 +1,21 @@
 """Strategies for the handler `reparam`: the same model in coordinates that sample better.
 
 A strategy is called as `strategy(name, fn, obs)` and returns a distribution, or None, and a
-value. Wrappers that expand or count axes as events are taken off and put back on the sites
-that the strategy makes.
+value. Wrappers that expand, mask or count axes as events are taken off and put back on the
+sites that the strategy makes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bibun import numpy as bnp
 from bibun.prob import distributions as dist
 from bibun.prob.distributions import constraints as c
 from bibun.prob.primitives import param, sample
+
+_WRAPPERS = dist.Independent | dist.ExpandedDistribution | dist.MaskedDistribution
 
 
 class Reparam:
@@ -22,12 +24,22 @@ class Reparam:
     def __call__(self, name: str, fn: Any, obs: Any) -> tuple[Any, Any]:
         raise NotImplementedError
 
-    def _unwrap(self, fn: Any) -> tuple[Any, tuple[int, ...], int]:
-        """(the distribution inside, the full batch shape, axes counted as events)."""
-        shape, event_dim = fn.shape(), fn.event_dim
-        while isinstance(fn, dist.Independent | dist.ExpandedDistribution):
+    def _unwrap(self, fn: Any) -> tuple[Any, tuple[int, ...], Callable[[Any], Any]]:
+        """(the distribution inside, its full batch shape, what wraps one of that shape alike)."""
+        shape, layers = fn.shape(), []
+        while isinstance(fn, _WRAPPERS):
+            layers.append(fn)
             fn = fn.base_dist
-        return fn, shape[: len(shape) - fn.event_dim], event_dim - fn.event_dim
+
+        def wrap(inner: Any) -> Any:
+            for layer in reversed(layers):
+                if isinstance(layer, dist.MaskedDistribution):
+                    inner = inner.mask(layer.mask_value)
+                elif isinstance(layer, dist.Independent):
+                    inner = inner.to_event(layer.reinterpreted_batch_ndims)
+            return inner
+
+        return fn, shape[: len(shape) - fn.event_dim], wrap
 
     def _latent_only(self, obs: Any, name: str) -> None:
         if obs is not None:
@@ -63,7 +75,7 @@ class LocScaleReparam(Reparam):
 
     def __call__(self, name: str, fn: Any, obs: Any) -> tuple[Any, Any]:
         self._latent_only(obs, name)
-        base, batch, n = self._unwrap(fn)
+        base, batch, wrap = self._unwrap(fn)
         if base.support is not c.real or not {"loc", "scale"} <= set(base.arg_constraints):
             raise ValueError(
                 f"LocScaleReparam: site {name!r} must have a real distribution with parameters "
@@ -80,7 +92,7 @@ class LocScaleReparam(Reparam):
         inner = type(base)(
             loc=loc * centered, scale=bnp.power(scale, centered), **shapes, validate_args=False
         )
-        z = sample(f"{name}_decentered", inner.expand(batch).to_event(n))
+        z = sample(f"{name}_decentered", wrap(inner.expand(batch)))
         return None, loc + bnp.power(scale, 1 - centered) * (z - centered * loc)
 
 
@@ -89,7 +101,7 @@ class TransformReparam(Reparam):
 
     def __call__(self, name: str, fn: Any, obs: Any) -> tuple[Any, Any]:
         self._latent_only(obs, name)
-        inner, batch, n = self._unwrap(fn)
+        inner, batch, wrap = self._unwrap(fn)
         if not isinstance(inner, dist.TransformedDistribution):
             raise ValueError(
                 f"TransformReparam: site {name!r} must have a TransformedDistribution, got "
@@ -100,5 +112,5 @@ class TransformReparam(Reparam):
         inside = max(transform.domain.event_dim - base.event_dim, 0)
         own = base.batch_shape[base.batch_dim - inside :] if inside else ()
         wide = base.expand((*batch, *own))
-        z = sample(f"{name}_base", wide.to_event(inside + n))
+        z = sample(f"{name}_base", wrap(wide.to_event(inside)))
         return None, transform(z)
