@@ -13,31 +13,12 @@ from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper,
 from bibun.prob.distributions.real_line import LocationScale, Normal
 
 
-class TruncatedDistribution(_Wrapper):
-    """A symmetric location-scale distribution restricted to (low, high); either may be absent.
-
-    Draws are by inversion of the uniform number that `bibun.random.uniform` gives. The mass
-    between the bounds is taken on the side where the cdf is small, so that an interval far
-    out in one tail keeps its digits.
-    """
+class _Truncated(_Wrapper):
+    """A scalar continuous base between `low` and `high`, either of which may be None."""
 
     _fields = ("base_dist", "low", "high")
 
-    def __init__(
-        self,
-        base_dist: LocationScale,
-        low: Any = None,
-        high: Any = None,
-        *,
-        validate_args: bool | None = None,
-    ) -> None:
-        if not isinstance(base_dist, LocationScale) or type(base_dist).__name__ == "Gumbel":
-            raise TypeError(
-                "TruncatedDistribution: the base must be one of Normal, Cauchy, Laplace, "
-                f"Logistic and StudentT, got {type(base_dist).__name__}"
-            )
-        if low is None and high is None:
-            raise ValueError("TruncatedDistribution: give low, high or both")
+    def _between(self, base_dist: Distribution, low: Any, high: Any) -> None:
         self._wrap(
             base_dist,
             low=None if low is None else parameter("low", low),
@@ -58,6 +39,40 @@ class TruncatedDistribution(_Wrapper):
             return c.greater_than_eq(self.low)
         return c.less_than_eq(self.high) if self.low is None else c.interval(self.low, self.high)
 
+    def _log_mass(self) -> Any:
+        """The logarithm of the base's probability of the interval."""
+        raise NotImplementedError
+
+    def _log_prob(self, value: Any) -> Any:
+        lp = self.base_dist._log_prob(value) - self._log_mass()
+        return bnp.where(self.support(value), lp, -np.inf)
+
+
+class TruncatedDistribution(_Truncated):
+    """A symmetric location-scale distribution restricted to (low, high); either may be absent.
+
+    Draws are by inversion of the uniform number that `bibun.random.uniform` gives. The mass
+    between the bounds is taken on the side where the cdf is small, so that an interval far
+    out in one tail keeps its digits.
+    """
+
+    def __init__(
+        self,
+        base_dist: LocationScale,
+        low: Any = None,
+        high: Any = None,
+        *,
+        validate_args: bool | None = None,
+    ) -> None:
+        if not isinstance(base_dist, LocationScale) or type(base_dist).__name__ == "Gumbel":
+            raise TypeError(
+                "TruncatedDistribution: the base must be one of Normal, Cauchy, Laplace, "
+                f"Logistic and StudentT, got {type(base_dist).__name__}"
+            )
+        if low is None and high is None:
+            raise ValueError("TruncatedDistribution: give low, high or both")
+        self._between(base_dist, low, high)
+
     def _tails(self) -> tuple[Any, Any, Any]:
         """(sign, cdf at the near end, mass): mirrored where the interval is right of centre.
 
@@ -71,10 +86,8 @@ class TruncatedDistribution(_Wrapper):
         b = base._standard_cdf(bnp.where(sign > 0, high, -low))
         return sign, a, b - a
 
-    def _log_prob(self, value: Any) -> Any:
-        _, _, mass = self._tails()
-        lp = self.base_dist._log_prob(value) - bnp.log(mass)
-        return bnp.where(self.support(value), lp, -np.inf)
+    def _log_mass(self) -> Any:
+        return bnp.log(self._tails()[2])
 
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
         shape = self.shape(sample_shape)

@@ -12,47 +12,29 @@ import numpy as np
 
 from bibun import numpy as bnp
 from bibun import random
-from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.bounded import Gamma
-from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
+from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.quantiles import gammainccinv, gammaincinv
 from bibun.prob.distributions.special import gammainc, gammaincc, gammaln
+from bibun.prob.distributions.truncated import _Truncated
 from bibun.trace.core import concrete
 
 
-class _TruncatedGamma(_Wrapper):
+class _TruncatedGamma(_Truncated):
     """A gamma distribution between `low` and `high`; either may be absent."""
-
-    _fields = ("base_dist", "low", "high")
 
     def _restrict(self, base_dist: Gamma, low: Any, high: Any, validate: bool | None) -> None:
         name = type(self).__name__
         if not isinstance(base_dist, Gamma):
             raise TypeError(f"{name}: the base must be a Gamma, got {type(base_dist).__name__}")
-        low = 0.0 if low is None else parameter("low", low)
-        high = None if high is None else parameter("high", high)
-        self._wrap(base_dist, low=low, high=high)
+        self._between(base_dist, 0.0 if low is None else low, high)
         self._validate = base_dist._validate if validate is None else validate
-        lo, hi = concrete(low), concrete(np.inf if high is None else high)
+        lo, hi = concrete(self.low), concrete(np.inf if high is None else self.high)
         if self._validate and lo is not None and hi is not None:
             if not (lo >= 0).all():
                 raise ValueError(f"{name}: parameter low must not be negative, got {low}")
             if not (lo < hi).all():
                 raise ValueError(f"{name}: low must be below high, got low={low}, high={high}")
-
-    def _compute_shapes(self) -> tuple[Shape, Shape]:
-        ends = [np.shape(e) for e in (self.low, self.high) if e is not None]
-        return np.broadcast_shapes(self.base_dist.batch_shape, *ends), ()
-
-    @property
-    def has_rsample(self) -> bool:
-        return True
-
-    @property
-    def support(self) -> Any:  # type: ignore[override]
-        if self.high is None:
-            return c.greater_than_eq(self.low)
-        return c.interval(self.low, self.high)
 
     def _ends(self) -> tuple[Any, Any, Any]:
         """(shape, low, high) in units of 1 / rate."""
@@ -67,9 +49,8 @@ class _TruncatedGamma(_Wrapper):
         upper = gammaincc(a, low) - gammaincc(a, high)
         return bnp.where(low > a, upper, gammainc(a, high) - gammainc(a, low))
 
-    def _log_prob(self, value: Any) -> Any:
-        lp = self.base_dist._log_prob(value) - bnp.log(self._mass(*self._ends()))
-        return bnp.where(self.support(value), lp, -np.inf)
+    def _log_mass(self) -> Any:
+        return bnp.log(self._mass(*self._ends()))
 
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
         return self.icdf(random.uniform(key, self.shape(sample_shape), minval=2.0**-53))
