@@ -384,3 +384,26 @@ def test_a_zero_cotangent_stays_zero_along_a_chain(x, dtype):
     xs = bnp.asarray(np.array([2.0, 3.0, x, 0.5, x, 1.0], dtype))
     expected, compiled = bibun.grad(f)(xs), bibun.jit(bibun.grad(f))(xs)
     np.testing.assert_allclose(np.asarray(compiled), np.asarray(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((99, 10_001), 0), ((7, 9, 5003), (0, 1)), ((3, 4, 60_000), 1)]
+)
+def test_sums_over_outer_axes_in_threads(shape, axis):
+    """Columns are cut, and each has one thread: the same bits for every number of threads."""
+    x = np.random.default_rng(0).normal(size=shape)
+
+    @bibun.jit
+    def f(x):
+        return bnp.sum(bnp.sin(x) * bnp.exp(x), axis=axis), bnp.max(bnp.cos(x), axis=axis)
+
+    assert "call void @bibun.fork" in f.lower(x).as_text("llvm")
+    outs = []
+    for threads in (1, 2, 5):
+        with config.using(num_threads=threads):
+            outs.append([np.asarray(o) for o in f(x)])
+    for first, *others in zip(*outs, strict=True):
+        for other in others:
+            np.testing.assert_array_equal(other, first)
+    for out, expected in zip(outs[0], f.fun(x), strict=True):
+        np.testing.assert_allclose(out, np.asarray(expected), rtol=1e-11)

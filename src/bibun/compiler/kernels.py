@@ -105,6 +105,8 @@ class KernelEmitter(ParallelEmitter):
         cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
         if self.worth_threads(prod(space), cost) and all(map(_splits, reductions)):
             self.split_levels(frame, unit, space, reductions, body)
+        elif self.worth_threads(prod(space), cost) and _columns_apart(space, reductions):
+            self.split_columns(frame, unit, space, body)
         elif 0 not in space:  # else `prepare` has written what there is
             frame.tiles = [(v, self.scratch(TILE, v.type.dtype)) for v in unit.staged]  # type: ignore[union-attr]
             self.levels(frame, space, 0, [], reductions, body)
@@ -214,15 +216,7 @@ class KernelEmitter(ParallelEmitter):
             ]
 
         def chunk(k: Val) -> None:
-            # Tiles of the region's own: on the stack of each thread, never in the one arena.
-            frame.tiles = [
-                (v, self.fn.alloca(f"[{TILE * v.type.dtype.itemsize} x i8]", align=64))  # type: ignore[union-attr]
-                for v in unit.staged
-            ]
-            lo = self.mul(k, self.const(size * step, int64))
-            hi = self.min(
-                self.add(lo, self.const(size * step, int64)), self.const(full * step, int64)
-            )
+            lo, hi = self.region(frame, unit, k, size * step, full * step)
             for r in whole:
                 self.start(r, space[-1])
 
@@ -247,6 +241,51 @@ class KernelEmitter(ParallelEmitter):
             self.width = 1
         for r in whole:
             self.finish(r, [])
+
+    def region(self, frame: Frame, unit: Unit, k: Val, size: int, end: int) -> tuple[Val, Val]:
+        """The range of chunk k; its tiles are on the stack of its thread, not in the one arena."""
+        frame.tiles = [
+            (v, self.fn.alloca(f"[{TILE * v.type.dtype.itemsize} x i8]", align=64))  # type: ignore[union-attr]
+            for v in unit.staged
+        ]
+        lo = self.mul(k, self.const(size, int64))
+        return lo, self.min(self.add(lo, self.const(size, int64)), self.const(end, int64))
+
+    def split_columns(
+        self, frame: Frame, unit: Unit, space: Sequence[int], body: Callable[..., None]
+    ) -> None:
+        """The innermost loop in chunks: sums over outer axes alone, a column is one thread's."""
+        full, rest = lane_blocks(space[-1])
+        chunks, size = cut(full)
+        outer = space[:-1]
+
+        def chunk(k: Val) -> None:
+            lo, hi = self.region(frame, unit, k, size * LANES, full * LANES)
+
+            def row(idx: list[Val]) -> None:
+                self.vector_loop(frame, idx, lo, hi, lambda lane: body([*idx, lane], False))
+                self.width = 1
+
+            self.rows(outer, row)
+
+        self.fork(chunks, chunk)
+
+        def end_of_row(idx: list[Val]) -> None:
+            self.width = rest
+            body([*idx, self.lanes(self.const(full * LANES, int64))], True)
+            self.width = 1
+
+        if rest:
+            self.rows(outer, end_of_row)
+
+    def rows(
+        self, outer: Sequence[int], body: Callable[[list[Val]], None], idx: Sequence[Val] = ()
+    ) -> None:
+        """Loops over all axes but the one in lanes."""
+        if len(idx) == len(outer):
+            body(list(idx))
+        else:
+            self.loop(0, outer[len(idx)], lambda i: self.rows(outer, body, (*idx, i)))
 
     def save_lanes(self, ptr: str, k: Val, s: Slot) -> None:
         """Row k of a chunk's saved accumulators."""
@@ -445,6 +484,12 @@ class KernelEmitter(ParallelEmitter):
             frame.env[out] = Scalar(self.load(r.target.ptr, 0, out.type.dtype))  # type: ignore[union-attr]
         else:
             frame.env[out] = r.target
+
+
+def _columns_apart(space: Sequence[int], reductions: Sequence[Reduction]) -> bool:
+    """Whether each element of the last axis has accumulators of its own, and there are many."""
+    last = len(space) - 1
+    return last > 0 and space[last] >= 2 * LANES and all(last in r.kept for r in reductions)
 
 
 def _splits(r: Reduction) -> bool:
