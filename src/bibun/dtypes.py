@@ -91,10 +91,6 @@ def canonical(dtype: Any) -> np.dtype:
     return dt
 
 
-def is_float(dt: np.dtype) -> bool:
-    return dt.kind == "f"
-
-
 def is_complex(dt: np.dtype) -> bool:
     return dt.kind == "c"
 

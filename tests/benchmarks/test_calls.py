@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
-import bibun
 import pytest
 from benchmarks import calls
+
+import bibun
 from bibun.runtime.entry import entry_maker
 
 

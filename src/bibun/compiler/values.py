@@ -20,7 +20,6 @@ from bibun.compiler.masked import Masked
 from bibun.compiler.text import Function, Module, literal, llvm_type
 from bibun.dtypes import KEY, bool_, complex64, float32, float64, int32, int64
 
-_INT_OF = {float64: int64, float32: int32}
 _COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 _COMPARE_SIGNED = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
 _COMPARE_UNSIGNED = {"eq": "eq", "ne": "ne", "lt": "ult", "le": "ule", "gt": "ugt", "ge": "uge"}
@@ -527,10 +526,6 @@ class ValueBuilder(Masked):
         return self._new(
             f"bitcast {llvm_type(x.dtype, w)} {x.name} to {llvm_type(dtype, w)}", dtype, w
         )
-
-    def int_of(self, dtype: np.dtype) -> np.dtype:
-        """The signed integer dtype as wide as a float dtype."""
-        return _INT_OF[dtype]
 
     # complex numbers -----------------------------------------------------------------------
 

@@ -237,7 +237,7 @@ def transpose(
     sums = tuple(const_out)
     body = _backward(
         tp, num_consts - sum(const), num_carry - sum(carry), len(xs) - sum(x),
-        sums, tuple(keep(moving, carry)), x_out, sum(y),
+        sums, tuple(keep(moving, carry)), x_out,
     )  # fmt: skip
     in_types = program.in_types
     start = [zeros_of(t.tangent()) for t in keep(keep(in_types[:num_consts], const), sums)]
@@ -284,7 +284,7 @@ def _known_carries(
 @memo
 def _backward(
     tp: Program, num_consts: int, num_known: int, num_xs: int,
-    sums: Flags, moving: Flags, x_out: Flags, num_ct_ys: int,
+    sums: Flags, moving: Flags, x_out: Flags,
 ) -> Program:  # fmt: skip
     """A transposed body as a loop body: sums for constants, then cotangents of carries.
 

@@ -40,7 +40,7 @@ from bibun.ops.elementwise.bitwise import (  # noqa: F401
     shift_right_logical,
     xor,
 )
-from bibun.ops.elementwise.comparison import eq, ge, gt, is_nan, le, lt, ne  # noqa: F401
+from bibun.ops.elementwise.comparison import eq, ge, gt, le, lt, ne  # noqa: F401
 from bibun.ops.elementwise.complex_parts import complex, conj, imag, real  # noqa: F401
 from bibun.ops.elementwise.conversion import bitcast, convert  # noqa: F401
 from bibun.ops.elementwise.exponential import (  # noqa: F401
@@ -78,7 +78,6 @@ from bibun.ops.elementwise.special import (  # noqa: F401
     lgamma,
     polygamma,
     random_gamma_grad,
-    regularized_incomplete_beta,
     trigamma,
     zeta,
 )

@@ -32,8 +32,3 @@ lt = _comparison("lt", np.less, ORDERED, "<")
 le = _comparison("le", np.less_equal, ORDERED, "<=")
 gt = _comparison("gt", np.greater, ORDERED, ">")
 ge = _comparison("ge", np.greater_equal, ORDERED, ">=")
-
-
-def is_nan(x: Any) -> Any:
-    """Where x is not a number."""
-    return ne(x, x)

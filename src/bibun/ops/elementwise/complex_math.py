@@ -12,14 +12,6 @@ from typing import Any
 _PI = math.pi
 
 
-def _part(x: Any) -> Any:
-    return x.re.dtype
-
-
-def _real_const(b: Any, value: float, x: Any) -> Any:
-    return b.const(value, b.real(x).dtype)
-
-
 def hypot(b: Any, x: Any, y: Any) -> Any:
     """sqrt(x² + y²) of two reals; inf if either is inf, even beside nan."""
     x, y = b.abs(x), b.abs(y)

@@ -292,7 +292,6 @@ betainc = elementwise(
     cost=300.0,
     doc="The regularised incomplete beta function I_x(a, b).",
 )
-regularized_incomplete_beta = betainc
 
 
 def _beta_slope_change(a: Any, b: Any, x: Any, log_part: Any, own: Any) -> Any:
