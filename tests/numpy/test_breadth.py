@@ -175,3 +175,68 @@ def test_cov_in_single_precision_and_options_of_text() -> None:
     assert bnp.cov(x, dtype=bnp.float32).dtype == np.float32
     assert bnp.corrcoef(x, dtype=bnp.float32).dtype == np.float32
     assert bnp.array_str(bnp.array([1.23456]), precision=2) == "[1.23]"
+
+
+def test_frompyfunc_counts_and_has_methods() -> None:
+    f = lambda a, b: a * b + 1
+    ours, numpys = bnp.frompyfunc(f, 2, 1, identity=1), np.frompyfunc(f, 2, 1, identity=1)
+    x = np.array([2.0, 3.0, -1.0])
+    assert float(ours.reduce(bnp.asarray(x))) == numpys.reduce(x)
+    assert np.array_equal(ours.accumulate(bnp.asarray(x)), numpys.accumulate(x).astype(float))
+    assert np.array_equal(ours.outer(bnp.asarray(x), x), numpys.outer(x, x).astype(float))
+    assert float(ours.reduce(bnp.zeros(0))) == numpys.reduce(np.zeros(0)) == 1
+    with pytest.raises(TypeError, match="nin=2"):
+        ours(x)
+    with pytest.raises(TypeError, match="nout=2"):
+        bnp.frompyfunc(f, 2, 2)(x, x)
+
+    def add(a: Any, b: Any) -> Any:  # not the sum that its name says
+        return a * b
+
+    assert float(bnp.frompyfunc(add, 2, 1).reduce(bnp.asarray(x))) == -6.0
+
+
+def test_options_that_change_the_result() -> None:
+    x, y = np.array([3, 1, 2, 5]), np.array([1])
+    assert np.array_equal(bnp.setdiff1d(bnp.asarray(x), y, True), np.setdiff1d(x, y, True))
+    filled = bibun.jit(lambda v: bnp.setdiff1d(v, y, True, size=4, fill_value=-1))(x)
+    assert np.array_equal(filled, [3, 2, 5, -1])
+    assert np.array_equal(bibun.jit(lambda k: bnp.delete(bnp.asarray(x), k))(1), np.delete(x, 1))
+    two = bibun.jit(lambda k: bnp.delete(bnp.asarray(x), k, assume_unique_indices=True))
+    assert np.array_equal(two(np.array([0, -1])), np.delete(x, [0, -1]))
+    got = bnp.polydiv(np.array([1.0, 0.0, -1.0]), np.array([1.0, 1.0]), trim_leading_zeros=True)
+    for a, b in zip(got, np.polydiv([1, 0, -1], [1, 1]), strict=True):
+        assert np.array_equal(a, b)
+    got = bnp.polymul(np.array([0, 0, 1, 2]), np.array([0, 2]), trim_leading_zeros=True)
+    assert np.array_equal(got, np.polymul([0, 0, 1, 2], [0, 2]))
+    small = bnp.array([100, 100], "int8")
+    assert bnp.sum(small, promote_integers=False) == np.sum(np.asarray(small), dtype="int8")
+    assert bnp.argsort(bnp.asarray(x), dtype="int32").dtype == np.int32
+    a = np.random.default_rng(0).normal(size=(4, 3))
+    u, s, vh = bnp.linalg.svd(a, False, subset_by_index=(1, 3))
+    assert np.allclose(u.T @ a @ vh.T, np.diag(s)) and s.shape == (2,)
+    assert np.allclose(s, np.linalg.svd(a, compute_uv=False)[1:])
+    lower = np.tril(a[:3])
+    got = bnp.linalg.eigvalsh(lower, symmetrize_input=False)
+    assert np.allclose(got, np.linalg.eigvalsh(lower))
+    assert bnp.convolve(x, y, preferred_element_type="float32").dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: bnp.sort(x, kind="quick"), lambda x: bnp.partition(x, 9),
+        lambda x: bnp.searchsorted(x, 1, method="linear"), lambda x: bnp.array(x, order="Z"),
+        lambda x: bnp.isin(x, x, method="hash"), lambda x: bnp.digitize(x, x, method="hash"),
+        lambda x: bnp.linalg.svd(bnp.eye(3), False, subset_by_index=(2, 1)),
+        lambda x: bnp.linalg.svd(bnp.eye(3), subset_by_index=(0, 1)),
+        lambda x: bnp.linalg.slogdet(bnp.eye(2), method="qz"),
+    ],
+)  # fmt: skip
+def test_options_that_mean_nothing_are_refused(call: Any) -> None:
+    with pytest.raises(ValueError, match=r"must be one of|out of range|subset_by_index"):
+        call(bnp.arange(3))
+    with pytest.raises(TypeError, match="out="):
+        bnp.stack([bnp.ones(2)], out=np.ones(2))
+    with pytest.raises(TypeError, match="out="):
+        bnp.round(1.5, out=np.ones(2))

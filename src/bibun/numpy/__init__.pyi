@@ -58,8 +58,8 @@ def argmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> 
     """The index of the (first) smallest element; of the first nan if there is one."""
 def argpartition(a: Any, kth: Any, axis: Any = -1) -> Any:
     """`argsort`, which partitions at every kth."""
-def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = True, descending: Any = False) -> Any:
-    """The indices that sort; equal elements keep their order."""
+def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = True, descending: Any = False, dtype: Any = None) -> Any:
+    """The indices that sort, int64 or of `dtype`; equal elements keep their order."""
 def argwhere(a: Any, *, size: Any = None, fill_value: Any = None) -> Any:
     """The indices of the elements that are not 0, one row for each."""
 def around(a: Any, decimals: Any = 0, out: Any = None) -> Any:
@@ -198,8 +198,8 @@ def deg2rad(x: Any, /) -> Any:
     """Degrees to radians."""
 def degrees(x: Any, /) -> Any:
     """Radians to degrees."""
-def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    """Without the elements at some static indices (a number, a slice, or an array)."""
+def delete(arr: Any, obj: Any, axis: Any = None, *, assume_unique_indices: Any = False) -> Any:
+    """Without the elements at some indices (a number, a slice, or an array)."""
 def diag(v: Any, k: Any = 0) -> Any:
     """The diagonal of a matrix, or a matrix with this diagonal."""
 def diag_indices(n: Any, ndim: Any = 2) -> Any:
@@ -213,7 +213,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
 def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours, n times."""
 def digitize(x: Any, bins: Any, right: Any = False, *, method: Any = None) -> Any:
-    """The number of the bin of each element; bins ascend or descend."""
+    """The number of the bin of each element; bins ascend or descend. `method` as in `searchsorted`."""
 def divide(x1: Any, x2: Any, /) -> Any:
     """Quotient, a float."""
 def divmod(x1: Any, x2: Any, /) -> Any:
@@ -235,7 +235,7 @@ def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = 'greedy') ->
     """The order of contractions that NumPy's optimiser finds, and its report."""
 def empty(shape: Any, dtype: Any = ..., *, device: Any = None) -> Any:
     """An array of zeros: nothing is left undefined."""
-def empty_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
+def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Any:
     """`zeros_like`."""
 def equal(x1: Any, x2: Any, /) -> Any:
     """Whether equal."""
@@ -297,7 +297,7 @@ def fromfunction(function: Any, shape: Any, *, dtype: Any = ..., **kwargs: Any) 
     """The function of the index arrays of a shape."""
 def fromiter(iter: Any, dtype: Any = ..., count: Any = -1) -> Any:
     """The numbers of an iterator."""
-def frompyfunc(func: Any, /, nin: Any, nout: Any) -> Any:
+def frompyfunc(func: Any, /, nin: Any, nout: Any, *, identity: Any = None) -> Any:
     """A function of numbers made elementwise, with broadcasting; it is traced, not called"""
 def fromstring(string: Any, dtype: Any = ..., count: Any = -1, *, sep: Any) -> Any:
     """Numbers written in a text, separated by `sep`."""
@@ -351,7 +351,7 @@ def indices(dimensions: Any, dtype: Any = ..., sparse: Any = False) -> Any:
     """The index along each axis, for every element of a shape."""
 inexact: Any
 inf: Any
-def inner(a: Any, b: Any) -> Any:
+def inner(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Contraction of the last axes."""
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     """Values put in before some static indices."""
@@ -383,9 +383,9 @@ def isinf(x: Any, /) -> Any:
     """Whether x is plus or minus infinity."""
 def isnan(x: Any, /) -> Any:
     """Whether x is nan."""
-def isneginf(x: Any, /) -> Any:
+def isneginf(x: Any, /, out: Any = None) -> Any:
     """Whether x is minus infinity."""
-def isposinf(x: Any, /) -> Any:
+def isposinf(x: Any, /, out: Any = None) -> Any:
     """Whether x is plus infinity."""
 def isreal(x: Any, /) -> Any:
     """Whether the imaginary part is 0."""
@@ -466,7 +466,7 @@ def minimum(x1: Any, x2: Any, /) -> Any:
     """The smaller; nan wins."""
 def mod(x1: Any, x2: Any, /) -> Any:
     """What is left of x1 after whole x2's, with the sign of x2, as Python's %."""
-def modf(x: Any, /) -> Any:
+def modf(x: Any, /, out: Any = None) -> Any:
     """(fractional part, integer part), both with the sign of x."""
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to other places, the rest staying in order."""
@@ -565,7 +565,7 @@ def power(x1: Any, x2: Any, /) -> Any:
     """x1 to the power x2."""
 def printoptions(*args: Any, **kwargs: Any) -> Any:
     """Context manager for setting print options."""
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None, promote_integers: Any = True) -> Any:
     """Product of elements; its gradient is right where elements are 0."""
 def promote_types(a: Any, b: Any) -> Any:
     """The common dtype of two dtypes."""
@@ -617,7 +617,7 @@ def round(a: Any, decimals: Any = 0, out: Any = None) -> Any:
 s_: Any
 def save(file: Any, arr: Any, allow_pickle: Any = False) -> Any:
     """Write an array to a `.npy` file, which NumPy reads too."""
-def savez(file: Any, *args: Any, **kwds: Any) -> Any:
+def savez(file: Any, *args: Any, allow_pickle: Any = True, **kwds: Any) -> Any:
     """Write several arrays, by position or by name, to one `.npz` file."""
 def searchsorted(a: Any, v: Any, side: Any = 'left', sorter: Any = None, *, method: Any = 'scan') -> Any:
     """Where values would be put into a sorted 1-d array to keep it sorted."""
@@ -626,7 +626,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 def set_printoptions(precision: Any = None, threshold: Any = None, edgeitems: Any = None, linewidth: Any = None, suppress: Any = None, nanstr: Any = None, infstr: Any = None, formatter: Any = None, sign: Any = None, floatmode: Any = None, *, legacy: Any = None, override_repr: Any = None) -> Any:
     """Set printing options."""
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: Any = False, *, size: Any = None, fill_value: Any = None) -> Any:
-    """The elements of the first that are not in the second, sorted."""
+    """The elements of the first that are not in the second: sorted and different, or as they are"""
 def setxor1d(ar1: Any, ar2: Any, assume_unique: Any = False, *, size: Any = None, fill_value: Any = None) -> Any:
     """The elements of just one of the two, sorted."""
 def shape(a: Any) -> Any:
@@ -665,7 +665,7 @@ def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any 
     """Standard deviation, the root of `var`."""
 def subtract(x1: Any, x2: Any, /) -> Any:
     """Difference."""
-def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None, promote_integers: Any = True) -> Any:
     """Sum of elements, over all axes or those given."""
 def swapaxes(a: Any, axis1: Any, axis2: Any) -> Any:
     """Two axes exchanged."""
@@ -737,9 +737,9 @@ def vander(x: Any, N: Any = None, increasing: Any = False) -> Any:
     """The Vandermonde matrix: powers of x as columns."""
 def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *, where: Any = None, correction: Any = None, mean: Any = None) -> Any:
     """Variance: the mean squared distance from the mean, over n - ddof."""
-def vdot(a: Any, b: Any) -> Any:
+def vdot(a: Any, b: Any, *, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of conj(a) times b over all elements."""
-def vecdot(x1: Any, x2: Any, /, *, axis: Any = -1) -> Any:
+def vecdot(x1: Any, x2: Any, /, *, axis: Any = -1, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Sum of conj(x1) times x2 along an axis; the others broadcast."""
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """Conjugated row vectors times matrices, batches broadcasting."""

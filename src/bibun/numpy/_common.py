@@ -220,6 +220,14 @@ def no_out(name: str, out: Any) -> None:
         )
 
 
+def one_of(name: str, arg: str, given: Any, known: tuple[Any, ...]) -> None:
+    """`given` is among the known values. Errors: ValueError that lists them."""
+    if given not in known:
+        raise ValueError(
+            f"{name}: {arg} must be one of {', '.join(map(repr, known))}, got {given!r}"
+        )
+
+
 def check_device(name: str, device: Any) -> None:
     """There is one device, "cpu". Errors: ValueError for any other."""
     if device is not None and str(device).lower().removesuffix(":0") != "cpu":
@@ -259,8 +267,7 @@ def full_value(fill: Any, shape: tuple[int, ...], dtype: np.dtype) -> Value:
 __all__ = [
     "EVAL", "OPERANDS", "SCALARS", "Array", "Tracer", "Value", "arraylike", "as_int",
     "as_shape", "as_value", "axes_tuple", "axis_index", "cast", "check_device", "concrete",
-    "converted", "dtype_of",
-    "full_value", "index_dtype", "is_eager", "is_staged", "lists", "need_concrete", "no_out",
-    "promote_args", "promote_inexact", "public", "scalar_dtype", "shape_of", "state", "type_of",
-    "value",
+    "converted", "dtype_of", "full_value", "index_dtype", "is_eager", "is_staged", "lists",
+    "need_concrete", "no_out", "one_of", "promote_args", "promote_inexact", "public",
+    "scalar_dtype", "shape_of", "state", "type_of", "value",
 ]  # fmt: skip

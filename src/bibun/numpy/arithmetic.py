@@ -21,6 +21,7 @@ from bibun.numpy._common import (
     converted,
     dtype_of,
     full_value,
+    no_out,
     promote_args,
     promote_inexact,
     shape_of,
@@ -233,6 +234,7 @@ def round(a: Any, decimals: int = 0, out: None = None) -> Value:
     >>> print(bnp.round(2.345, 1))
     2.3
     """
+    no_out("round", out)
     a = value("round", "a", a)
     decimals = as_int("round", "decimals", decimals)
     if a.dtype.kind == "c":

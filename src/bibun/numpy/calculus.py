@@ -23,7 +23,7 @@ from bibun.numpy._common import (
 from bibun.numpy.arithmetic import clip, remainder
 from bibun.numpy.creation import arange, asarray, full, ones, vander, zeros
 from bibun.numpy.cumulative import cumsum, diff
-from bibun.numpy.elementwise import conjugate, where
+from bibun.numpy.elementwise import astype, conjugate, where
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import any as any_
 from bibun.numpy.reductions import sum as sum_
@@ -131,6 +131,8 @@ def convolve(a: Any, v: Any, mode: str = "full", *, precision: Any = None,
     [1. 3. 2.]
     """
     x, w = promote_args("convolve", a, v)
+    if preferred_element_type is not None:
+        x, w = astype(x, preferred_element_type), astype(w, preferred_element_type)
     if is_eager() and type(x) is Array and type(w) is Array and x.ndim == w.ndim == 1:
         return Array(np.convolve(x._value, w._value, mode))
     full_ = _windows("convolve", x, w, "full" if mode == "same" else mode, False)
@@ -150,6 +152,8 @@ def correlate(a: Any, v: Any, mode: str = "valid", *, precision: Any = None,
     [2. 3.]
     """
     x, w = promote_args("correlate", a, v)
+    if preferred_element_type is not None:
+        x, w = astype(x, preferred_element_type), astype(w, preferred_element_type)
     if is_eager() and type(x) is Array and type(w) is Array and x.ndim == w.ndim == 1:
         return Array(np.correlate(x._value, w._value, mode))
     full_ = _windows("correlate", x, flip(conjugate(w)), "full", False)
@@ -350,15 +354,30 @@ def polysub(a1: Any, a2: Any) -> Value:
 def polymul(a1: Any, a2: Any, *, trim_leading_zeros: bool = False) -> Value:
     """Product of polynomials.
 
+    trim_leading_zeros: of the factors, as NumPy does; their values must be known for it.
+
     >>> import bibun.numpy as bnp
     >>> print(bnp.polymul(bnp.array([1, 1]), bnp.array([1, -1])))
     [ 1  0 -1]
     """
-    return convolve(atleast_1d(asarray(a1)), atleast_1d(asarray(a2)))
+    x, y = atleast_1d(asarray(a1)), atleast_1d(asarray(a2))
+    if trim_leading_zeros:
+        x, y = _trimmed("polymul", x, 0.0), _trimmed("polymul", y, 0.0)
+    return convolve(x, y)
+
+
+def _trimmed(name: str, x: Value, tolerance: float) -> Value:
+    """A known polynomial without the leading coefficients that are no larger than `tolerance`."""
+    known = need_concrete(x, f"{name}: trim_leading_zeros")
+    (places,) = np.nonzero(np.abs(known) > tolerance)
+    return x[places[0] if places.size else x.shape[0] - 1 :]
 
 
 def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Value, Value]:
     """(quotient, remainder) of polynomials.
+
+    trim_leading_zeros: of the remainder, those that are rounding too, as NumPy does; the values
+    must be known for it.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.polydiv(bnp.array([1.0, 0.0, -1.0]), bnp.array([1.0, 1.0])))
@@ -373,6 +392,8 @@ def polydiv(u: Any, v: Any, *, trim_leading_zeros: bool = False) -> tuple[Value,
         quotient.append(x[k] / y[0])
         x = x.at[k : k + m + 1].add(-quotient[-1] * y)
     rest = x[n - m + 1 :] if m else zeros(1, x.dtype)
+    if trim_leading_zeros:
+        rest = _trimmed("polydiv", rest, float(np.sqrt(np.finfo(x.dtype).eps)))
     from bibun.numpy.joining import stack
 
     return stack(quotient), rest

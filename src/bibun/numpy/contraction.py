@@ -124,17 +124,19 @@ def _batched(x: Value, y: Value) -> Value:
     return out if out.shape[:-2] == lead else reshape(out, (*lead, *out.shape[-2:]))
 
 
-def vdot(a: Any, b: Any) -> Value:
+def vdot(a: Any, b: Any, *, precision: Any = None,
+         preferred_element_type: Any = None) -> Value:  # fmt: skip
     """Sum of conj(a) times b over all elements.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.vdot(bnp.array([1.0, 2.0]), bnp.array([3.0, 4.0])))
     11.0
     """
-    return dot(conjugate(ravel(a)), ravel(b))
+    return _result(dot(conjugate(ravel(a)), ravel(b)), preferred_element_type)
 
 
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Value:
+def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, precision: Any = None,
+           preferred_element_type: Any = None) -> Value:  # fmt: skip
     """Sum of conj(x1) times x2 along an axis; the others broadcast.
 
     >>> import bibun.numpy as bnp
@@ -147,7 +149,8 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Value:
     if x.shape[-1] != y.shape[-1]:
         raise ShapeError(f"vecdot: shapes {x.shape} and {y.shape} do not fit along axis {axis}")
     out = matmul(expand_dims(conjugate(x), -2), expand_dims(y, -1))
-    return sh.squeeze(out, axes=(out.ndim - 2, out.ndim - 1))
+    out = sh.squeeze(out, axes=(out.ndim - 2, out.ndim - 1))
+    return _result(out, preferred_element_type)
 
 
 def matvec(x1: Any, x2: Any, /) -> Value:
@@ -172,7 +175,8 @@ def vecmat(x1: Any, x2: Any, /) -> Value:
     return sh.squeeze(out, axes=(out.ndim - 2,))
 
 
-def inner(a: Any, b: Any) -> Value:
+def inner(a: Any, b: Any, *, precision: Any = None,
+          preferred_element_type: Any = None) -> Value:  # fmt: skip
     """Contraction of the last axes.
 
     >>> import bibun.numpy as bnp
@@ -181,8 +185,8 @@ def inner(a: Any, b: Any) -> Value:
     """
     x, y = _pair("inner", a, b)
     if x.ndim == 0 or y.ndim == 0:
-        return multiply(x, y)
-    return tensordot(x, y, (-1, -1))
+        return _result(multiply(x, y), preferred_element_type)
+    return tensordot(x, y, (-1, -1), preferred_element_type=preferred_element_type)
 
 
 def outer(a: Any, b: Any, out: None = None) -> Value:

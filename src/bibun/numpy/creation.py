@@ -27,6 +27,7 @@ from bibun.numpy._common import (
     full_value,
     is_eager,
     need_concrete,
+    one_of,
     promote_inexact,
     value,
 )
@@ -98,11 +99,15 @@ def _from_object(name: str, obj: Any, dtype: Any, copy: bool | None) -> Value:
     return Array(data)
 
 
+_ORDERS = (None, "K", "A", "C", "F")
+
+
 def array(object: Any, dtype: Any = None, copy: bool = True, order: str = "K",
           ndmin: int = 0, *, device: Any = None) -> Value:  # fmt: skip
     """An array of a copy of the data: numbers, nested lists, NumPy arrays, or tracers.
 
-    Floats are float64 and integers int64 unless `dtype` says otherwise.
+    Floats are float64 and integers int64 unless `dtype` says otherwise. `order`, how NumPy lays
+    elements out in memory, changes no value; the compiler lays them out as it needs them.
     Errors: ShapeError for ragged lists, DTypeError for what are not numbers.
 
     >>> import bibun.numpy as bnp
@@ -110,6 +115,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, order: str = "K",
     Array([1. , 2.5], dtype=float64)
     """
     check_device("array", device)
+    one_of("array", "order", order, _ORDERS)
     out = _from_object("array", object, dtype, bool(copy))
     if out.ndim < ndmin:
         out = expand_dims(out, tuple(range(ndmin - out.ndim)))
@@ -129,6 +135,7 @@ def asarray(a: Any, dtype: Any = None, order: str | None = None, *,
     True
     """
     check_device("asarray", device)
+    one_of("asarray", "order", order, _ORDERS)
     return _from_object("asarray", a, dtype, copy)
 
 
@@ -152,7 +159,7 @@ def copy(a: Any, order: str = "K") -> Value:
     >>> print(bnp.copy(bnp.array([1, 2])))
     [1 2]
     """
-    return array(a)
+    return array(a, order=order)
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Value:
@@ -277,14 +284,15 @@ def ones_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
     return ones(dims, dt, device=device)
 
 
-def empty_like(a: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
+def empty_like(prototype: Any, dtype: Any = None, shape: Any = None, *,
+               device: Any = None) -> Value:  # fmt: skip
     """`zeros_like`.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.empty_like(bnp.ones(2)))
     [0. 0.]
     """
-    return zeros_like(a, dtype, shape, device=device)
+    return zeros_like(prototype, dtype, shape, device=device)
 
 
 def _static(name: str, arg: str, x: Any) -> Any:

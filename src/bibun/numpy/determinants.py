@@ -22,7 +22,7 @@ import numpy as np
 
 from bibun.array import Value
 from bibun.dtypes import default_int
-from bibun.numpy._common import cast, value
+from bibun.numpy._common import cast, one_of, value
 from bibun.numpy.contraction import matmul
 from bibun.numpy.contraction import trace as _trace
 from bibun.numpy.creation import arange, eye, ones_like
@@ -95,10 +95,13 @@ def _log_determinant() -> Callable[..., Any]:
 def slogdet(a: Any, *, method: str | None = None) -> SlogdetResult:
     """Sign and logarithm of the absolute value of the determinant.
 
+    method: "lu" (the default). Errors: ValueError for another.
+
     >>> import bibun.numpy as bnp
     >>> print(bnp.linalg.slogdet(-bnp.eye(3)).sign)
     -1.0
     """
+    one_of("slogdet", "method", method, (None, "lu"))
     x = _matrix("slogdet", a, True)
     lu, pivots, *_ = la.lu_columns(constant(x))
     return SlogdetResult(*_log_determinant()(x, lu, pivots))

@@ -23,13 +23,14 @@ def save(file: Any, arr: Any, allow_pickle: bool = False) -> None:
     np.save(file, need_concrete(value("save", "arr", arr), "save"), allow_pickle)
 
 
-def savez(file: Any, *args: Any, **kwds: Any) -> None:
+def savez(file: Any, *args: Any, allow_pickle: bool = True, **kwds: Any) -> None:
     """Write several arrays, by position or by name, to one `.npz` file.
 
     >>> import io, bibun.numpy as bnp
     >>> bnp.savez(io.BytesIO(), x=bnp.zeros(2), y=bnp.ones(3))
     """
-    np.savez(file, *map(_known, args), **{k: _known(v) for k, v in kwds.items()})
+    named = {k: _known(v) for k, v in kwds.items()}
+    np.savez(file, *map(_known, args), allow_pickle=allow_pickle, **named)
 
 
 def _known(x: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from bibun.errors import DTypeError
 from bibun.numpy._common import (
     dtype_of,
     full_value,
+    no_out,
     promote_args,
     promote_inexact,
     value,
@@ -272,24 +273,26 @@ def isinf(x: Any, /) -> Value:
 
 
 @_export
-def isposinf(x: Any, /) -> Value:
+def isposinf(x: Any, /, out: None = None) -> Value:
     """Whether x is plus infinity.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.isposinf(bnp.inf))
     True
     """
+    no_out("isposinf", out)
     return equal(promote_inexact("isposinf", x)[0], np.inf)
 
 
 @_export
-def isneginf(x: Any, /) -> Value:
+def isneginf(x: Any, /, out: None = None) -> Value:
     """Whether x is minus infinity.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.isneginf(bnp.inf))
     False
     """
+    no_out("isneginf", out)
     return equal(promote_inexact("isneginf", x)[0], -np.inf)
 
 
@@ -381,13 +384,14 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None,
 
 
 @_export
-def modf(x: Any, /) -> tuple[Value, Value]:
+def modf(x: Any, /, out: None = None) -> tuple[Value, Value]:
     """(fractional part, integer part), both with the sign of x.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.modf(-1.5))
     -0.5 -1.0
     """
+    no_out("modf", out)
     (x,) = promote_inexact("modf", x)
     x = value("modf", "x", x)
     whole = el.trunc(x)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bibun.array import Value
 from bibun.errors import ShapeError
-from bibun.numpy._common import axis_index, value
+from bibun.numpy._common import as_int, axis_index, value
 from bibun.numpy.creation import asarray, zeros_like
 from bibun.numpy.elementwise import astype, where
 from bibun.numpy.shape import expand_dims, moveaxis, reshape
@@ -86,15 +86,37 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     return out
 
 
-def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int) -> Callable[..., Any]:
+def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *,
+               identity: Any = None) -> Callable[..., Any]:  # fmt: skip
     """A function of numbers made elementwise, with broadcasting; it is traced, not called
     for each element.
+
+    nin, nout: how many operands it takes and values it gives. A function of two operands and one
+    value has the methods of NumPy's ufuncs (`reduce`, `accumulate`, `outer`); `identity` is what
+    `reduce` gives of no elements.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.frompyfunc(lambda a, b: a + b, 2, 1)(bnp.array([1, 2]), 3))
     [4 5]
     """
-    return vectorize(func)
+    from bibun.numpy.ufuncs import add_methods
+
+    n_in, n_out = as_int("frompyfunc", "nin", nin), as_int("frompyfunc", "nout", nout)
+    mapped = vectorize(func)
+    name = getattr(func, "__name__", "frompyfunc")
+
+    @functools.wraps(func)
+    def ufunc(*args: Any) -> Any:
+        if len(args) != n_in:
+            raise TypeError(f"{name}: made with nin={n_in}, called with {len(args)} operands")
+        out = mapped(*args)
+        given = len(out) if isinstance(out, tuple) else 1
+        if given != n_out:
+            raise TypeError(f"{name}: made with nout={n_out}, but it gives {given} values")
+        return out
+
+    ufunc.nin, ufunc.nout, ufunc.nargs = n_in, n_out, n_in + n_out  # type: ignore[attr-defined]
+    return add_methods(ufunc, identity) if (n_in, n_out) == (2, 1) else ufunc
 
 
 def _signature(text: str) -> tuple[list[list[str]], list[list[str]]]:

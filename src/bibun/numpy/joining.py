@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bibun.array import Value
-from bibun.errors import ShapeError
+from bibun.errors import DTypeError, ShapeError
 from bibun.numpy._common import (
     Tracer,
     as_int,
@@ -17,6 +17,7 @@ from bibun.numpy._common import (
     cast,
     concrete,
     need_concrete,
+    no_out,
     promote_args,
     value,
 )
@@ -91,6 +92,7 @@ def stack(arrays: Any, axis: int = 0, out: None = None, dtype: Any = None) -> Va
     >>> bnp.stack([bnp.zeros(3), bnp.ones(3)]).shape
     (2, 3)
     """
+    no_out("stack", out)
     xs = _items("stack", arrays)
     for x in xs:
         if x.shape != xs[0].shape:
@@ -390,8 +392,12 @@ def _pad_constant(x: Value, width: np.ndarray, fill: Any) -> Value:
     return sh.pad(x, cast(fill, x.dtype), config=config)
 
 
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Value:
-    """Without the elements at some static indices (a number, a slice, or an array).
+def delete(arr: Any, obj: Any, axis: int | None = None, *,
+           assume_unique_indices: bool = False) -> Value:  # fmt: skip
+    """Without the elements at some indices (a number, a slice, or an array).
+
+    The size of the result must be known: indices that are traced are one number, or an array of
+    different ones by promise of `assume_unique_indices`.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.delete(bnp.array([1, 2, 3]), 1))
@@ -404,8 +410,22 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Value:
         x, axis = ravel(x), 0
     k = axis_index("delete", axis, x.ndim)
     if isinstance(obj, Value):
-        obj = need_concrete(obj, "delete: argument obj")
+        if concrete(obj) is None and (assume_unique_indices or obj.size == 1):
+            return _delete_traced(x, obj, k)
+        obj = need_concrete(obj, "delete (or give assume_unique_indices=True): argument obj")
     return take(x, np.delete(np.arange(x.shape[k]), obj), axis=k)
+
+
+def _delete_traced(x: Value, obj: Value, k: int) -> Value:
+    from bibun.numpy.creation import ones
+    from bibun.numpy.sorting import nonzero
+    from bibun.numpy.taking import take
+
+    n = x.shape[k]
+    if obj.dtype.kind not in "iu":
+        raise DTypeError(f"delete: indices must be integers, got dtype {obj.dtype}")
+    kept = ones(n, bool).at[ravel(obj)].set(False)
+    return take(x, nonzero(kept, size=n - obj.size)[0], axis=k)
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Value:

@@ -125,9 +125,11 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False, *,
-        subset_by_index: None = None) -> Any:  # fmt: skip
+        subset_by_index: tuple[int, int] | None = None) -> Any:  # fmt: skip
     """Singular values (descending) and vectors: a = U diag(S) Vh.
 
+    subset_by_index: (first, last + 1) of the singular values to give, with their vectors; not
+    with full_matrices. `hermitian` promises that the matrices are; the algorithm is the same.
     Derivatives of vectors need distinct singular values.
 
     >>> import bibun.numpy as bnp
@@ -135,10 +137,25 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     [2. 1.]
     """
     x = _matrix("svd", a)
+    part = _subset("svd", subset_by_index, min(x.shape[-2:]))
     if not compute_uv:
-        return la.svd(x, full_matrices=False, compute_uv=False)[0]
+        return la.svd(x, full_matrices=False, compute_uv=False)[0][..., part]
+    if full_matrices and subset_by_index is not None:
+        raise ValueError("svd: subset_by_index= needs full_matrices=False")
     s, u, vh = la.svd(x, full_matrices=bool(full_matrices), compute_uv=True)
-    return SVDResult(u, s, vh)
+    if subset_by_index is None:
+        return SVDResult(u, s, vh)
+    return SVDResult(u[..., part], s[..., part], vh[..., part, :])
+
+
+def _subset(name: str, given: Any, n: int) -> slice:
+    """(first, last + 1) among n values, as a slice; all of them for None."""
+    if given is None:
+        return slice(0, n)
+    first, last = (as_int(name, "subset_by_index", k) for k in given)
+    if not 0 <= first < last <= n:
+        raise ValueError(f"{name}: subset_by_index {tuple(given)} is not a range of 0 to {n}")
+    return slice(first, last)
 
 
 def svdvals(x: Any, /) -> Value:
@@ -169,8 +186,10 @@ def eigh(a: Any, UPLO: str | None = None, symmetrize_input: bool = True) -> Eigh
     return EighResult(w, v)
 
 
-def eigvalsh(a: Any, UPLO: str | None = "L") -> Value:
+def eigvalsh(a: Any, UPLO: str | None = "L", *, symmetrize_input: bool = True) -> Value:
     """Eigenvalues of symmetric or Hermitian matrices, ascending.
+
+    symmetrize_input: of (a + aᴴ) / 2; otherwise the triangle `UPLO` is read.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.linalg.eigvalsh(bnp.diag(bnp.array([3.0, 1.0]))))
@@ -178,7 +197,9 @@ def eigvalsh(a: Any, UPLO: str | None = "L") -> Value:
     """
     if UPLO not in (None, "L", "U"):
         raise ValueError(f"eigvalsh: UPLO must be 'L' or 'U', got {UPLO!r}")
-    x = _symmetric(_matrix("eigvalsh", a, True))
+    x = _matrix("eigvalsh", a, True)
+    if symmetrize_input:
+        x = _symmetric(x)
     return la.eigh(x, lower=UPLO != "U", vectors=False)[0]
 
 

@@ -45,10 +45,12 @@ def _masked(x: Value, condition: Any, other: Any) -> Value:
     return el.select(c, x.dtype.type(other), x)
 
 
-def _accumulator(x: Value, dtype: Any) -> Value:
+def _accumulator(x: Value, dtype: Any, promote: bool = True) -> Value:
     """Small integers and booleans are summed in the default integer, as NumPy does."""
     if dtype is not None:
         return astype(x, canonical(dtype))
+    if not promote:
+        return x
     kind, size = x.dtype.kind, x.dtype.itemsize
     if kind == "b" or (kind == "i" and size < default_int().itemsize):
         return el.convert(x, new_dtype=default_int())
@@ -58,10 +60,12 @@ def _accumulator(x: Value, dtype: Any) -> Value:
 
 
 def sum(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-        initial: Any = None, where: Any = None) -> Value:  # fmt: skip
+        initial: Any = None, where: Any = None, promote_integers: bool = True
+        ) -> Value:  # fmt: skip
     """Sum of elements, over all axes or those given.
 
-    Small integers and booleans are summed as int64. `where` picks elements.
+    Small integers and booleans are summed as int64, unless not `promote_integers`. `where` picks
+    elements.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.sum(bnp.array([[1, 2], [3, 4]]), axis=0))
@@ -71,14 +75,15 @@ def sum(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims:
     if type(a) is Array and dtype is initial is where is axis is None and not keepdims:
         if a._value.dtype.kind in "fc":  # the common case, at once
             return red.reduce_sum(a, axes=tuple(range(a._value.ndim)))
-    x = _accumulator(value("sum", "a", a), dtype)
+    x = _accumulator(value("sum", "a", a), dtype, promote_integers)
     axes = axes_tuple("sum", axis, x.ndim)
     total = _keep(red.reduce_sum(_masked(x, where, 0), axes=axes), axes, keepdims)
     return total if initial is None else el.add(*promote_args("sum", total, initial))
 
 
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False,
-         initial: Any = None, where: Any = None) -> Value:  # fmt: skip
+         initial: Any = None, where: Any = None, promote_integers: bool = True
+         ) -> Value:  # fmt: skip
     """Product of elements; its gradient is right where elements are 0.
 
     >>> import bibun.numpy as bnp
@@ -86,7 +91,7 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     6.0
     """
     no_out("prod", out)
-    x = _accumulator(value("prod", "a", a), dtype)
+    x = _accumulator(value("prod", "a", a), dtype, promote_integers)
     axes = axes_tuple("prod", axis, x.ndim)
     total = _keep(red.reduce_prod(_masked(x, where, 1), axes=axes), axes, keepdims)
     return total if initial is None else el.mul(*promote_args("prod", total, initial))

@@ -211,7 +211,8 @@ def _pseudoinverse_rule() -> Callable[..., Any]:
 def pinv(a: Any, rtol: Any = None, hermitian: bool = False, *, rcond: Any = None) -> Value:
     """The Moore-Penrose inverse; singular values below rtol times the largest count as 0.
 
-    Its derivative takes the rank as constant.
+    `hermitian` promises that the matrices are; the algorithm is the same. The derivative takes the
+    rank as constant.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.linalg.pinv(bnp.array([[2.0], [0.0]])))
@@ -251,8 +252,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None, *, numpy_resid: bool = False) -> An
     return solution, residuals, rank, s
 
 
-def matrix_rank(M: Any, rtol: Any = None, *, tol: Any = None) -> Value:
+def matrix_rank(M: Any, rtol: Any = None, *, tol: Any = None,
+                hermitian: bool = False) -> Value:  # fmt: skip
     """How many singular values are above rtol times the largest (or above tol).
+
+    `hermitian` promises that the matrices are; the algorithm is the same.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.linalg.matrix_rank(bnp.ones((2, 2))))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bibun.array import Array, Value
-from bibun.dtypes import default_int
+from bibun.dtypes import canonical, default_int
 from bibun.errors import ConcretizationError, ShapeError
 from bibun.numpy._common import (
     as_int,
@@ -19,6 +19,7 @@ from bibun.numpy._common import (
     cast,
     concrete,
     is_eager,
+    one_of,
     promote_args,
     value,
 )
@@ -60,29 +61,41 @@ def _along(name: str, a: Any, axis: int | None) -> tuple[Value, int]:
     return x, axis_index(name, axis, x.ndim)
 
 
+def _check_sort(name: str, kind: Any, order: Any) -> None:
+    one_of(name, "kind", kind, (None, "quicksort", "mergesort", "heapsort", "stable"))
+    one_of(name, "order", order, (None,))
+
+
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
          stable: bool = True, descending: bool = False) -> Value:  # fmt: skip
     """Ascending (or descending) along an axis; nan last (or first).
+
+    `kind` is NumPy's choice of an algorithm; all give the same here. `order`, of structured
+    arrays, must be None.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.sort(bnp.array([3, 1, 2])))
     [1 2 3]
     """
+    _check_sort("sort", kind, order)
     x, k = _along("sort", a, axis)
     (out,) = so.sort(x, axis=k, num_keys=1, stable=stable)
     return flip(out, k) if descending else out
 
 
 def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
-            stable: bool = True, descending: bool = False) -> Value:  # fmt: skip
-    """The indices that sort; equal elements keep their order.
+            stable: bool = True, descending: bool = False, dtype: Any = None
+            ) -> Value:  # fmt: skip
+    """The indices that sort, int64 or of `dtype`; equal elements keep their order.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.argsort(bnp.array([3, 1, 2])))
     [1 2 0]
     """
+    _check_sort("argsort", kind, order)
     x, k = _along("argsort", a, axis)
-    places = sh.iota(shape=x.shape, dtype=default_int(), axis=k)
+    integer = default_int() if dtype is None else canonical(dtype)
+    places = sh.iota(shape=x.shape, dtype=integer, axis=k)
     if descending:  # turned round on both sides, so that equal elements keep their order
         x, places = flip(x, k), flip(places, k)
     _, out = so.sort(x, places, axis=k, num_keys=1, stable=stable)
@@ -111,7 +124,16 @@ def partition(a: Any, kth: Any, axis: int | None = -1) -> Value:
     >>> print(bnp.partition(bnp.array([3, 1, 2]), 1))
     [1 2 3]
     """
+    _check_kth("partition", a, kth, axis)
     return sort(a, axis)
+
+
+def _check_kth(name: str, a: Any, kth: Any, axis: Any) -> None:
+    x, k = _along(name, a, axis)
+    n = x.shape[k]
+    for place in np.ravel(kth):
+        if not -n <= as_int(name, "kth", place) < n:
+            raise ValueError(f"{name}: kth {place} is out of range for {n} elements")
 
 
 def argpartition(a: Any, kth: Any, axis: int | None = -1) -> Value:
@@ -121,6 +143,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1) -> Value:
     >>> print(bnp.argpartition(bnp.array([3, 1, 2]), 1))
     [1 2 0]
     """
+    _check_kth("argpartition", a, kth, axis)
     return argsort(a, axis)
 
 
@@ -142,19 +165,23 @@ def sort_complex(a: Any) -> Value:
 # ---- searching --------------------------------------------------------------------------------
 
 
+SEARCHES = ("scan", "scan_unrolled", "sort", "compare_all")
+
+
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None, *,
                  method: str = "scan") -> Value:  # fmt: skip
     """Where values would be put into a sorted 1-d array to keep it sorted.
 
     side: "left" (before equal elements) or "right" (after them). nan counts as largest.
-    A binary search, written out: log2(n) steps that fuse into one loop.
+    A binary search, written out: log2(n) steps that fuse into one loop, whichever of JAX's
+    names `method` gives.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.searchsorted(bnp.array([1.0, 2.0, 3.0]), 2.5))
     2
     """
-    if side not in ("left", "right"):
-        raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    one_of("searchsorted", "side", side, ("left", "right"))
+    one_of("searchsorted", "method", method, SEARCHES)
     x, y = promote_args("searchsorted", a, v)
     x, y = value("searchsorted", "a", x), value("searchsorted", "v", y)
     if x.ndim != 1:
@@ -417,6 +444,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
     >>> print(bnp.isin(bnp.array([1, 2, 3]), bnp.array([2])))
     [False  True False]
     """
+    one_of("isin", "method", method, ("auto", "compare_all", "binary_search", "sort"))
     x, t = promote_args("isin", asarray(element), asarray(test_elements))
     x, t = value("isin", "element", x), ravel(t)
     if t.size <= 16 or t.dtype.kind not in "iuf":
@@ -480,14 +508,19 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
 
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,
               fill_value: Any = None) -> Value:  # fmt: skip
-    """The elements of the first that are not in the second, sorted.
+    """The elements of the first that are not in the second: sorted and different, or as they are
+    in the first, which has each once, by promise of `assume_unique`.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.setdiff1d(bnp.array([1, 2]), bnp.array([2, 3])))
     [1]
     """
     x, y = _sets("setdiff1d", ar1, ar2, size)
-    return _picked(x, isin(x, y, invert=True), size, fill_value)
+    keep = isin(x, y, invert=True)
+    if not assume_unique:
+        return _picked(x, keep, size, fill_value)
+    (places,) = nonzero(keep, size=size, fill_value=x.size)
+    return take(x, places, mode="fill", fill_value=0 if fill_value is None else fill_value)
 
 
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False, *, size: int | None = None,

@@ -15,6 +15,7 @@ from bibun.numpy._common import (
     concrete,
     need_concrete,
     no_out,
+    one_of,
     promote_args,
     promote_inexact,
     value,
@@ -40,7 +41,7 @@ from bibun.numpy.shape import (
     reshape,
     transpose,
 )
-from bibun.numpy.sorting import searchsorted, sort
+from bibun.numpy.sorting import SEARCHES, searchsorted, sort
 from bibun.numpy.taking import take_along_axis
 from bibun.ops import elementwise as el
 from bibun.ops import sort as so
@@ -366,12 +367,13 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
 
 
 def digitize(x: Any, bins: Any, right: bool = False, *, method: str | None = None) -> Value:
-    """The number of the bin of each element; bins ascend or descend.
+    """The number of the bin of each element; bins ascend or descend. `method` as in `searchsorted`.
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.digitize(bnp.array([0.5, 1.5]), bnp.array([0.0, 1.0, 2.0])))
     [1 2]
     """
+    one_of("digitize", "method", method, (None, *SEARCHES))
     edges = value("digitize", "bins", bins)
     if edges.ndim != 1:
         raise ShapeError(f"digitize: bins must be 1-d, got shape {edges.shape}")

@@ -15,7 +15,7 @@ from bibun.errors import ShapeError
 from bibun.numpy import arithmetic, elementwise, formulas
 from bibun.numpy._common import axes_tuple, axis_index, no_out, shape_of, value
 from bibun.numpy.elementwise import astype
-from bibun.numpy.shape import expand_dims, moveaxis
+from bibun.numpy.shape import broadcast_to, expand_dims, moveaxis
 
 __all__: list[str] = []
 
@@ -26,8 +26,8 @@ _REDUCE = {
 }  # fmt: skip
 _ACCUMULATE = {"add": "cumsum", "multiply": "cumprod", "maximum": "cummax", "minimum": "cummin"}
 _AT = {
-    "add": "add", "multiply": "multiply", "true_divide": "divide", "power": "power",
-    "maximum": "max", "minimum": "min",
+    "add": "add", "subtract": "subtract", "multiply": "multiply", "true_divide": "divide",
+    "power": "power", "maximum": "max", "minimum": "min",
 }  # fmt: skip
 
 
@@ -46,12 +46,15 @@ def _named(name: str) -> Callable[..., Value]:
     return getattr(importlib.import_module(f"bibun.numpy.{room}"), name)
 
 
-def _fold(name: str, function: Callable[..., Value], a: Any, axis: Any, start: Any) -> Any:
+def _fold(name: str, function: Callable[..., Value], a: Any, axis: Any, start: Any,
+          of_none: Any = None) -> Any:  # fmt: skip
     """(the last, all) of function(function(a0, a1), a2), …"""
     from bibun.lax import scan
 
     x = value(name, "a", a)
     x = moveaxis(x, axis_index(name, axis, x.ndim), 0)
+    if start is None and x.shape[0] == 0 and of_none is not None:
+        start = broadcast_to(astype(of_none, x.dtype), x.shape[1:])
     if start is None:
         if x.shape[0] == 0:
             raise ShapeError(f"{name}: no elements along axis {axis}, and no initial= given")
@@ -70,7 +73,8 @@ def _fold(name: str, function: Callable[..., Value], a: Any, axis: Any, start: A
     return last, rest, first
 
 
-def _reduce(name: str, function: Callable[..., Value]) -> Callable[..., Value]:
+def _reduce(name: str, function: Callable[..., Value], known: dict[str, str],
+            identity: Any) -> Callable[..., Value]:  # fmt: skip
     what = f"{name}.reduce"
 
     def reduce(a: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False,
@@ -79,20 +83,21 @@ def _reduce(name: str, function: Callable[..., Value]) -> Callable[..., Value]:
         no_out(what, out)
         x = value(what, "a", a)
         x = x if dtype is None else astype(x, dtype)
-        if name in _REDUCE:
-            known = {"initial": initial} if initial is not None else {}
-            return _named(_REDUCE[name])(x, axis, keepdims=keepdims, where=where, **known)
+        if name in known:
+            start = {"initial": initial} if initial is not None else {}
+            return _named(known[name])(x, axis, keepdims=keepdims, where=where, **start)
         if where is not None:
             raise TypeError(f"{what}: where= is for {', '.join(_REDUCE)}")
         axes = axes_tuple(what, axis, x.ndim)
         for k in reversed(axes):
-            x = _fold(what, function, x, k, initial)[0]
+            x = _fold(what, function, x, k, initial, identity)[0]
         return expand_dims(x, axes) if keepdims and axes else x
 
     return reduce
 
 
-def _accumulate(name: str, function: Callable[..., Value]) -> Callable[..., Value]:
+def _accumulate(name: str, function: Callable[..., Value],
+                known: dict[str, str]) -> Callable[..., Value]:  # fmt: skip
     what = f"{name}.accumulate"
 
     def accumulate(a: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Value:
@@ -100,8 +105,8 @@ def _accumulate(name: str, function: Callable[..., Value]) -> Callable[..., Valu
         no_out(what, out)
         x = value(what, "a", a)
         x = x if dtype is None else astype(x, dtype)
-        if name in _ACCUMULATE:
-            return _named(_ACCUMULATE[name])(x, axis)
+        if name in known:
+            return _named(known[name])(x, axis)
         from bibun.numpy.joining import concatenate
 
         _, rest, first = _fold(what, function, x, axis, None)
@@ -111,18 +116,15 @@ def _accumulate(name: str, function: Callable[..., Value]) -> Callable[..., Valu
     return accumulate
 
 
-def _at(name: str) -> Callable[..., Value]:
+def _at(name: str, known: dict[str, str]) -> Callable[..., Value]:
     def at(a: Any, indices: Any, b: Any, /, *, inplace: bool = False) -> Value:
         """A copy of `a` with the function applied at indices, repeated ones repeatedly."""
         if inplace:
             raise ValueError(f"{name}.at: arrays are immutable; use the result, inplace=False")
         x = value(f"{name}.at", "a", a)
-        if name == "subtract":
-            return x.at[indices].add(-value(f"{name}.at", "b", b))
-        if name not in _AT:
-            known = ", ".join([*_AT, "subtract"])
-            raise TypeError(f"{name}.at: only {known} can be applied at indices")
-        return getattr(x.at[indices], _AT[name])(b)
+        if name not in known:
+            raise TypeError(f"{name}.at: only {', '.join(_AT)} can be applied at indices")
+        return getattr(x.at[indices], known[name])(b)
 
     return at
 
@@ -135,10 +137,22 @@ _BINARY = [elementwise.BINARY_FAST[n][2] for n in elementwise.BINARY_FAST] + [
     formulas.copysign, formulas.heaviside,
 ]  # fmt: skip
 
+
+def add_methods(function: Any, identity: Any = None, own: bool = False) -> Any:
+    """`function`, of two operands and one value, with the methods of NumPy's ufuncs.
+
+    own: it is bibun's, so the tables above know its name; others are folded, and `identity` is
+    what they give of no elements.
+    """
+    name = function.__name__
+    function.nin, function.nout, function.nargs = 2, 1, 3
+    reductions, runs, places = (_REDUCE, _ACCUMULATE, _AT) if own else ({}, {}, {})
+    for method in (_outer(function), _reduce(name, function, reductions, identity),
+                   _accumulate(name, function, runs), _at(name, places)):  # fmt: skip
+        method.__qualname__ = f"{name}.{method.__name__}"
+        setattr(function, method.__name__, method)
+    return function
+
+
 for _function in _BINARY:
-    _name = _function.__name__
-    _function.nin, _function.nout, _function.nargs = 2, 1, 3
-    for _method in (_outer(_function), _reduce(_name, _function), _accumulate(_name, _function),
-                    _at(_name)):  # fmt: skip
-        _method.__qualname__ = f"{_name}.{_method.__name__}"
-        setattr(_function, _method.__name__, _method)
+    add_methods(_function, own=True)
