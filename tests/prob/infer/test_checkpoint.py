@@ -19,9 +19,8 @@ import bibun
 import bibun.prob as prob
 import bibun.prob.distributions as dist
 from bibun import store
-from bibun.prob.infer import HMC, MCMC, NUTS
+from bibun.prob.infer import HMC, MCMC, NUTS, chain
 from bibun.prob.infer import checkpoint as ck
-from bibun.prob.infer import mcmc as mcmc_module
 
 X = np.linspace(-1.0, 1.0, 30)
 Y = 0.5 + 2.0 * X + 0.1 * np.sin(40 * X)
@@ -68,7 +67,7 @@ def unbroken() -> dict[str, np.ndarray]:
 def stop_after(monkeypatch: pytest.MonkeyPatch, count: int, mcmc: MCMC) -> None:
     """Stop the chains after `count` chunks, as Ctrl-C does."""
     seen = [0]
-    update = mcmc_module.Progress.update
+    update = chain.Progress.update
 
     def counted(self, *args):
         seen[0] += 1
@@ -76,7 +75,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, count: int, mcmc: MCMC) -> None:
             mcmc._stop.set()
         return update(self, *args)
 
-    monkeypatch.setattr(mcmc_module.Progress, "update", counted)
+    monkeypatch.setattr(chain.Progress, "update", counted)
 
 
 def test_a_stored_run_is_the_run_itself(tmp_path, unbroken) -> None:
@@ -90,10 +89,10 @@ def test_a_stored_run_is_the_run_itself(tmp_path, unbroken) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 7, 64])
 def test_sizes_of_chunks_do_not_matter(monkeypatch, unbroken, chunk) -> None:
-    monkeypatch.setattr(mcmc_module, "CHUNK", 64)
-    monkeypatch.setattr(mcmc_module, "CHUNK_SECONDS", 1e-9 if chunk == 1 else 1e9)
+    monkeypatch.setattr(chain, "CHUNK", 64)
+    monkeypatch.setattr(chain, "CHUNK_SECONDS", 1e-9 if chunk == 1 else 1e9)
     if chunk == 7:
-        monkeypatch.setattr(mcmc_module, "CHUNK", 7)
+        monkeypatch.setattr(chain, "CHUNK", 7)
     mcmc = make()
     mcmc.run(3, X, Y)
     assert_same(results(mcmc), unbroken)
@@ -103,7 +102,7 @@ def test_sizes_of_chunks_do_not_matter(monkeypatch, unbroken, chunk) -> None:
 def test_stopped_anywhere_it_goes_on(tmp_path, monkeypatch, unbroken, count) -> None:
     """In warmup, between windows, in sampling; and stopped again after it was resumed."""
     path = tmp_path / "run"
-    monkeypatch.setattr(mcmc_module, "CHUNK", 24)
+    monkeypatch.setattr(chain, "CHUNK", 24)
     monkeypatch.setattr(ck, "EVERY", 0.01)
     first = make()
     with monkeypatch.context() as m:
@@ -121,7 +120,7 @@ def test_stopped_anywhere_it_goes_on(tmp_path, monkeypatch, unbroken, count) -> 
 def test_dense_mass_and_hmc(tmp_path, monkeypatch) -> None:
     whole = make(kernel=HMC, dense_mass=True, num_steps=7)
     whole.run(1, X, Y)
-    monkeypatch.setattr(mcmc_module, "CHUNK", 16)
+    monkeypatch.setattr(chain, "CHUNK", 16)
     first = make(kernel=HMC, dense_mass=True, num_steps=7)
     with monkeypatch.context() as m:
         stop_after(m, 9, first)
@@ -260,8 +259,8 @@ def test_a_save_is_of_one_instant(tmp_path, monkeypatch) -> None:
 SCRIPT = textwrap.dedent("""
     import sys, numpy as np
     sys.path.insert(0, sys.argv[3])
-    from bibun.prob.infer import mcmc as m
-    m.CHUNK, m.CHUNK_SECONDS = 16, 0.002  # many small steps
+    from bibun.prob.infer import chain
+    chain.CHUNK, chain.CHUNK_SECONDS = 16, 0.002  # many small steps
     from test_checkpoint import X, Y, line
     from bibun.prob.infer import MCMC, NUTS
     path, out = sys.argv[1:3]

@@ -370,13 +370,15 @@ def _fill(kind: Any, where: str, leaves: dict[str, Any], path: Any) -> Any:
     return kind(*values)
 
 
-def check_density(marks: Sequence[Mark], density: Callable[[Any], Any], path: Any) -> None:
+def check_density(
+    marks: Sequence[Mark], value_and_grad: Callable[[Any], tuple[Any, Any]], path: Any
+) -> None:
     """Compare the potential at each chain's position with the one stored.
 
     Errors: CheckpointMismatchError: the model or something that it reads is not what it was.
     """
     for k, mark in enumerate(marks):
-        then, now = float(mark.state.potential_energy), float(density(mark.state.z))
+        then, now = float(mark.state.potential_energy), float(value_and_grad(mark.state.z)[0])
         if not np.isclose(then, now, rtol=1e-6, atol=1e-6):
             raise store.CheckpointMismatchError(
                 f"the run in {path} cannot go on here: the log density at the position of chain "

@@ -20,23 +20,16 @@ import numpy as np
 
 from bibun import tree
 from bibun.config import config
+from bibun.prob.infer.chain import Chain, Plan
+from bibun.prob.infer.checkpoint import Mark
 from bibun.prob.infer.progress import Progress
 
 if TYPE_CHECKING:
-    from bibun.prob.infer.checkpoint import Mark
-    from bibun.prob.infer.mcmc import MCMC, Chain
+    from bibun.prob.infer.mcmc import MCMC
 
 Axes = int | tuple[int | None, ...] | None
 KEPT = 4  # samplers that a worker keeps
 _SETTINGS = ("enable_x64",)
-
-
-class Plan(NamedTuple):
-    """What a chain is to do: warm up, draw, and whether draws of the warmup are kept."""
-
-    warm: bool
-    sample: bool
-    collect: bool
 
 
 class Order(NamedTuple):
@@ -195,14 +188,12 @@ def _sampler(order: Order) -> MCMC:
 def work(order: Order) -> Outcome:
     """Carry out an order."""
     from bibun import random
-    from bibun.prob.infer.mcmc import Chain
 
     with config.using(**order.settings):
         with _lock:  # setting up is not for two threads at once
             mcmc = _sampler(order)
             potential, runner, _ = mcmc._prepare(random.PRNGKey(0), *order.arguments)
-            chain = Chain(order.number, order.mark.state, potential.data)
-            chain.mark = order.mark
-            runner(chain.state, 0, False, False, chain.data)  # compiled
-        mcmc._advance_by(order.plan, chain, runner, Progress(0, 1, False))
+            chain = Chain(order.number, order.mark, potential.data)
+            chain.compile(runner)
+        chain.follow(mcmc._course(order.plan, runner, Progress(0, 1, False)))
     return Outcome(chain.mark, chain.draws, chain.stats, chain.divergences)

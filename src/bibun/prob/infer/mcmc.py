@@ -1,13 +1,10 @@
-"""Running chains: many transitions in one native call, a thread per chain.
+"""Running chains: from a sampler and data to draws by site.
 
-A chain advances in chunks. One chunk is one native call that runs `n` transitions and writes
-each draw into its row; `n` is an argument, so warmup and sampling share the compiled code,
-and is chosen so that a call takes about a tenth of a second: often enough for a progress bar
-and for Ctrl-C, seldom enough to cost nothing. Chains run in threads; native code holds no
-GIL. Ctrl-C stops all chains after their chunk and keeps the draws made so far. After each
-chunk a chain marks where it is, which is what `checkpoint.py` stores and goes on from, and what
-`jobs.py` sends to other processes. Many data sets of one shape (`batch=`) are more chains of
-the same compiled code, each with its data.
+`MCMC` sets the sampler up for the data it is given, has every chain run (`chain.py`), and makes
+draws of flat vectors into values of the model's sites. Chains run in threads here, or wherever
+an executor takes them (`jobs.py`). Ctrl-C stops all chains after their chunk and keeps the draws
+made so far. Many data sets of one shape (`batch=`) are more chains of the same compiled code,
+each with its data.
 """
 
 from __future__ import annotations
@@ -16,99 +13,29 @@ import contextlib
 import copy
 import os
 import threading
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import bibun.numpy as bnp
-from bibun import lax, random, tree
+from bibun import random, tree
 from bibun.compiler import jit
 from bibun.errors import ShapeError
 from bibun.prob.infer import checkpoint as ck
 from bibun.prob.infer import jobs
+from bibun.prob.infer.chain import STATISTICS, Chain, Course, Plan, make_runner
 from bibun.prob.infer.hmc import HMC, HMCState, Potential
 from bibun.prob.infer.progress import Progress
 from bibun.transforms import vmap
 
-CHUNK = 512  # rows of a chunk's buffers
-CHUNK_SECONDS = 0.1
-STATISTICS = (
-    "potential_energy", "energy", "num_steps", "accept_prob", "diverging", "step_size",
-)  # fmt: skip
 
+class _Prepared(NamedTuple):
+    """What runs chains on arguments of one structure and shapes."""
 
-def _statistic(state: HMCState, name: str) -> Any:
-    return state.adapt_state.step_size if name == "step_size" else getattr(state, name)
-
-
-def make_runner(kernel: HMC, potential: Potential) -> Callable[..., Any]:
-    """Compile `run(state, n, adapting, learning, data) -> (state, draws, statistics)`."""
-
-    def run(state: HMCState, n: Any, adapting: Any, learning: Any, data: Any) -> Any:
-        dimension = state.z.shape[0]
-        draws = bnp.zeros((CHUNK, dimension))
-        stats = {
-            k: bnp.zeros((CHUNK,), dtype=np.asarray(_statistic_dtype(k)).dtype) for k in STATISTICS
-        }
-
-        def density(z: Any) -> Any:
-            return potential.fn(z, data)
-
-        def body(k: Any, carry: Any) -> Any:
-            state, draws, stats = carry
-            state = kernel.transition(density, state, adapting, learning)
-            draws = draws.at[k].set(state.z, mode="promise_in_bounds")
-            stats = {
-                name: rows.at[k].set(
-                    bnp.asarray(_statistic(state, name)).astype(rows.dtype),
-                    mode="promise_in_bounds",
-                )
-                for name, rows in stats.items()
-            }
-            return state, draws, stats
-
-        return lax.fori_loop(0, n, body, (state, draws, stats))
-
-    return jit(run)
-
-
-def _statistic_dtype(name: str) -> Any:
-    return {"num_steps": 0, "diverging": False}.get(name, 0.0)
-
-
-class Chain:
-    """One chain: its state and all that it has drawn."""
-
-    def __init__(self, number: int, state: HMCState, data: Any) -> None:
-        self.number = number
-        self.data = data  # the model's arrays
-        self.mark = ck.Mark(state)  # where it is; replaced as a whole
-        self.draws: list[np.ndarray] = []
-        self.stats: dict[str, list[np.ndarray]] = {k: [] for k in STATISTICS}
-        self.pace = 8  # draws in the next chunk
-        self.divergences = 0
-        self.error: BaseException | None = None
-
-    @property
-    def state(self) -> HMCState:
-        return self.mark.state
-
-    @property
-    def done(self) -> int:
-        return self.mark.done
-
-    @classmethod
-    def restored(cls, number: int, run: ck.Run, data: Any) -> Chain:
-        """A chain as it was stored."""
-        chain = cls(number, run.marks[number].state, data)
-        chain.mark = run.marks[number]
-        if chain.done:
-            chain.draws = [run.draws[number]]
-            chain.stats = {k: [run.stats[number][k]] for k in STATISTICS}
-            chain.divergences = int(run.stats[number]["diverging"].sum())
-        return chain
+    potential: Potential
+    runner: Callable[..., Any]  # the compiled chunk
+    post: Callable[..., Any] | None  # (draws, data) -> values of sites; None for a potential_fn
 
 
 class MCMC:
@@ -178,7 +105,7 @@ class MCMC:
         self.chain_method = chain_method
         self.progress_bar = progress_bar
         self.interrupted = False
-        self._runners: dict[Any, tuple[Potential, Any, Any]] = {}
+        self._runners: dict[Any, _Prepared] = {}
         self._samples: dict[str, np.ndarray] | None = None
         self._stats: dict[str, np.ndarray] = {}
         self._warmup_states: list[HMCState] | None = None
@@ -304,38 +231,16 @@ class MCMC:
         self._args, self._sets = (args, kwargs), None if batch is None else sets
         self.interrupted = False
         self._stop.clear()
-        warmed = self._warmup_states or []
-        if not warm and stored is None and len(warmed) != len(sets) * self._groups:
-            raise ValueError(
-                f"post_warmup_state holds {len(warmed)} chain(s), and this run has "
-                f"{len(sets) * self._groups}: {len(sets)} data set(s) of {self._groups}"
-            )
-        chains: list[Chain] = []
-        for k, data_set in enumerate(sets):
-            key_of_set = key if batch is None else random.fold_in(key, k)
-            start = init_params if batch is None else tree.map(lambda x, k=k: x[k], init_params)
-            key_setup, key_chains = random.split(key_of_set)
-            potential, runner, post = self._prepare(key_setup, *data_set)
-            keys = random.split(key_chains, self._groups)
-            mine = range(k * self._groups, (k + 1) * self._groups)
-            data = potential.data
-            if stored is not None:
-                vg = potential.value_and_grad()
-                ck.check_density([stored.marks[j] for j in mine], lambda z: vg(z)[0], checkpoint)  # noqa: B023
-                chains += [Chain.restored(j, stored, data) for j in mine]
-                continue
-            for i, j in enumerate(mine):
-                if warm:
-                    state = self.sampler.init(potential, keys[i], self._start(start, i))
-                else:  # another key, other draws
-                    state = warmed[j]._replace(rng_key=keys[i])
-                chains.append(Chain(j, state, data))
+        if stored is not None:
+            chains, prepared = self._restored(key, sets, stored, checkpoint)
+        else:
+            chains, prepared = self._begun(key, sets, init_params, warm)
         saver = None
         if checkpoint is not None:
             about = ck.describe(print_of_run, key, warm)
             saver = ck.Saver(checkpoint, chains, about, every, replace=go_on)
         total = (self.num_warmup if warm else 0) + (self.num_samples if sample else 0)
-        plan = jobs.Plan(warm, sample, collect)
+        plan = Plan(warm, sample, collect)
         with (
             Progress(total, len(chains), self.progress_bar) as progress,
             saver or contextlib.nullcontext(),
@@ -345,35 +250,82 @@ class MCMC:
             if executor is not None:
                 jobs.spread(self, chains, sets, executor, plan, progress)
             else:
-                if len(chains) > 1:  # compile once, before the threads ask for it at once
-                    runner(chains[0].state, 0, warm, False, chains[0].data)
-
-                def work(chain: Chain) -> None:
-                    try:
-                        self._advance_by(plan, chain, runner, progress)
-                    except BaseException as e:  # handed to the main thread
-                        chain.error = e
-                        self._stop.set()
-
-                self._run_chains(chains, work)
+                self._run_chains(chains, self._course(plan, prepared.runner, progress))
         for chain in chains:
             if chain.error is not None and not isinstance(chain.error, KeyboardInterrupt):
                 raise chain.error
         if not sample:
             self._warmup_states = None if self.interrupted else [c.state for c in chains]
-        self._finish(chains, post, sample or collect)
+        self._finish(chains, prepared.post, sample or collect)
         if not sample or warm:  # a run that goes on from a warmup leaves what that one kept
             self._warmup_draws = (self._samples, self._stats) if collect else None
         if saver is not None:
             saver.finish()
 
-    def _advance_by(self, plan: jobs.Plan, chain: Chain, runner: Any, progress: Any) -> None:
-        if plan.warm:
-            self._warm(chain, runner, progress, plan.collect)
-        if plan.sample:
-            self._draw(chain, runner, progress)
+    def _set_up(self, key: Any, sets: list[Any]) -> Iterator[tuple[int, Any, _Prepared]]:
+        """Of each data set: its number, its chains' numbers and keys, and what runs them.
 
-    def _run_chains(self, chains: list[Chain], work: Callable[[Chain], None]) -> None:
+        The potential has this set's data until the next set is asked for.
+        """
+        for k, data_set in enumerate(sets):
+            key_of_set = key if self._sets is None else random.fold_in(key, k)
+            key_setup, key_chains = random.split(key_of_set)
+            prepared = self._prepare(key_setup, *data_set)
+            numbers = range(k * self._groups, (k + 1) * self._groups)
+            yield k, zip(numbers, random.split(key_chains, self._groups), strict=True), prepared
+
+    def _begun(
+        self, key: Any, sets: list[Any], init_params: Any, warm: bool
+    ) -> tuple[list[Chain], _Prepared]:
+        """Chains that start, or that go on from a warmup."""
+        warmed = self._warmup_states or []
+        if not warm and len(warmed) != len(sets) * self._groups:
+            raise ValueError(
+                f"post_warmup_state holds {len(warmed)} chain(s), and this run has "
+                f"{len(sets) * self._groups}: {len(sets)} data set(s) of {self._groups}"
+            )
+        chains = []
+        for k, mine, prepared in self._set_up(key, sets):
+            potential, starts = prepared.potential, init_params
+            if self._sets is not None:
+                starts = tree.map(lambda x, k=k: x[k], init_params)
+            for number, chain_key in mine:
+                if warm:
+                    start = self._start(starts, number % self._groups)
+                    state = self.sampler.init(potential, chain_key, start)
+                else:  # another key, other draws
+                    state = warmed[number]._replace(rng_key=chain_key)
+                chains.append(Chain(number, ck.Mark(state), potential.data))
+        return chains, prepared
+
+    def _restored(
+        self, key: Any, sets: list[Any], stored: ck.Run, path: Any
+    ) -> tuple[list[Chain], _Prepared]:
+        """Chains as they were stored in `path`."""
+        chains = []
+        for _, mine, prepared in self._set_up(key, sets):
+            potential = prepared.potential
+            new = [Chain.restored(number, stored, potential.data) for number, _ in mine]
+            ck.check_density([c.mark for c in new], potential.value_and_grad(), path)
+            chains += new
+        return chains, prepared
+
+    def _course(self, plan: Plan, runner: Any, progress: Progress) -> Course:
+        return Course(
+            plan, self.num_warmup, self.num_samples, self.sampler, runner, progress, self._stop
+        )
+
+    def _run_chains(self, chains: list[Chain], course: Course) -> None:
+        if len(chains) > 1:  # compile once, before the threads ask for it at once
+            chains[0].compile(course.runner)
+
+        def work(chain: Chain) -> None:
+            try:
+                chain.follow(course)
+            except BaseException as e:  # handed to the main thread
+                chain.error = e
+                self._stop.set()
+
         try:
             if self.chain_method == "sequential" or len(chains) == 1:
                 for chain in chains:
@@ -434,11 +386,8 @@ class MCMC:
             )
         return vector[k]
 
-    def _prepare(self, key: Any, args: Any, kwargs: Any) -> tuple[Potential, Any, Any]:
-        """Potential, compiled chunk and map to constrained values for these arguments.
-
-        There is one of each per structure and shapes of the arguments.
-        """
+    def _prepare(self, key: Any, args: Any, kwargs: Any) -> _Prepared:
+        """What runs chains on these arguments; kept by their structure and shapes."""
         leaves, structure = tree.flatten((args, kwargs))
         signature = tuple(
             (np.shape(x), str(x.dtype)) if hasattr(x, "dtype") else (type(x), repr(x))
@@ -449,57 +398,11 @@ class MCMC:
             potential = self.sampler.setup(key, args, kwargs)
             constrain = potential.constrain
             post = jit(vmap(constrain, in_axes=(0, None))) if constrain is not None else None
-            runner = make_runner(self.sampler, potential)
-            found = self._runners[structure, signature] = (potential, runner, post)
+            found = _Prepared(potential, make_runner(self.sampler, potential), post)
+            self._runners[structure, signature] = found
         else:
-            self.sampler.renew(found[0], args, kwargs)
+            self.sampler.renew(found.potential, args, kwargs)
         return found
-
-    def _advance(
-        self, chain: Chain, runner: Any, count: int, adapting: bool, learning: bool, keep: bool,
-        progress: Progress, label: str,
-    ) -> None:  # fmt: skip
-        """Run `count` transitions in chunks."""
-        left = count
-        while left > 0 and not self._stop.is_set():
-            n = min(chain.pace, left, CHUNK)
-            begin = time.perf_counter()
-            state, draws, stats = runner(chain.state, n, adapting, learning, chain.data)
-            spent = time.perf_counter() - begin
-            left -= n
-            diverging = np.asarray(stats["diverging"])[:n]
-            if keep:
-                chain.draws.append(np.asarray(draws)[:n])
-                for name in STATISTICS:
-                    chain.stats[name].append(np.asarray(stats[name])[:n])
-                chain.divergences += int(diverging.sum())
-            at = chain.mark
-            chain.mark = at._replace(
-                state=state, moved=at.moved + n * adapting, done=at.done + n * keep
-            )
-            progress.update(chain.number, n, state, chain.divergences, label)
-            chain.pace = max(1, min(CHUNK, int(n * min(8.0, CHUNK_SECONDS / max(spent, 1e-9)))))
-
-    def _warm(self, chain: Chain, runner: Any, progress: Progress, collect: bool) -> None:
-        schedule = self.sampler.windows(self.num_warmup)
-        for k, (_, end, learning) in enumerate(schedule):
-            if k < chain.mark.window:
-                continue
-            self._advance(
-                chain, runner, end - chain.mark.moved, True, learning, collect, progress, "warmup"
-            )
-            if self._stop.is_set():
-                return
-            last = end == self.num_warmup
-            state = self.sampler.end_window(chain.state, learned=learning, last=last)
-            chain.mark = chain.mark._replace(state=state, window=k + 1)
-        if chain.mark.window == len(schedule):
-            state = chain.state._replace(i=bnp.asarray(0), mean_accept_prob=bnp.zeros(()))
-            chain.mark = chain.mark._replace(state=state, window=len(schedule) + 1)
-
-    def _draw(self, chain: Chain, runner: Any, progress: Progress) -> None:
-        left = self.num_samples - chain.done
-        self._advance(chain, runner, left, False, False, True, progress, "sample")
 
     def _finish(self, chains: list[Chain], post: Any, keep: bool) -> None:
         self._last = [c.state for c in chains]
