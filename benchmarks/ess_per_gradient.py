@@ -35,34 +35,27 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run(stack: str, name: str, options: dict[str, Any], sizes: dict[str, int], out: str) -> None:
     """Sample one posterior with one stack and store draws and leapfrog steps."""
-    from benchmarks.posteriors import POSTERIORS, kernel_options, load
+    from benchmarks.posteriors import latent, sampler
     from benchmarks.stack import Stack
 
     lib = Stack(stack)
-    posterior = POSTERIORS[name]
-    data = tuple(lib.numpy.asarray(a) for a in posterior.arguments(load(name)[0]))
-    kernel = lib.infer.NUTS(posterior.model(lib), **{**options, **kernel_options(lib, name)})
-    how = {"chain_method": "sequential", "progress_bar": False}
-    mcmc = lib.infer.MCMC(kernel, num_warmup=sizes["warmup"], num_samples=sizes["draws"],
-                          num_chains=sizes["chains"], **how)  # fmt: skip
+    mcmc, data = sampler(lib, name, sizes, options)
     fields = {"extra_fields": ("num_steps",)} if stack == "jax" else {}
     key = lib.random.PRNGKey(sizes["seed"])
     mcmc.warmup(key, *data, collect_warmup=True, **fields)
     warm = np.asarray(mcmc.get_extra_fields(group_by_chain=True)["num_steps"])
     mcmc.run(lib.random.fold_in(key, 1), *data, **fields)
     steps = np.asarray(mcmc.get_extra_fields(group_by_chain=True)["num_steps"])
-    latent = mcmc.get_samples(group_by_chain=True)
-    names = [k for k in latent if k not in ("theta", "alpha") or f"{k}_raw" not in latent]
-    np.savez(out, warmup_steps=warm, steps=steps, **{f"x_{k}": latent[k] for k in names})
+    draws = {f"x_{k}": v for k, v in latent(mcmc).items()}
+    np.savez(out, warmup_steps=warm, steps=steps, **draws)
 
 
 def measure(found: Any) -> dict[str, float]:
     """The figures of one stored run."""
+    from benchmarks.posteriors import columns
     from bibun.prob.diagnostics import effective_sample_size, ess_bulk, rhat
 
-    draws = [v.reshape(*v.shape[:2], -1) for k, v in found.items() if k.startswith("x_")]
-    x = np.concatenate(draws, axis=2)
-    x = x[:, :, x.std(axis=(0, 1)) > 0]
+    x = columns({k: v for k, v in found.items() if k.startswith("x_")})
     steps = found["steps"].sum(axis=1)
     each = np.array([effective_sample_size(c[None]) for c in x])  # (chains, parameters)
     worst = int(np.argmin(each.mean(axis=0)))

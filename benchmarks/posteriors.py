@@ -1,8 +1,9 @@
 """Posteriors to compare samplers on, each written once for bibun and NumPyro.
 
-Those of `../shared/reference_posteriors` (posteriordb's models, data and moments), and three of the
-workloads: the sine fit, and a logistic regression of 1000 rows and 20 columns. A posterior
-is a model, its arguments, a start where the default one may fail, and options of the sampler.
+Those of `../shared/reference_posteriors` (posteriordb's models, data and moments), a sine fit, and
+a logistic regression of 1000 rows and 20 columns; `workloads/nuts.py` times three of them. A
+posterior is a model, its arguments, a start where the default one may fail, and options of the
+sampler.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from benchmarks.workloads.nuts import logistic_data, sine_data
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "reference_posteriors"
 
@@ -166,6 +165,19 @@ def logistic(lib: Any) -> Any:
     return model
 
 
+def sine_data() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.RandomState(32)
+    x = np.sort(rng.rand(20)) * 4.0 * np.pi
+    return x, np.sin(x + 0.5) + rng.normal(0.0, 0.3, size=20)
+
+
+def logistic_data(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, columns))
+    eta = x @ (rng.normal(size=columns) / 2.0)
+    return x, (rng.uniform(size=rows) < 1.0 / (1.0 + np.exp(-eta))).astype(int)
+
+
 def _columns(*names: str) -> Callable[[dict[str, Any]], tuple[np.ndarray, ...]]:
     return lambda d: tuple(np.array(d[k], float) for k in names)
 
@@ -221,3 +233,34 @@ def kernel_options(lib: Any, name: str) -> dict[str, Any]:
     if p.start is None:
         return dict(p.options)
     return {**p.options, "init_strategy": lib.infer.init_to_value(values=p.start)}
+
+
+def sampler(
+    lib: Any, name: str, sizes: dict[str, int], options: dict[str, Any] | None = None,
+    chain_method: str = "sequential",
+) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
+    """NUTS of one stack for a posterior, and the model's arguments.
+
+    `sizes`: warmup, draws and chains. `options`: of the kernel; the posterior's own go before.
+    """
+    data = tuple(lib.numpy.asarray(a) for a in POSTERIORS[name].arguments(load(name)[0]))
+    options = {**(options or {}), **kernel_options(lib, name)}
+    kernel = lib.infer.NUTS(POSTERIORS[name].model(lib), **options)
+    mcmc = lib.infer.MCMC(
+        kernel, num_warmup=sizes["warmup"], num_samples=sizes["draws"],
+        num_chains=sizes["chains"], chain_method=chain_method, progress_bar=False,
+    )  # fmt: skip
+    return mcmc, data
+
+
+def latent(mcmc: Any) -> dict[str, np.ndarray]:
+    """The draws of what was sampled, by chain; not of what the model computes from it."""
+    samples = mcmc.get_samples(group_by_chain=True)
+    derived = {"theta": "theta_trans", "alpha": "alpha_raw"}
+    return {k: np.asarray(v) for k, v in samples.items() if derived.get(k) not in samples}
+
+
+def columns(samples: dict[str, np.ndarray]) -> np.ndarray:
+    """(chains, draws, parameters) of all sites; what never moves is left out."""
+    x = np.concatenate([v.reshape(*v.shape[:2], -1) for v in samples.values()], axis=2)
+    return x[:, :, x.std(axis=(0, 1)) > 0]

@@ -332,13 +332,13 @@ def generated(records: Sequence[Record]) -> str:
     return "\n\n".join(parts)
 
 
-def between(text: str, new: str) -> str:
+def between(text: str, new: str, begin: str = BEGIN, end: str = END) -> str:
     """`text` with what is between the markers replaced. Errors: ValueError without markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"no {BEGIN} … {END} to put the table between")
-    return f"{before}{BEGIN}\n\n{new}\n\n{END}{after}"
+    before, first, rest = text.partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise ValueError(f"no {begin} … {end} to put the table between")
+    return f"{before}{begin}\n\n{new}\n\n{end}{after}"
 
 
 def write_note(records: Sequence[Record], path: Path = NOTE) -> None:

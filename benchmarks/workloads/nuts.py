@@ -13,6 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.posteriors import (
+    eight_schools_noncentered,
+    logistic,
+    logistic_data,
+    sine,
+    sine_data,
+)
 from benchmarks.stack import Stack
 from benchmarks.workload import workload
 
@@ -35,12 +42,6 @@ def sampler(
         return mcmc.get_samples()
 
     return run
-
-
-def sine_data() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.RandomState(32)
-    x = np.sort(rng.rand(20)) * 4.0 * np.pi
-    return x, np.sin(x + 0.5) + rng.normal(0.0, 0.3, size=20)
 
 
 def sine_fit_pymc(lib: Stack, warmup: int, draws: int, progress_bar: bool) -> Any:
@@ -71,14 +72,7 @@ def sine_fit_pymc(lib: Stack, warmup: int, draws: int, progress_bar: bool) -> An
     steady={"jax": 100.0, "nutpie": 4.0}, other={"nutpie": sine_fit_pymc},
 )  # fmt: skip
 def sine_fit(lib: Stack, **run: Any) -> Any:
-    jnp, prob, dist = lib.numpy, lib.prob, lib.dist
-
-    def model(x: Any, y: Any) -> None:
-        phase = prob.sample("phase", dist.Uniform(-jnp.pi, jnp.pi))
-        sigma = prob.sample("sigma", dist.Exponential(1.0))
-        prob.sample("y", dist.Normal(jnp.sin(x + phase), sigma), obs=y)
-
-    return sampler(lib, model, sine_data(), **run), ()
+    return sampler(lib, sine(lib), sine_data(), **run), ()
 
 
 @workload(
@@ -86,25 +80,9 @@ def sine_fit(lib: Stack, **run: Any) -> Any:
     steady={"jax": 80.0},
 )  # fmt: skip
 def eight_schools(lib: Stack, **run: Any) -> Any:
-    prob, dist = lib.prob, lib.dist
-
-    def model(sigma: Any, y: Any) -> None:
-        mu = prob.sample("mu", dist.Normal(0.0, 5.0))
-        tau = prob.sample("tau", dist.HalfCauchy(5.0))
-        with prob.plate("schools", 8):
-            theta = prob.sample("theta", dist.Normal(0.0, 1.0))
-            prob.sample("y", dist.Normal(mu + tau * theta, sigma), obs=y)
-
     y = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
     sigma = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
-    return sampler(lib, model, (sigma, y), **run), ()
-
-
-def logistic_data(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(rows, columns))
-    eta = x @ (rng.normal(size=columns) / 2.0)
-    return x, (rng.uniform(size=rows) < 1.0 / (1.0 + np.exp(-eta))).astype(int)
+    return sampler(lib, eight_schools_noncentered(lib), (y, sigma), **run), ()
 
 
 @workload(
@@ -113,13 +91,7 @@ def logistic_data(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     sampler=True, steady={"jax": 8.0},
 )  # fmt: skip
 def logistic_regression(lib: Stack, rows: int, columns: int, **run: Any) -> Any:
-    prob, dist = lib.prob, lib.dist
-
-    def model(x: Any, y: Any) -> None:
-        w = prob.sample("w", dist.Normal(0.0, 1.0).expand([columns]).to_event(1))
-        prob.sample("y", dist.Bernoulli(logits=x @ w), obs=y)
-
-    return sampler(lib, model, logistic_data(rows, columns), **run), ()
+    return sampler(lib, logistic(lib), logistic_data(rows, columns), **run), ()
 
 
 def process_data(n: int) -> tuple[np.ndarray, np.ndarray]:
