@@ -10,4 +10,9 @@ from __future__ import annotations
 from bibun import tree
 from bibun.tree import *  # noqa: F403
 
-__all__ = [n for n in tree.__all__ if n not in ("all", "map", "reduce", "transpose", "NAMESPACE")]
+# `jax.tree`'s names that would hide Python's or mean nothing by themselves
+_SHORT = (
+    "all", "broadcast", "map", "reduce", "reduce_associative", "static", "transpose", "NAMESPACE",
+)  # fmt: skip
+
+__all__ = [n for n in tree.__all__ if n not in _SHORT]

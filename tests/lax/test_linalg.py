@@ -119,3 +119,20 @@ def test_empty_matrices():
     for f in (lax.linalg.hessenberg, lax.linalg.tridiagonal):
         assert bnp.shape(f(np.zeros((0, 0)))[0]) == (0, 0)
         assert bnp.shape(f(np.zeros((2, 1, 1)))[1])[0] == 2
+
+
+@BOTH
+def test_subsets_and_pivoted_qr(run):
+    s = A + A.T
+    w, v = np.linalg.eigh(s)
+    vectors, values = run(lambda x: lax.linalg.eigh(x, subset_by_index=(1, 3)))(s)
+    close(values, w[1:3])
+    close(s @ np.asarray(vectors), np.asarray(vectors) * w[1:3])
+    u, d, vh = run(lambda x: lax.linalg.svd(x, full_matrices=False, subset_by_index=(0, 2)))(A)
+    close(d, np.linalg.svd(A)[1][:2])
+    close(A @ np.asarray(vh).T, np.asarray(u) * np.asarray(d))
+    q, r, order = run(lambda x: lax.linalg.qr(x, pivoting=True))(A)
+    close(A[:, np.asarray(order)], np.asarray(q @ r))
+    assert np.array_equal(order, reference.qr(A, pivoting=True)[2])
+    with pytest.raises(ValueError, match="subset_by_index"):
+        lax.linalg.eigh(s, subset_by_index=(3, 9))

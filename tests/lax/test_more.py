@@ -73,3 +73,23 @@ def test_small_ones():
     np.testing.assert_array_equal(lax.broadcast_like(x[0], x), np.broadcast_to(x[0], (2, 3)))
     with pytest.raises(NotImplementedError, match="'cpu'"):
         lax.platform_dependent(1.0, tpu=lambda a: a)
+
+
+def test_options_of_slices_and_switch():
+    x = bnp.arange(5)
+    assert lax.dynamic_slice(x, (-2,), (2,)).tolist() == [3, 4]
+    for run in (lambda f: f, bibun.jit):
+        with pytest.raises(IndexError, match="start -2"):
+            run(lambda i: lax.dynamic_slice(x, (i,), (2,), allow_negative_indices=False))(-2)
+        clipped = lambda i: lax.dynamic_index_in_dim(
+            x, i, mode="clip", allow_negative_indices=False
+        )
+        assert run(clipped)(-2).tolist() == [0]
+        put = lambda i: lax.dynamic_update_slice(
+            x, bnp.array([9]), (i,), "clip", allow_negative_indices=(False,)
+        )
+        assert run(put)(-2).tolist() == [9, 1, 2, 3, 4]
+    assert float(lax.switch(1, [lambda v: v, lambda v: -v], operand=3.0)) == -3.0
+    a, b = np.ones((2, 3)), np.ones((4, 2))
+    numbers = (((0,), (1,)), ((), ()))
+    assert lax.dot(a, b, dimension_numbers=numbers).shape == (3, 4)

@@ -86,3 +86,35 @@ def test_root():
     got = bibun.vmap(bibun.grad(cube_root))(bnp.array([1.0, 8.0]))
     np.testing.assert_allclose(np.asarray(got), [1 / 3, 1 / 12])
     np.testing.assert_allclose(float(bibun.jit(bibun.grad(cube_root))(8.0)), 1 / 12)
+
+
+def with_residual(matvec, b):
+    x = jacobi(matvec, b)
+    return x, {"residual": b - matvec(x), "sweeps": 40}
+
+
+def test_auxiliary_results_are_handed_out_and_constant():
+    def f(a, b):
+        x, aux = lax.custom_linear_solve(
+            lambda x: a @ x, b, with_residual, with_residual, has_aux=True
+        )
+        return bnp.sum(bnp.sin(x)), aux
+
+    plain = lambda a, b: bnp.sum(bnp.sin(bnp.linalg.solve(a, b)))
+    for run in (lambda g: g, bibun.jit):
+        got, aux = run(bibun.grad(f, (0, 1), has_aux=True))(A, B)
+        for mine, want in zip(got, bibun.grad(plain, (0, 1))(A, B), strict=True):
+            np.testing.assert_allclose(np.asarray(mine), np.asarray(want), rtol=1e-10)
+        assert aux["sweeps"] == 40
+        assert np.abs(np.asarray(aux["residual"])).max() < 1e-12
+    assert np.allclose(bibun.grad(lambda b: bnp.sum(f(A, b)[1]["residual"]))(B), 0.0)
+    both = np.stack([B, 2 * B])
+    got = bibun.vmap(lambda b: f(A, b)[0])(both)
+    assert np.allclose(got, [plain(A, b) for b in both], rtol=1e-10)
+
+    newton = lambda f, x: (lax.fori_loop(0, 20, lambda i, x: x - f(x) / (2 * x), x), 7)
+    root = lambda a: lax.custom_root(lambda x: x * x - a, 1.0, newton, lambda g, y: y / g(1.0),
+                                     has_aux=True)  # fmt: skip
+    slope, count = bibun.jit(bibun.grad(root, has_aux=True))(4.0)
+    assert float(slope) == pytest.approx(0.25, rel=1e-12)
+    assert int(count) == 7

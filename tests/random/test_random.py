@@ -176,3 +176,16 @@ def test_examples(name):
     module = importlib.import_module(f"bibun.random.{name}")
     result = doctest.testmod(module)
     assert result.attempted and not result.failed
+
+
+def test_multinomial_is_a_loop_over_the_classes():
+    p = bnp.array([0.1, 0.2, 0.3, 0.4])
+    draws = [random.multinomial(KEY, 100, p, unroll=u) for u in (1, 2, True)]
+    assert all(np.array_equal(draws[0], d) for d in draws[1:])
+    many = np.asarray(bibun.jit(lambda k: random.multinomial(k, 100, p, shape=(500, 4)))(KEY))
+    assert np.all(many.sum(-1) == 100)
+    spread = np.sqrt(100 * np.asarray(p) * (1 - np.asarray(p)) / 500)
+    assert np.all(np.abs(many.mean(0) - 100 * np.asarray(p)) < 5 * spread)
+    size = lambda p: len(str(bibun.make_program(lambda k: random.multinomial(k, 100, p))(KEY)))
+    assert size(bnp.full(50, 0.02)) < 2 * size(p)
+    assert random.t(KEY, bnp.array([1.0, 2.0, 3.0])).shape == (3,)

@@ -158,3 +158,42 @@ def test_broadcast_prefix_errors_name_the_place():
 def test_examples(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed
+
+
+def test_is_leaf_may_ask_for_the_path():
+    t = {"a": [1, (2, 3)], "b": ([4], {"c": 5})}
+    stop = lambda path, node: tree.keystr(path) in ("['a'][1]", "['b'][0]")
+    pairs, spec = tree.flatten_with_path(t, stop, is_leaf_takes_path=True)
+    assert [(tree.keystr(p), x) for p, x in pairs] == [
+        ("['a'][0]", 1), ("['a'][1]", (2, 3)), ("['b'][0]", [4]), ("['b'][1]['c']", 5),
+    ]  # fmt: skip
+    assert tree.unflatten(spec, [x for _, x in pairs]) == t
+    got = tree.map_with_path(lambda p, x: x, t, is_leaf=stop, is_leaf_takes_path=True)
+    assert got == t
+    whole = tree.leaves_with_path(t, lambda path, node: path == (), is_leaf_takes_path=True)
+    assert whole == [((), t)]
+
+
+@given(trees)
+def test_broadcast_and_folds_in_pairs(t):
+    assert tree.broadcast(7, t) == tree.map(lambda _: 7, t)
+    assert tree.broadcast(t, t) == t
+    want = "".join(map(str, tree.leaves(t)))
+    words = tree.map(str, t)
+    assert tree.reduce_associative(lambda a, b: a + b, words, identity="") == want
+
+
+def test_broadcast_says_where_and_static_marks_metadata():
+    with pytest.raises(ValueError, match=r"prefix_tree has a tuple of length 2"):
+        tree.broadcast((1, (2, 3)), (0, (1, 2, 3)))
+    with pytest.raises(TypeError, match="identity"):
+        tree.reduce_associative(max, ())
+
+    @tree.register_dataclass
+    @dataclasses.dataclass
+    class Layer:
+        w: float
+        kind: str = tree.static(default="dense", metadata={"unit": "m"})
+
+    assert tree.map(lambda w: 2 * w, Layer(1.0, "conv")) == Layer(2.0, "conv")
+    assert dataclasses.fields(Layer)[1].metadata == {"unit": "m", "static": True}

@@ -477,13 +477,16 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Value, Value]:
 # ---- contractions -----------------------------------------------------------------------------
 
 
-def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Value:
-    """Product of vectors and matrices.
+def dot(lhs: Any, rhs: Any, *, dimension_numbers: Any = None, precision: Any = None,
+        preferred_element_type: Any = None) -> Value:  # fmt: skip
+    """Product of vectors and matrices; with `dimension_numbers`, `dot_general`.
 
     >>> from bibun import lax
     >>> print(lax.dot(lax.iota(float, 3), lax.iota(float, 3)))
     5.0
     """
+    if dimension_numbers is not None:
+        return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
     return bnp.dot(lhs, rhs, preferred_element_type=preferred_element_type)
 
 

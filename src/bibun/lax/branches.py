@@ -49,7 +49,11 @@ def cond(
     return _branch("cond", convert(p, new_dtype=_INT64), (false_fun, true_fun), operands)
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+_NOTHING = object()
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any,
+           operand: Any = _NOTHING) -> Any:  # fmt: skip
     """`branches[index](*operands)`, with the index clamped to the branches there are.
 
     Errors: ValueError without branches; TypeError for an index that is not an integer scalar;
@@ -58,6 +62,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     >>> float(switch(7, [lambda x: x, lambda x: -x], 3.0))
     -3.0
     """
+    operands = operands if operand is _NOTHING else (*operands, operand)
     if not branches:
         raise ValueError("switch: there must be at least one branch")
     t = type_of(index)

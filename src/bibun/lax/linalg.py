@@ -8,7 +8,9 @@ from bibun.array import Value
 from bibun.errors import ShapeError
 from bibun.lax.linalg_reflectors import hessenberg, householder_product, ormqr, tridiagonal
 from bibun.numpy._common import as_int, promote_inexact, value
-from bibun.numpy.linalg import _adjoint, _symmetric
+from bibun.numpy.linalg import _adjoint, _subset, _symmetric
+from bibun.numpy.linalg import svd as _svd
+from bibun.numpy.taking import take_along_axis
 from bibun.ops import linalg as la
 from bibun.ops.families.linalg import hermitian
 
@@ -99,19 +101,28 @@ def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Value:
     return la.lu_pivots_to_permutation(x, permutation_size=size)
 
 
-def qr(x: Any, *, full_matrices: bool = True) -> tuple[Value, Value]:
-    """(Q, R) with x = Q R.
+def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True) -> tuple[Value, ...]:
+    """(Q, R) with x = Q R; with `pivoting` (Q, R, p) with x[..., :, p] = Q R.
 
     >>> from bibun import lax
     >>> import bibun.numpy as bnp
     >>> print(abs(lax.linalg.qr(bnp.eye(1))[1]))
     [[1.]]
     """
-    return tuple(la.qr(_matrix("qr", x), full_matrices=bool(full_matrices)))  # type: ignore[return-value]
+    x = _matrix("qr", x)
+    if not pivoting:
+        return tuple(la.qr(x, full_matrices=bool(full_matrices)))
+    order = la.qr_pivots(x)
+    x = take_along_axis(x, order[..., None, :], -1)
+    return (*la.qr(x, full_matrices=bool(full_matrices)), order)
 
 
-def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True) -> tuple[Value, Value]:
-    """(eigenvectors, ascending eigenvalues) of Hermitian matrices.
+def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True,
+         sort_eigenvalues: bool = True, subset_by_index: tuple[int, int] | None = None
+         ) -> tuple[Value, Value]:  # fmt: skip
+    """(eigenvectors, eigenvalues) of Hermitian matrices, ascending, asked for or not.
+
+    subset_by_index: (first, last + 1) of the eigenvalues to give.
 
     >>> from bibun import lax
     >>> import bibun.numpy as bnp
@@ -119,7 +130,11 @@ def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True) -> tuple[
     [2.]
     """
     x = _matrix("eigh", x)
-    return tuple(la.eigh(_symmetric(x) if symmetrize_input else x, lower=bool(lower)))  # type: ignore[return-value]
+    v, w = la.eigh(_symmetric(x) if symmetrize_input else x, lower=bool(lower))
+    if subset_by_index is None:
+        return v, w
+    part = _subset("eigh", subset_by_index, x.shape[-1])
+    return v[..., part], w[..., part]
 
 
 def eig(x: Any, *, compute_left_eigenvectors: bool = True,
@@ -137,19 +152,17 @@ def eig(x: Any, *, compute_left_eigenvectors: bool = True,
     )  # fmt: skip
 
 
-def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """(U, S, Vh) with x = U diag(S) Vh, or S alone.
+def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True,
+        subset_by_index: tuple[int, int] | None = None) -> Any:  # fmt: skip
+    """(U, S, Vh) with x = U diag(S) Vh, or S alone; `subset_by_index` as in `numpy.linalg.svd`.
 
     >>> from bibun import lax
     >>> import bibun.numpy as bnp
     >>> print(lax.linalg.svd(2 * bnp.eye(1), compute_uv=False))
     [2.]
     """
-    out = la.svd(
-        _matrix("svd", x), full_matrices=bool(full_matrices) and bool(compute_uv),
-        compute_uv=bool(compute_uv),
-    )  # fmt: skip
-    return (out[1], out[0], out[2]) if compute_uv else out[0]
+    out = _svd(_matrix("svd", x), full_matrices, compute_uv, subset_by_index=subset_by_index)
+    return tuple(out) if compute_uv else out
 
 
 def schur(x: Any, *, compute_schur_vectors: bool = True) -> Any:

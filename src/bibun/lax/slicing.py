@@ -73,8 +73,9 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
 
 
 def _starts(
-    name: str, x: Value, start_indices: Any, sizes: Sequence[int], mode: str | None
-) -> list[Any]:
+    name: str, x: Value, start_indices: Any, sizes: Sequence[int], mode: str | None,
+    negative: bool | Sequence[bool],
+) -> list[Any]:  # fmt: skip
     """Starts counted from 0, after a check that the window lies inside (not for "clip")."""
     if mode not in (None, "raise", "clip"):
         raise ValueError(f"{name}: mode must be 'raise' or 'clip', got {mode!r}")
@@ -84,12 +85,18 @@ def _starts(
         start_indices = [start_indices[k] for k in range(start_indices.shape[0])]
     if len(start_indices) != x.ndim:
         raise ShapeError(f"{name}: {len(start_indices)} starts for an array of shape {x.shape}")
+    from_end = [negative] * x.ndim if isinstance(negative, bool) else list(negative)
+    if len(from_end) != x.ndim:
+        raise ShapeError(
+            f"{name}: {len(from_end)} allow_negative_indices for an array of shape {x.shape}"
+        )
     out = []
     for axis, (i, n, size) in enumerate(zip(start_indices, x.shape, sizes, strict=True)):
         if isinstance(i, int | np.integer):
-            start: Any = default_int().type(i + n if i < 0 else i)
+            start: Any = default_int().type(i + n if i < 0 and from_end[axis] else i)
         else:
-            start = widened(wrapped(value(name, "start_indices", i), n))
+            start = value(name, "start_indices", i)
+            start = widened(wrapped(start, n) if from_end[axis] else start)
         if mode != "clip" and not (isinstance(start, np.integer) and 0 <= start <= n - size):
             where = f"of a window of {size} is out of bounds for axis {axis} with size {n}"
             inside = (start >= 0) & (start <= n - size)
@@ -99,9 +106,10 @@ def _starts(
 
 
 def dynamic_slice(
-    operand: Any, start_indices: Any, slice_sizes: Sequence[int], mode: str | None = None
-) -> Value:
-    """A box of static size at traced starts; negative ones count from the end.
+    operand: Any, start_indices: Any, slice_sizes: Sequence[int], mode: str | None = None, *,
+    allow_negative_indices: bool | Sequence[bool] = True,
+) -> Value:  # fmt: skip
+    """A box of static size at traced starts; negative ones count from the end, where allowed.
 
     Errors: IndexError where it does not lie inside; with `mode="clip"` the starts are clamped.
 
@@ -111,7 +119,7 @@ def dynamic_slice(
     """
     x = value("dynamic_slice", "operand", operand)
     sizes = as_shape("dynamic_slice", tuple(slice_sizes), "slice_sizes")
-    starts = _starts("dynamic_slice", x, start_indices, sizes, mode)
+    starts = _starts("dynamic_slice", x, start_indices, sizes, mode, allow_negative_indices)
     return ix.dynamic_slice(x, *starts, sizes=sizes)
 
 
@@ -120,8 +128,9 @@ def _in_dim(x: Value, index: Any, k: int) -> list[Any]:
 
 
 def dynamic_slice_in_dim(
-    operand: Any, start_index: Any, slice_size: int, axis: int = 0, mode: str | None = None
-) -> Value:
+    operand: Any, start_index: Any, slice_size: int, axis: int = 0, mode: str | None = None, *,
+    allow_negative_indices: bool = True,
+) -> Value:  # fmt: skip
     """A window of static size at a traced start along one axis; see `dynamic_slice`.
 
     >>> from bibun import lax
@@ -132,12 +141,14 @@ def dynamic_slice_in_dim(
     k = axis_index("dynamic_slice_in_dim", axis, x.ndim)
     sizes = list(x.shape)
     sizes[k] = as_int("dynamic_slice_in_dim", "slice_size", slice_size)
-    return dynamic_slice(x, _in_dim(x, start_index, k), sizes, mode)
+    return dynamic_slice(x, _in_dim(x, start_index, k), sizes, mode,
+                         allow_negative_indices=allow_negative_indices)  # fmt: skip
 
 
 def dynamic_index_in_dim(
-    operand: Any, index: Any, axis: int = 0, keepdims: bool = True, mode: str | None = None
-) -> Value:
+    operand: Any, index: Any, axis: int = 0, keepdims: bool = True, mode: str | None = None, *,
+    allow_negative_indices: bool = True,
+) -> Value:  # fmt: skip
     """One traced index along an axis. Errors: IndexError, unless `mode="clip"`.
 
     >>> from bibun import lax
@@ -146,14 +157,16 @@ def dynamic_index_in_dim(
     """
     x = value("dynamic_index_in_dim", "operand", operand)
     k = axis_index("dynamic_index_in_dim", axis, x.ndim)
-    out = dynamic_slice_in_dim(x, index, 1, k, mode)
+    out = dynamic_slice_in_dim(x, index, 1, k, mode,
+                               allow_negative_indices=allow_negative_indices)  # fmt: skip
     return out if keepdims else sh.squeeze(out, axes=(k,))
 
 
 def dynamic_update_slice(
-    operand: Any, update: Any, start_indices: Any, mode: str | None = None
-) -> Value:
-    """A copy with a box overwritten at traced starts; negative ones count from the end.
+    operand: Any, update: Any, start_indices: Any, mode: str | None = None, *,
+    allow_negative_indices: bool | Sequence[bool] = True,
+) -> Value:  # fmt: skip
+    """A copy with a box overwritten at traced starts; negative ones count from the end, if allowed.
 
     Errors: IndexError where it does not lie inside; with `mode="clip"` the starts are clamped.
 
@@ -167,13 +180,15 @@ def dynamic_update_slice(
         raise ShapeError(
             f"dynamic_update_slice: an update of shape {new.shape} for an array of shape {x.shape}"
         )
-    starts = _starts("dynamic_update_slice", x, start_indices, new.shape, mode)
+    starts = _starts("dynamic_update_slice", x, start_indices, new.shape, mode,
+                     allow_negative_indices)  # fmt: skip
     return ix.dynamic_update_slice(x, new, *starts)
 
 
 def dynamic_update_slice_in_dim(
-    operand: Any, update: Any, start_index: Any, axis: int, mode: str | None = None
-) -> Value:
+    operand: Any, update: Any, start_index: Any, axis: int, mode: str | None = None, *,
+    allow_negative_indices: bool = True,
+) -> Value:  # fmt: skip
     """A copy with a range along one axis overwritten at a traced start; see the above.
 
     >>> from bibun import lax
@@ -182,12 +197,14 @@ def dynamic_update_slice_in_dim(
     """
     x = value("dynamic_update_slice_in_dim", "operand", operand)
     k = axis_index("dynamic_update_slice_in_dim", axis, x.ndim)
-    return dynamic_update_slice(x, update, _in_dim(x, start_index, k), mode)
+    return dynamic_update_slice(x, update, _in_dim(x, start_index, k), mode,
+                                allow_negative_indices=allow_negative_indices)  # fmt: skip
 
 
 def dynamic_update_index_in_dim(
-    operand: Any, update: Any, index: Any, axis: int, mode: str | None = None
-) -> Value:
+    operand: Any, update: Any, index: Any, axis: int, mode: str | None = None, *,
+    allow_negative_indices: bool = True,
+) -> Value:  # fmt: skip
     """A copy with one traced index along an axis overwritten; see the above.
 
     >>> from bibun import lax
@@ -199,4 +216,5 @@ def dynamic_update_index_in_dim(
     new = value("dynamic_update_index_in_dim", "update", update)
     if new.ndim != x.ndim:
         new = sh.expand_dims(new, axes=(k,))
-    return dynamic_update_slice_in_dim(x, new, index, k, mode)
+    return dynamic_update_slice_in_dim(x, new, index, k, mode,
+                                       allow_negative_indices=allow_negative_indices)  # fmt: skip

@@ -29,12 +29,14 @@ def custom_linear_solve(
     solve: Callable[[Callable[[Any], Any], Any], Any],
     transpose_solve: Callable[[Callable[[Any], Any], Any], Any] | None = None,
     symmetric: bool = False,
+    has_aux: bool = False,
 ) -> Any:
     """The x with matvec(x) = b that `solve(matvec, b)` finds, differentiated as a solution.
 
     matvec: a linear map of a pytree into one of the same structure. transpose_solve(vecmat, b)
     solves the transposed system, for reverse mode; not needed if the map is `symmetric`.
-    Both modes, batched and nested.
+    has_aux: the solvers give (x, auxiliary), and so does this; what is auxiliary is constant to
+    derivatives. Both modes, batched and nested.
 
     >>> from bibun import grad, lax
     >>> solve = lambda matvec, b: b / matvec(1.0)
@@ -42,6 +44,8 @@ def custom_linear_solve(
     >>> print(f(3.0), grad(f)(3.0))
     2.0 -0.6666666666666666
     """
+    if has_aux:
+        return _solve_with_aux(matvec, b, solve, transpose_solve, symmetric)
     leaves, structure = tree.flatten(b)
     values = [_floating(as_value(x)) for x in leaves]
     types = [type_of(x).strong() for x in values]
@@ -96,6 +100,34 @@ def custom_linear_solve(
     return tree.unflatten(structure, outs)
 
 
+def _solve_with_aux(matvec: Any, b: Any, solve: Any, transpose_solve: Any, symmetric: bool) -> Any:
+    """The same for solvers that give (x, auxiliary): dx solves A dx = db - dA x."""
+    from bibun.transforms import closure_convert, custom_jvp, jvp
+
+    right = tree.map(lambda x: _floating(as_value(x)), b)
+    closed, consts = closure_convert(matvec, right)
+    found = custom_jvp(lambda v, *held: solve(lambda x: closed(x, *held), v))
+
+    @found.defjvp
+    def rule(primals: Any, tangents: Any) -> Any:
+        (v, *held), (dv, *changes) = primals, tangents
+        x, aux = found(v, *held)
+        if held:
+            _, moved = jvp(lambda *c: closed(x, *c), tuple(held), tuple(changes))
+            dv = tree.map(el.sub, dv, moved)
+        dx = custom_linear_solve(
+            lambda y: closed(y, *held), dv, _without_aux(solve), _without_aux(transpose_solve),
+            symmetric,
+        )  # fmt: skip
+        return (x, aux), (dx, tree.map(lambda a: zeros_of(type_of(a)), aux))
+
+    return found(right, *consts)
+
+
+def _without_aux(solve: Any) -> Any:
+    return None if solve is None else lambda g, y: solve(g, y)[0]
+
+
 def _floating(x: Any) -> Any:
     from bibun.numpy._common import promote_inexact
 
@@ -107,11 +139,14 @@ def custom_root(
     initial_guess: Any,
     solve: Callable[[Callable[[Any], Any], Any], Any],
     tangent_solve: Callable[[Callable[[Any], Any], Any], Any],
+    has_aux: bool = False,
 ) -> Any:
     """The root of f that `solve(f, initial_guess)` finds, with the implicit derivative.
 
     f may close over the values that the derivative is wanted for. tangent_solve(g, y) solves
     g(x) = y for a linear g (and its transpose). The guess has no influence on derivatives.
+    has_aux: `solve` gives (root, auxiliary), and so does this; what is auxiliary is constant to
+    derivatives.
 
     >>> from bibun import grad, lax
     >>> newton = lambda f, x: lax.fori_loop(0, 20, lambda i, x: x - f(x) / (2 * x), x)
@@ -133,11 +168,13 @@ def custom_root(
     @root.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
         start, *held = primals
-        x = root(start, *held)
+        out = root(start, *held)
+        x = out[0] if has_aux else out
         _, change = jvp(lambda *c: closed(x, *c), tuple(held), tuple(tangents[1:])) if held else (
             None, tree.map(lambda v: zeros_of(type_of(v)), x))  # fmt: skip
         _, slope = linearize(lambda v: closed(v, *held), x)
         right = tree.map(el.neg, change)
-        return x, custom_linear_solve(slope, right, tangent_solve, tangent_solve)
+        dx = custom_linear_solve(slope, right, tangent_solve, tangent_solve)
+        return out, (dx, tree.map(lambda a: zeros_of(type_of(a)), out[1])) if has_aux else dx
 
     return root(guess, *consts)

@@ -15,7 +15,7 @@ import numpy as np
 from bibun import numpy as bnp
 from bibun.dtypes import canonical, float32, is_integer
 from bibun.errors import DTypeError
-from bibun.lax import top_k, while_loop
+from bibun.lax import scan, top_k, while_loop
 from bibun.ops.elementwise import convert, lgamma
 from bibun.random.keys import as_key, derive, float_dtype, sample_shape, split
 from bibun.random.uniforms import cast, gumbel, unit
@@ -194,8 +194,12 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
     return convert(bnp.floor(log_u / bnp.log1p(-cast(p, work))) + 1, new_dtype=dt)
 
 
-def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = None) -> Any:
-    """Counts of the classes of `p` (last axis) in `n` trials: one binomial a class, in turn."""
+def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = None,
+                unroll: int | bool = 1) -> Any:  # fmt: skip
+    """Counts of the classes of `p` (last axis) in `n` trials: one binomial a class, in turn.
+
+    unroll: how many classes a turn of the loop over them takes, as in `lax.scan`.
+    """
     dt = float_dtype("multinomial", dtype)
     p = bnp.asarray(cast(bnp.asarray(p), dt))
     shape = sample_shape("multinomial", shape, p.shape)
@@ -204,11 +208,14 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = Non
     rest = bnp.flip(bnp.cumsum(bnp.flip(p, -1), axis=-1), -1)
     ratio = bnp.clip(p / bnp.where(rest == 0, 1.0, rest), 0.0, 1.0)
     keys = split(as_key("multinomial", key), shape[-1])
-    counts = []
-    for i in range(shape[-1]):
-        counts.append(binomial(keys[i], left, ratio[..., i], dtype=dt))
-        left = left - counts[-1]
-    return bnp.stack(counts, axis=-1)
+
+    def draw(left: Any, one: Any) -> Any:
+        key, share = one
+        count = binomial(key, left, share, dtype=dt)
+        return left - count, count
+
+    _, counts = scan(draw, left, (keys, bnp.moveaxis(ratio, -1, 0)), unroll=unroll)
+    return bnp.moveaxis(counts, 0, -1)
 
 
 def categorical(

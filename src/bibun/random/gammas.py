@@ -140,7 +140,7 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None) -> Any:
     return bnp.exp(loggamma(key, cast(df, dt) / dt.type(2), shape, dt)) * dt.type(2)
 
 
-def t(key: Any, df: Any, shape: Any = (), dtype: Any = None) -> Any:
+def t(key: Any, df: Any, shape: Any = None, dtype: Any = None) -> Any:
     """Student's t numbers with `df` degrees of freedom."""
     dt = float_dtype("t", dtype)
     shape = sample_shape("t", shape, np.shape(df))

@@ -16,6 +16,7 @@ from bibun.tree.core import (
     leaves,
     map,
     reduce,
+    reduce_associative,
     structure,
     transpose,
     treedef_children,
@@ -35,7 +36,7 @@ from bibun.tree.paths import (
     leaves_with_path,
     map_with_path,
 )
-from bibun.tree.prefix import broadcast_prefix
+from bibun.tree.prefix import broadcast, broadcast_prefix
 from bibun.tree.ravel import ravel, ravel_pytree
 from bibun.tree.register import (
     Partial,
@@ -45,9 +46,11 @@ from bibun.tree.register import (
     register_pytree_with_keys,
     register_pytree_with_keys_class,
     register_static,
+    static,
 )
 
 tree_all = all
+tree_broadcast = broadcast
 tree_flatten = flatten
 tree_flatten_with_path = flatten_with_path
 tree_leaves = leaves
@@ -55,19 +58,21 @@ tree_leaves_with_path = leaves_with_path
 tree_map = map
 tree_map_with_path = map_with_path
 tree_reduce = reduce
+tree_reduce_associative = reduce_associative
 tree_structure = structure
 tree_transpose = transpose
 tree_unflatten = unflatten
 
 __all__ = [
     "NAMESPACE", "DictKey", "FlattenedIndexKey", "GetAttrKey", "KeyEntry", "KeyPath", "Partial",
-    "PyTreeDef", "SequenceKey", "all", "all_leaves", "broadcast_prefix", "flatten",
+    "PyTreeDef", "SequenceKey", "all", "all_leaves", "broadcast", "broadcast_prefix", "flatten",
     "flatten_one_level", "flatten_up_to", "flatten_with_path", "keystr", "leaves",
     "leaves_with_path", "map", "map_with_path", "ravel", "ravel_pytree", "reduce",
-    "register_dataclass", "register_pytree_node", "register_pytree_node_class",
-    "register_pytree_with_keys", "register_pytree_with_keys_class", "register_static",
-    "structure", "transpose", "tree_all", "tree_flatten", "tree_flatten_with_path",
-    "tree_leaves", "tree_leaves_with_path", "tree_map", "tree_map_with_path", "tree_reduce",
-    "tree_structure", "tree_transpose", "tree_unflatten", "treedef_children",
-    "treedef_is_leaf", "treedef_tuple", "unflatten",
+    "reduce_associative", "register_dataclass", "register_pytree_node",
+    "register_pytree_node_class", "register_pytree_with_keys",
+    "register_pytree_with_keys_class", "register_static", "static", "structure", "transpose",
+    "tree_all", "tree_broadcast", "tree_flatten", "tree_flatten_with_path", "tree_leaves",
+    "tree_leaves_with_path", "tree_map", "tree_map_with_path", "tree_reduce",
+    "tree_reduce_associative", "tree_structure", "tree_transpose", "tree_unflatten",
+    "treedef_children", "treedef_is_leaf", "treedef_tuple", "unflatten",
 ]  # fmt: skip

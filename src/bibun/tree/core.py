@@ -104,21 +104,49 @@ def reduce(
     return total
 
 
+def reduce_associative(
+    operation: Callable[[Any, Any], Any],
+    tree: Any,
+    *,
+    identity: Any = _NOTHING,
+    is_leaf: IsLeaf = None,
+) -> Any:
+    """Fold the leaves of a tree in pairs, pairs of pairs, …: a logarithmic number of steps deep.
+
+    identity: the result for a tree without leaves. Errors: TypeError for one if it is not given.
+
+    >>> reduce_associative(lambda a, b: a + b, [1, (2, 3), [4]])
+    10
+    """
+    found = leaves(tree, is_leaf)
+    if not found:
+        if identity is _NOTHING:
+            raise TypeError("reduce_associative of a tree without leaves needs identity=")
+        return identity
+    while len(found) > 1:
+        pairs = zip(found[::2], found[1::2], strict=False)
+        odd = found[-1:] if len(found) % 2 else []
+        found = [operation(a, b) for a, b in pairs] + odd
+    return found[0]
+
+
 def all(tree: Any, *, is_leaf: IsLeaf = None) -> bool:
     """Whether every leaf is true."""
     return builtins.all(leaves(tree, is_leaf))
 
 
-def transpose(outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, tree: Any) -> Any:
+def transpose(
+    outer_treedef: PyTreeDef, inner_treedef: PyTreeDef | None, pytree_to_transpose: Any
+) -> Any:
     """A tree of trees turned inside out.
 
-    `tree` has structure `outer_treedef` with a subtree of structure `inner_treedef` at each
-    leaf; the result has `inner_treedef` outside. None: the inner structure of the first.
+    It has structure `outer_treedef` with a subtree of structure `inner_treedef` at each leaf; the
+    result has `inner_treedef` outside. None: the inner structure of the first.
 
     >>> transpose(structure([0, 0]), None, [{"a": 1, "b": 2}, {"a": 3, "b": 4}])
     {'a': [1, 3], 'b': [2, 4]}
     """
-    subtrees = outer_treedef.flatten_up_to(tree)
+    subtrees = outer_treedef.flatten_up_to(pytree_to_transpose)
     if inner_treedef is None:
         if not subtrees:
             raise ValueError("transpose: an outer tree without leaves needs inner_treedef")

@@ -12,7 +12,7 @@ from typing import Any
 
 import optree
 
-from bibun.tree.core import NAMESPACE, IsLeaf, PyTreeDef
+from bibun.tree.core import NAMESPACE, PyTreeDef, treedef_is_leaf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,15 +90,37 @@ def _key(entry: optree.PyTreeEntry) -> KeyEntry:
     return GetAttrKey(str(entry.entry))
 
 
+def _decisions(is_leaf: Callable[..., bool], tree: Any) -> Callable[[Any], bool]:
+    """`is_leaf(path, node)` as a function of nodes alone, which are met in one known order."""
+    found: list[bool] = []
+
+    def walk(node: Any, path: KeyPath) -> None:
+        found.append(bool(is_leaf(path, node)))
+        if found[-1]:
+            return
+        accessors, children, spec = optree.tree_flatten_with_accessor(
+            node, lambda x: x is not node, namespace=NAMESPACE
+        )
+        if not treedef_is_leaf(spec):
+            for a, child in zip(accessors, children, strict=True):
+                walk(child, (*path, *map(_key, a)))
+
+    walk(tree, ())
+    answers = iter(found)
+    return lambda node: next(answers)
+
+
 def flatten_with_path(
-    tree: Any, is_leaf: IsLeaf = None
+    tree: Any, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
 ) -> tuple[list[tuple[KeyPath, Any]], PyTreeDef]:
-    """(path, leaf) pairs, and the structure.
+    """(path, leaf) pairs, and the structure. is_leaf_takes_path: it is `is_leaf(path, node)`.
 
     >>> pairs, _ = flatten_with_path({"a": [1, 2]})
     >>> [(keystr(p), leaf) for p, leaf in pairs]
     [("['a'][0]", 1), ("['a'][1]", 2)]
     """
+    if is_leaf is not None and is_leaf_takes_path:
+        is_leaf = _decisions(is_leaf, tree)
     accessors, found, treedef = optree.tree_flatten_with_accessor(
         tree, is_leaf, namespace=NAMESPACE
     )
@@ -106,18 +128,26 @@ def flatten_with_path(
     return list(zip(paths, found, strict=True)), treedef
 
 
-def leaves_with_path(tree: Any, is_leaf: IsLeaf = None) -> list[tuple[KeyPath, Any]]:
-    """(path, leaf) pairs of a tree, in order."""
-    return flatten_with_path(tree, is_leaf)[0]
+def leaves_with_path(
+    tree: Any, is_leaf: Callable[..., bool] | None = None, is_leaf_takes_path: bool = False
+) -> list[tuple[KeyPath, Any]]:
+    """(path, leaf) pairs of a tree, in order; the options are those of `flatten_with_path`."""
+    return flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
 
 
-def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) -> Any:
+def map_with_path(
+    f: Callable[..., Any],
+    tree: Any,
+    *rest: Any,
+    is_leaf: Callable[..., bool] | None = None,
+    is_leaf_takes_path: bool = False,
+) -> Any:
     """`map` whose function gets the path first: `f(path, leaf, *rest_leaves)`.
 
     >>> map_with_path(lambda p, x: keystr(p, simple=True, separator="."), {"a": (1,)})
     {'a': ('a.0',)}
     """
-    pairs, treedef = flatten_with_path(tree, is_leaf)
+    pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
     others = [treedef.flatten_up_to(r) for r in rest]
     return treedef.unflatten(
         f(path, leaf, *(o[i] for o in others)) for i, (path, leaf) in enumerate(pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bibun.tree.core import IsLeaf, flatten, flatten_one_level, leaves
+from bibun.tree.core import IsLeaf, flatten, flatten_one_level, leaves, structure, unflatten
 
 
 def broadcast_prefix(
@@ -27,6 +27,18 @@ def broadcast_prefix(
     for head, subtree in zip(heads, subtrees, strict=True):
         result.extend([head] * len(leaves(subtree)))
     return result
+
+
+def broadcast(prefix_tree: Any, full_tree: Any, is_leaf: IsLeaf = None) -> Any:
+    """A tree of the structure of `full_tree`, each leaf of the prefix at all leaves it stands for.
+
+    Errors: ValueError that gives the place where `prefix_tree` stops being a prefix.
+
+    >>> broadcast((1, 2), (0, {"a": 0, "b": 0}))
+    (1, {'a': 2, 'b': 2})
+    """
+    found = broadcast_prefix(prefix_tree, full_tree, is_leaf, what="prefix_tree", of="full_tree")
+    return unflatten(structure(full_tree, is_leaf), found)
 
 
 def mismatch(prefix: Any, tree: Any, is_leaf: IsLeaf, what: str, of: str) -> str | None:

@@ -154,6 +154,23 @@ def register_dataclass(
     return nodetype
 
 
+def static(**kwargs: Any) -> Any:
+    """`dataclasses.field` of metadata: what `register_dataclass` takes for no child.
+
+    >>> import dataclasses
+    >>> @register_dataclass
+    ... @dataclasses.dataclass
+    ... class Layer:
+    ...     w: float
+    ...     kind: str = static(default="dense")
+    >>> from bibun import tree
+    >>> tree.leaves(Layer(1.5))
+    [1.5]
+    """
+    marked = {**(kwargs.pop("metadata", None) or {}), "static": True}
+    return dataclasses.field(metadata=marked, **kwargs)
+
+
 def register_static(cls: T) -> T:
     """Class decorator: an instance is a node without children, its own metadata.
 

@@ -33,14 +33,14 @@ def argmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> 
     """Where the smallest element along an axis is."""
 def average(x: Any, axis: Any = None, weights: Any = None, keepdims: Any = False) -> Any:
     """The mean along axes, weighted by `weights` if given."""
-def average_pooling_1d(x: Any, *args: Any, **kwargs: Any) -> Any:
-    """The mean of each window; with `pad_value=None` the padding does not count."""
-def average_pooling_2d(x: Any, *args: Any, **kwargs: Any) -> Any:
-    """The mean of each window; with `pad_value=None` the padding does not count."""
-def average_pooling_3d(x: Any, *args: Any, **kwargs: Any) -> Any:
-    """The mean of each window; with `pad_value=None` the padding does not count."""
+def average_pooling_1d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, pad_value: Any = 0) -> Any:
+    """The mean of each window; the padding counts as zeros, or with `pad_value=None` not at all."""
+def average_pooling_2d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, pad_value: Any = 0) -> Any:
+    """The mean of each window; the padding counts as zeros, or with `pad_value=None` not at all."""
+def average_pooling_3d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, pad_value: Any = 0) -> Any:
+    """The mean of each window; the padding counts as zeros, or with `pad_value=None` not at all."""
 def average_pooling_nd(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, pad_value: Any = 0) -> Any:
-    """The mean of each window; with `pad_value=None` the padding does not count."""
+    """The mean of each window; the padding counts as zeros, or with `pad_value=None` not at all."""
 def batch_det(a: Any) -> Any:
     """Determinants of a stack of matrices."""
 def batch_inv(a: Any) -> Any:
@@ -79,11 +79,11 @@ def concat(xs: Any, axis: Any = 1) -> Any:
     """Arrays one after the other along an axis."""
 def contrastive(x0: Any, x1: Any, y: Any, margin: Any = 1, reduce: Any = 'mean') -> Any:
     """Squared distance of like pairs (y = 1), squared lack of margin of unlike ones (y = 0)."""
-def convolution_1d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def convolution_1d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1, groups: Any = 1) -> Any:
     """Cross-correlation of images (N, C, ...) with filters W (filters, C / groups, ...)."""
-def convolution_2d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def convolution_2d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1, groups: Any = 1) -> Any:
     """Cross-correlation of images (N, C, ...) with filters W (filters, C / groups, ...)."""
-def convolution_3d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def convolution_3d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1, groups: Any = 1) -> Any:
     """Cross-correlation of images (N, C, ...) with filters W (filters, C / groups, ...)."""
 def convolution_nd(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1, groups: Any = 1) -> Any:
     """Cross-correlation of images (N, C, ...) with filters W (filters, C / groups, ...)."""
@@ -99,22 +99,28 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
     """Products of the elements so far along an axis."""
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Sums of the elements so far along an axis."""
-def deconvolution_1d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def deconvolution_1d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, outsize: Any = None, dilate: Any = 1, groups: Any = 1) -> Any:
     """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
-def deconvolution_2d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def deconvolution_2d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, outsize: Any = None, dilate: Any = 1, groups: Any = 1) -> Any:
     """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
-def deconvolution_3d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def deconvolution_3d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, outsize: Any = None, dilate: Any = 1, groups: Any = 1) -> Any:
     """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
 def deconvolution_nd(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, outsize: Any = None, dilate: Any = 1, groups: Any = 1) -> Any:
     """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
+def deformable_convolution_2d_sampler(x: Any, offset: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0) -> Any:
+    """A convolution whose windows look at displaced places, bilinearly. (Dai et al. 2017.)"""
 def depth2space(X: Any, r: Any) -> Any:
     """(N, r²C, H, W) to (N, C, rH, rW): channels become pixels."""
+def depthwise_convolution_2d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0) -> Any:
+    """Each channel with filters of its own: W is (filters a channel, channels, kh, kw)."""
 def det(a: Any) -> Any:
     """The determinant of a square matrix."""
 def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     """The diagonal of the matrices in two axes."""
 def digamma(x: Any) -> Any:
     """The logarithmic derivative of the gamma function."""
+def dilated_convolution_2d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, dilate: Any = 1, cover_all: Any = False) -> Any:
+    """`convolution_2d` with places in a window `dilate` apart. (Yu & Koltun 2015.)"""
 def dropout(x: Any, ratio: Any = 0.5, *, mask: Any = None, return_mask: Any = False) -> Any:
     """x with a share `ratio` of its elements set to zero and the rest scaled up."""
 def dstack(xs: Any) -> Any:
@@ -199,6 +205,8 @@ def linear(x: Any, W: Any, b: Any = None, n_batch_axes: Any = 1) -> Any:
     """x Wᵀ + b, the axes of x after the first `n_batch_axes` taken as one."""
 def linear_interpolate(p: Any, x: Any, y: Any) -> Any:
     """p x + (1 - p) y."""
+def local_convolution_2d(x: Any, W: Any, b: Any = None, stride: Any = 1) -> Any:
+    """A convolution with filters of its own at each place: W is (filters, oh, ow, C, kh, kw)."""
 def local_response_normalization(x: Any, n: Any = 5, k: Any = 2, alpha: Any = 0.0001, beta: Any = 0.75) -> Any:
     """x over a power of the squares in the n channels around. (Krizhevsky et al. 2012.)"""
 def log(x: Any, /) -> Any:
@@ -223,13 +231,13 @@ def matmul(a: Any, b: Any, transa: Any = False, transb: Any = False) -> Any:
     """The matrix product, of stacks too; `transa`, `transb` transpose an operand first."""
 def max(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
     """The largest element along axes; several largest share the gradient."""
-def max_pooling_1d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def max_pooling_1d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: Any = True, return_indices: Any = False) -> Any:
     """The largest element of each window; the stride is the window by default."""
-def max_pooling_2d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def max_pooling_2d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: Any = True, return_indices: Any = False) -> Any:
     """The largest element of each window; the stride is the window by default."""
-def max_pooling_3d(x: Any, *args: Any, **kwargs: Any) -> Any:
+def max_pooling_3d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: Any = True, return_indices: Any = False) -> Any:
     """The largest element of each window; the stride is the window by default."""
-def max_pooling_nd(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: Any = True) -> Any:
+def max_pooling_nd(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, cover_all: Any = True, return_indices: Any = False) -> Any:
     """The largest element of each window; the stride is the window by default."""
 def maximum(*xs: Any) -> Any:
     """The largest of several arrays, element by element; equal ones share the gradient."""
@@ -267,7 +275,7 @@ def precision(y: Any, t: Any, label_num: Any = None, ignore_label: Any = -1) -> 
     """(precision, support) of every class."""
 def prelu(x: Any, W: Any) -> Any:
     """Leaky relu with learnt slopes W, lined up with the axes of x after the first."""
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None, promote_integers: Any = True) -> Any:
     """The product along axes."""
 def r2_score(pred: Any, true: Any) -> Any:
     """1 - the squared errors over the squares around the mean."""
@@ -281,8 +289,18 @@ def repeat(a: Any, repeats: Any, axis: Any = None, *, total_repeat_length: Any =
     """Each element several times."""
 def reshape(a: Any, shape: Any = None, order: Any = 'C', *, newshape: Any = None, copy: Any = None) -> Any:
     """The same elements in another shape; one size may be -1."""
-def resize_images(x: Any, output_shape: Any) -> Any:
-    """Images (N, C, H, W) in another size, by bilinear interpolation, corners aligned."""
+def resize_images(x: Any, output_shape: Any, mode: Any = 'bilinear', align_corners: Any = True) -> Any:
+    """Images (N, C, H, W) in another size, `bilinear` or `nearest`."""
+def roi_average_align_2d(x: Any, rois: Any, roi_indices: Any, outsize: Any, spatial_scale: Any, sampling_ratio: Any = None) -> Any:
+    """Mean pooling of regions of images: (regions, C, *outsize)."""
+def roi_average_pooling_2d(x: Any, rois: Any, roi_indices: Any, outsize: Any, spatial_scale: Any) -> Any:
+    """Mean pooling of regions of images: (regions, C, *outsize)."""
+def roi_max_align_2d(x: Any, rois: Any, roi_indices: Any, outsize: Any, spatial_scale: Any, sampling_ratio: Any = None) -> Any:
+    """Max pooling of regions of images: (regions, C, *outsize)."""
+def roi_max_pooling_2d(x: Any, rois: Any, roi_indices: Any, outsize: Any, spatial_scale: Any) -> Any:
+    """Max pooling of regions of images: (regions, C, *outsize)."""
+def roi_pooling_2d(x: Any, rois: Any, outh: Any, outw: Any, spatial_scale: Any) -> Any:
+    """`roi_max_pooling_2d` of regions (image, x_min, y_min, x_max, y_max), ends included."""
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements shifted around along an axis."""
 def rollaxis(a: Any, axis: Any, start: Any = 0) -> Any:
@@ -299,6 +317,8 @@ def selu(x: Any, alpha: Any = 1.6732632423543772, scale: Any = 1.050700987355480
     """elu scaled to keep mean and variance. (Klambauer et al. 2017.)"""
 def separate(x: Any, axis: Any = 0) -> Any:
     """The slices along an axis, which is gone from them: the inverse of `stack`."""
+def shift(x: Any, ksize: Any = 3, dilate: Any = 1) -> Any:
+    """Groups of channels moved, one to each place of a window; zeros come in. (Wu et al. 2017.)"""
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
 def sigmoid_cross_entropy(x: Any, t: Any, normalize: Any = True, reduce: Any = 'mean') -> Any:
@@ -319,6 +339,12 @@ def solve(a: Any, b: Any) -> Any:
     """The x of A x = b."""
 def space2depth(X: Any, r: Any) -> Any:
     """(N, C, rH, rW) to (N, r²C, H, W): the inverse of `depth2space`."""
+def spatial_pyramid_pooling_2d(x: Any, pyramid_height: Any, pooling: Any = 'max') -> Any:
+    """Maxima over 1, 4, 16, … parts of images, one after the other: (N, C · (1 + 4 + …), 1, 1)."""
+def spatial_transformer_grid(theta: Any, output_shape: Any) -> Any:
+    """Where affine maps theta (N, 2, 3) take the points of an image: (N, 2, H, W), x before y."""
+def spatial_transformer_sampler(x: Any, grid: Any) -> Any:
+    """Images (N, C, H, W) at the points of grid (N, 2, h, w), x before y, bilinearly."""
 def split_axis(x: Any, indices_or_sections: Any, axis: Any, force_tuple: Any = True) -> Any:
     """Pieces along an axis: a number of equal ones, or between the given indices."""
 def sqrt(x: Any, /) -> Any:
@@ -331,7 +357,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     """Without axes of size one."""
 def stack(xs: Any, axis: Any = 0) -> Any:
     """Arrays of one shape along a new axis."""
-def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None, promote_integers: Any = True) -> Any:
     """The sum along axes."""
 def sum_to(x: Any, shape: Any) -> Any:
     """The sum over the axes along which `shape` would be broadcast to that of x."""
@@ -355,6 +381,22 @@ def triplet(anchor: Any, positive: Any, negative: Any, margin: Any = 0.2, reduce
     """How far the positive is not nearer than the negative, squared distances and a margin."""
 def triu(m: Any, k: Any = 0) -> Any:
     """Zero below a diagonal."""
+def unpooling_1d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element all over its window, overlaps added: the transpose of summing windows."""
+def unpooling_2d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element all over its window, overlaps added: the transpose of summing windows."""
+def unpooling_3d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element all over its window, overlaps added: the transpose of summing windows."""
+def unpooling_nd(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element all over its window, overlaps added: the transpose of summing windows."""
+def upsampling_1d(x: Any, indexes: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element at the place of its window that `indexes` says, zeros elsewhere."""
+def upsampling_2d(x: Any, indexes: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element at the place of its window that `indexes` says, zeros elsewhere."""
+def upsampling_3d(x: Any, indexes: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element at the place of its window that `indexes` says, zeros elsewhere."""
+def upsampling_nd(x: Any, indexes: Any, ksize: Any, stride: Any = None, pad: Any = 0, outsize: Any = None, cover_all: Any = True) -> Any:
+    """Each element at the place of its window that `indexes` says, zeros elsewhere."""
 def vstack(xs: Any) -> Any:
     """Arrays one below the other."""
 def where(condition: Any, x: Any, y: Any) -> Any:
