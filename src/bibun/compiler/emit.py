@@ -135,6 +135,7 @@ class Emitter(KernelEmitter, LaneEmitter):
             fn.entry.append("  br label %start")
         fn.entry[:0] = head
         fn.block("exit")
+        self.disband()
         if self.arena.size > KEEP:
             fn.emit("call void @bibun.arena_done(ptr %ctx)")
         for line in self.cleanup():

@@ -26,6 +26,7 @@ class ExitEmitter(ValueBuilder):
     ordinals: dict[int, int]
     slots: dict[int, int]
     store: Any
+    disband: Any
 
     def fail(self, cond: Val, *payload: Val) -> None:
         """Where `cond` holds: record this equation and the payload, and leave the call."""
@@ -101,6 +102,7 @@ class ExitEmitter(ValueBuilder):
         fn.emit(f"store i64 {slot}, ptr {self.field('callback_slot')}")
         fn.emit(f"store ptr {tables[0]}, ptr {self.field('callback_ins')}")
         fn.emit(f"store ptr {tables[1]}, ptr {self.field('callback_outs')}")
+        self.disband()
         target = fn.assign(f"load ptr, ptr {self.field('callback')}")
         fn.assign(f"call i32 {target}(ptr %ctx)")
         left = fn.assign(f"load i64, ptr {self.field('callback_slot')}")
@@ -122,6 +124,7 @@ class ExitEmitter(ValueBuilder):
         ask, stop, on = fn.label("poll"), fn.label("stop"), fn.label("on")
         fn.branch(due, ask, on)
         fn.block(ask)
+        self.disband()
         target = fn.assign(f"load ptr, ptr {self.field('poll')}")
         code = fn.assign(f"call i32 {target}(ptr %ctx)")
         interrupted = fn.assign(f"icmp ne i32 {code}, 0")

@@ -36,7 +36,10 @@ _C_MATH = [
 ]
 _C_THREADS = (
     "pthread_create pthread_join pthread_attr_init pthread_attr_setstacksize "
-    "pthread_attr_destroy CreateThread WaitForSingleObject CloseHandle"
+    "pthread_attr_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock "
+    "pthread_mutex_destroy pthread_cond_init pthread_cond_wait pthread_cond_broadcast "
+    "pthread_cond_destroy CreateThread WaitForSingleObject CloseHandle AcquireSRWLockExclusive "
+    "ReleaseSRWLockExclusive SleepConditionVariableSRW WakeAllConditionVariable"
 ).split()
 _C_OTHER = "bzero __bzero memset_pattern16 __sincos_stret __sincosf_stret __chkstk".split()
 C_SYMBOLS = frozenset([*_C_MEMORY, *_C_MATH, *_C_THREADS, *_C_OTHER])

@@ -18,7 +18,7 @@ import numpy as np
 
 from bibun.compiler.masked import Masked
 from bibun.compiler.text import Function, Module, literal, llvm_type
-from bibun.dtypes import KEY, bool_, complex64, float32, float64, int32, int64
+from bibun.dtypes import KEY, bool_, complex64, float32, float64, int64
 
 _COMPARE_FLOAT = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 _COMPARE_SIGNED = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
