@@ -11,22 +11,30 @@ from __future__ import annotations
 from bibun.variable.functions import (
     activation,
     array,
+    convolution,
     evaluation,
     loss,
     math,
     network,
-    windows,
+    pooling,
+    recurrent,
+    sampling,
+    sequences,
 )
 from bibun.variable.functions.activation import *  # noqa: F403
 from bibun.variable.functions.array import *  # noqa: F403
+from bibun.variable.functions.convolution import *  # noqa: F403
 from bibun.variable.functions.evaluation import *  # noqa: F403
 from bibun.variable.functions.loss import *  # noqa: F403
 from bibun.variable.functions.math import *  # noqa: F403
 from bibun.variable.functions.network import *  # noqa: F403
-from bibun.variable.functions.windows import *  # noqa: F403
+from bibun.variable.functions.pooling import *  # noqa: F403
+from bibun.variable.functions.recurrent import *  # noqa: F403
+from bibun.variable.functions.sampling import *  # noqa: F403
+from bibun.variable.functions.sequences import *  # noqa: F403
 
-__all__ = sorted(
-    name
-    for room in (activation, array, evaluation, loss, math, network, windows)
-    for name in room.__all__
-)
+_ROOMS = (
+    activation, array, convolution, evaluation, loss, math, network, pooling, recurrent, sampling,
+    sequences,
+)  # fmt: skip
+__all__ = sorted(name for room in _ROOMS for name in room.__all__)

@@ -29,6 +29,8 @@ def arctanh(x: Any, /) -> Any:
     """The inverse hyperbolic tangent."""
 def argmax(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """Where the largest element along an axis is."""
+def argmax_crf1d(cost: Any, xs: Any, *, initial_cost: Any = None, terminal_cost: Any = None) -> Any:
+    """The most probable labels of a chain (Viterbi): (their scores, at each time the labels)."""
 def argmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """Where the smallest element along an axis is."""
 def average(x: Any, axis: Any = None, weights: Any = None, keepdims: Any = False) -> Any:
@@ -77,6 +79,8 @@ def clipped_relu(x: Any, z: Any = 20.0) -> Any:
     """min(max(x, 0), z)."""
 def concat(xs: Any, axis: Any = 1) -> Any:
     """Arrays one after the other along an axis."""
+def connectionist_temporal_classification(x: Any, t: Any, blank_symbol: Any, input_length: Any = None, label_length: Any = None, reduce: Any = 'mean') -> Any:
+    """Minus the log probability of label sequences under outputs in time. (Graves et al. 2006.)"""
 def contrastive(x0: Any, x1: Any, y: Any, margin: Any = 1, reduce: Any = 'mean') -> Any:
     """Squared distance of like pairs (y = 1), squared lack of margin of unlike ones (y = 0)."""
 def convolution_1d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1, groups: Any = 1) -> Any:
@@ -95,6 +99,8 @@ def cosh(x: Any, /) -> Any:
     """The hyperbolic cosine."""
 def crelu(x: Any, axis: Any = 1) -> Any:
     """relu(x) and relu(-x), one after the other along an axis."""
+def crf1d(cost: Any, xs: Any, ys: Any, reduce: Any = 'mean', *, initial_cost: Any = None, terminal_cost: Any = None) -> Any:
+    """Minus the log probability of label sequences under a linear chain. (Lafferty et al. 2001.)"""
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Products of the elements so far along an axis."""
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
@@ -255,6 +261,18 @@ def minimum(*xs: Any) -> Any:
     """The smallest of several arrays, element by element; equal ones share the gradient."""
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Axes moved to new places."""
+def n_step_bigru(n_layers: Any, dropout_ratio: Any, hx: Any, ws: Any, bs: Any, xs: Any) -> Any:
+    """A gated recurrent unit over sequences, n_layers layers deep, both ways: (hy, ys)."""
+def n_step_bilstm(n_layers: Any, dropout_ratio: Any, hx: Any, cx: Any, ws: Any, bs: Any, xs: Any) -> Any:
+    """A long short-term memory over sequences, n_layers layers deep, both ways: (hy, cy, ys)."""
+def n_step_birnn(n_layers: Any, dropout_ratio: Any, hx: Any, ws: Any, bs: Any, xs: Any, activation: Any = 'tanh') -> Any:
+    """A recurrent network over sequences, n_layers layers deep, both ways: (hy, ys)."""
+def n_step_gru(n_layers: Any, dropout_ratio: Any, hx: Any, ws: Any, bs: Any, xs: Any) -> Any:
+    """A gated recurrent unit over sequences, n_layers layers deep: (hy, ys)."""
+def n_step_lstm(n_layers: Any, dropout_ratio: Any, hx: Any, cx: Any, ws: Any, bs: Any, xs: Any) -> Any:
+    """A long short-term memory over sequences, n_layers layers deep: (hy, cy, ys)."""
+def n_step_rnn(n_layers: Any, dropout_ratio: Any, hx: Any, ws: Any, bs: Any, xs: Any, activation: Any = 'tanh') -> Any:
+    """A recurrent network over sequences, n_layers layers deep: (hy, ys)."""
 def ndtr(x: Any, /) -> Any:
     """The normal distribution function."""
 def ndtri(x: Any, /) -> Any:
@@ -329,6 +347,8 @@ def sin(x: Any, /) -> Any:
     """The sine of an angle in radians."""
 def sinh(x: Any, /) -> Any:
     """The hyperbolic sine."""
+def slstm(c_prev1: Any, c_prev2: Any, x1: Any, x2: Any) -> Any:
+    """`lstm` with two cells that come before, for binary trees: (c, h). (Zhu et al. 2015.)"""
 def softmax(x: Any, axis: Any = 1) -> Any:
     """exp(x) / sum(exp(x)) along an axis: probabilities."""
 def softmax_cross_entropy(x: Any, t: Any, normalize: Any = True, cache_score: Any = True, class_weight: Any = None, ignore_label: Any = -1, reduce: Any = 'mean', enable_double_backprop: Any = True) -> Any:
@@ -375,6 +395,10 @@ def tile(A: Any, reps: Any) -> Any:
     """The whole array several times."""
 def transpose(x: Any, axes: Any = None) -> Any:
     """Axes in another order, reversed by default."""
+def transpose_sequence(xs: Any) -> Any:
+    """Sequences, the longest first, as the batches at each time, or such batches as sequences."""
+def tree_lstm(*inputs: Any) -> Any:
+    """tree_lstm(c1, …, cN, x) -> (c, h), for trees with N children. (Tai et al. 2015.)"""
 def tril(m: Any, k: Any = 0) -> Any:
     """Zero above a diagonal."""
 def triplet(anchor: Any, positive: Any, negative: Any, margin: Any = 0.2, reduce: Any = 'mean') -> Any:

@@ -113,21 +113,7 @@ def softmax(x: Any, axis: int = 1) -> Any:
     return e / bnp.sum(e, axis=axis, keepdims=True)
 
 
-@function
-def lstm(c_prev: Any, x: Any) -> Any:
-    """One step of a long short-term memory: (c, h) from the cell and the four gates' inputs.
-
-    x holds cell input, input gate, forget gate and output gate, interleaved along axis 1: element
-    4 k + j belongs to gate j of unit k.
-    """
-    n, width = x.shape[:2]
-    parts = bnp.reshape(x, (n, width // 4, 4, *x.shape[2:]))
-    a, i, f, o = (parts[:, :, j] for j in range(4))
-    c = bnp.tanh(a) * lax.logistic(i) + lax.logistic(f) * c_prev
-    return c, lax.logistic(o) * bnp.tanh(c)
-
-
 __all__ = [
-    "clipped_relu", "crelu", "elu", "glu", "hard_sigmoid", "leaky_relu", "log_softmax", "lstm",
+    "clipped_relu", "crelu", "elu", "glu", "hard_sigmoid", "leaky_relu", "log_softmax",
     "maxout", "prelu", "relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "swish", "tanh",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import bibun.numpy as bnp
-from bibun.variable.functions._common import function, named, tuple_of
+from bibun.variable.functions._common import function, named
 from bibun.variable.operators import get_item, plain_index
 from bibun.variable.variable import Variable, as_variable
 
@@ -200,23 +200,8 @@ def space2depth(X: Any, r: int) -> Any:
     return bnp.transpose(bnp.reshape(X, (n, h // r, w // r, r * r * c)), (0, 3, 1, 2))
 
 
-@function
-def resize_images(x: Any, output_shape: tuple[int, int]) -> Any:
-    """Images (N, C, H, W) in another size, by bilinear interpolation, corners aligned."""
-    for axis, size in zip((2, 3), tuple_of(output_shape, 2, "output_shape"), strict=True):
-        old = x.shape[axis]
-        place = np.linspace(0, old - 1, size)
-        low = np.clip(np.floor(place).astype(int), 0, max(old - 2, 0))
-        shape = [1] * 4
-        shape[axis] = size
-        share = (place - low).reshape(shape).astype(x.dtype)
-        high = np.minimum(low + 1, old - 1)
-        x = bnp.take(x, low, axis=axis) * (1 - share) + bnp.take(x, high, axis=axis) * share
-    return x
-
-
 __all__ = [
     *_MOVES, "broadcast", "cast", "concat", "copy", "depth2space", "dstack", "flatten", "get_item",
-    "hstack", "pad", "pad_sequence", "permutate", "resize_images", "scatter_add", "select_item",
+    "hstack", "pad", "pad_sequence", "permutate", "scatter_add", "select_item",
     "separate", "space2depth", "split_axis", "stack", "transpose", "vstack", "where",
 ]  # fmt: skip

@@ -1,206 +1,127 @@
-"""Convolution and pooling over images of any number of dimensions, (batch, channels, ...).
+"""Windows that slide over images (batch, channels, places…): their geometry, and what they see.
 
-All of them start from the windows of an image: for each place in the window one strided slice
-of the padded image, stacked. A convolution is then one matrix product, a pooling one reduction,
-and a deconvolution is, by definition, the transpose of a convolution.
+Convolutions and poolings have the same windows: of size k, `stride` apart, over an image with
+`pad` elements added on each side, their own elements `dilate` apart; with `cover_all` the last
+may hang over. `bibun.lax` does the work (`conv_general_dilated`, `reduce_window`, patches); what
+goes from windows to images (deconvolution, unpooling) is the transpose of what goes the other way.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import bibun.numpy as bnp
+from bibun import lax
 from bibun.errors import ShapeError
 from bibun.transforms import ShapeDtypeStruct, linear_transpose
-from bibun.variable.functions._common import function, tuple_of
+from bibun.variable.functions._common import tuple_of
 
 Sizes = int | Sequence[int]
 
 
-def _outsize(size: int, k: int, s: int, p: int, d: int, cover_all: bool, name: str) -> int:
-    wide = k + (k - 1) * (d - 1)
-    n = (size + 2 * p - wide + (s - 1 if cover_all else 0)) // s + 1
-    if n < 1:
-        raise ShapeError(f"{name}: a window of {wide} does not fit an image of {size} + 2 · {p}")
-    return n
+class Windows(NamedTuple):
+    """Size, stride, borders (low, high), dilation and number of windows along each axis."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    dilate: tuple[int, ...]
+    out: tuple[int, ...]
 
 
-def _windows(
-    x: Any,
-    ksize: tuple[int, ...],
-    stride: tuple[int, ...],
-    pad: tuple[int, ...],
-    dilate: tuple[int, ...],
-    cover_all: bool,
-    fill: float,
+def windows(
     name: str,
-) -> Any:
-    """(N, C, places in the window, out...): what each window sees."""
-    sizes = x.shape[2:]
-    dims = list(zip(sizes, ksize, stride, pad, dilate, strict=True))
-    out = [_outsize(n, k, s, p, d, cover_all, name) for n, k, s, p, d in dims]
-    spans = [(m - 1) * s + 1 for m, s in zip(out, stride, strict=True)]
-    border = [(0, 0), (0, 0)]
-    for (n, k, _, p, d), span in zip(dims, spans, strict=True):
-        border.append((p, max(p, (k - 1) * d + span - n - p)))
-    if any(b != (0, 0) for b in border):
-        x = bnp.pad(x, tuple(border), constant_values=fill)
-    parts = []
-    for place in itertools.product(*map(range, ksize)):
-        starts = [k * d for k, d in zip(place, dilate, strict=True)]
-        index = tuple(
-            slice(a, a + span, s) for a, span, s in zip(starts, spans, stride, strict=True)
-        )
-        parts.append(x[(slice(None), slice(None), *index)])
-    return bnp.stack(parts, axis=2)
-
-
-def _convolve(
-    x: Any, W: Any, stride: Any, pad: Any, dilate: Any, cover_all: bool, groups: int, name: str
-) -> Any:
-    n, channels = x.shape[:2]
-    filters, per_group = W.shape[:2]
-    if channels != per_group * groups or filters % groups:
-        raise ShapeError(
-            f"{name}: {channels} channels in {groups} groups do not fit filters of shape {W.shape}"
-        )
-    seen = _windows(x, W.shape[2:], stride, pad, dilate, cover_all, 0.0, name)
-    out = seen.shape[3:]
-    rows = bnp.reshape(W, (groups, filters // groups, -1))
-    columns = bnp.reshape(seen, (n, groups, rows.shape[2], -1))
-    return bnp.reshape(bnp.matmul(rows, columns), (n, filters, *out))
-
-
-def _biased(y: Any, b: Any) -> Any:
-    return y if b is None else y + bnp.reshape(b, (1, -1) + (1,) * (y.ndim - 2))
-
-
-@function
-def convolution_nd(
-    x: Any,
-    W: Any,
-    b: Any = None,
-    stride: Sizes = 1,
+    places: Sequence[int],
+    ksize: Sizes,
+    stride: Sizes | None,
     pad: Sizes = 0,
-    cover_all: bool = False,
     dilate: Sizes = 1,
-    groups: int = 1,
-) -> Any:
-    """Cross-correlation of images (N, C, ...) with filters W (filters, C / groups, ...).
+    cover_all: bool = False,
+) -> Windows:
+    """The windows over an image of these sizes; the stride is the window by default.
 
-    `pad` zeros on each side, windows `stride` apart, places in a window `dilate` apart; with
-    `cover_all` the last window may hang over.
+    Errors: ShapeError where not one fits.
     """
-    n = W.ndim - 2
-    s, p, d = (tuple_of(v, n, "convolution") for v in (stride, pad, dilate))
-    return _biased(_convolve(x, W, s, p, d, cover_all, groups, "convolution"), b)
+    n = len(places)
+    k = tuple_of(ksize, n, f"{name}: ksize")
+    s = k if stride is None else tuple_of(stride, n, f"{name}: stride")
+    p, d = tuple_of(pad, n, f"{name}: pad"), tuple_of(dilate, n, f"{name}: dilate")
+    if min((*k, *s, *d), default=1) < 1 or min(p, default=0) < 0:
+        raise ValueError(f"{name}: sizes, strides and dilations are positive, got {k}, {s}, {d}")
+    out, pads = [], []
+    for size, k1, s1, p1, d1 in zip(places, k, s, p, d, strict=True):
+        wide = k1 + (k1 - 1) * (d1 - 1)
+        m = (size + 2 * p1 - wide + (s1 - 1 if cover_all else 0)) // s1 + 1
+        if m < 1:
+            raise ShapeError(
+                f"{name}: a window of {wide} does not fit an image of {size} + 2 · {p1}"
+            )
+        out.append(m)
+        pads.append((p1, max(p1, (m - 1) * s1 + wide - size - p1)))
+    return Windows(k, s, tuple(pads), d, tuple(out))
 
 
-@function
-def deconvolution_nd(
-    x: Any,
-    W: Any,
-    b: Any = None,
-    stride: Sizes = 1,
-    pad: Sizes = 0,
-    outsize: Sequence[int] | None = None,
-    dilate: Sizes = 1,
-    groups: int = 1,
-) -> Any:
-    """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
-    n = W.ndim - 2
-    s, p, d = (tuple_of(v, n, "deconvolution") for v in (stride, pad, dilate))
-    if outsize is None:
-        outsize = [
-            (m - 1) * s_ + (k - 1) * d_ + 1 - 2 * p_
-            for m, k, s_, p_, d_ in zip(x.shape[2:], W.shape[2:], s, p, d, strict=True)
-        ]
-    shape = (x.shape[0], W.shape[1] * groups, *tuple_of(outsize, n, "outsize"))
-
-    def forward(image: Any) -> Any:
-        return _convolve(image, W, s, p, d, False, groups, "deconvolution")
-
-    (y,) = linear_transpose(forward, ShapeDtypeStruct(shape, x.dtype))(x)
-    return _biased(y, b)
-
-
-@function
-def im2col(
-    x: Any,
-    ksize: Sizes,
-    stride: Sizes = 1,
-    pad: Sizes = 0,
-    cover_all: bool = False,
-    dilate: Sizes = 1,
-) -> Any:
-    """The windows of images (N, C, H, W) as (N, C · window, out...)."""
-    n = x.ndim - 2
-    k, s, p, d = (tuple_of(v, n, "im2col") for v in (ksize, stride, pad, dilate))
-    seen = _windows(x, k, s, p, d, cover_all, 0.0, "im2col")
-    return bnp.reshape(seen, (seen.shape[0], -1, *seen.shape[3:]))
-
-
-@function
-def max_pooling_nd(
-    x: Any, ksize: Sizes, stride: Sizes | None = None, pad: Sizes = 0, cover_all: bool = True
-) -> Any:
-    """The largest element of each window; the stride is the window by default."""
-    n = x.ndim - 2
-    k, p = tuple_of(ksize, n, "ksize"), tuple_of(pad, n, "pad")
-    s = k if stride is None else tuple_of(stride, n, "stride")
-    return bnp.max(_windows(x, k, s, p, (1,) * n, cover_all, -bnp.inf, "max_pooling"), axis=2)
-
-
-@function
-def average_pooling_nd(
-    x: Any,
-    ksize: Sizes,
-    stride: Sizes | None = None,
-    pad: Sizes = 0,
-    pad_value: float | None = 0,
-) -> Any:
-    """The mean of each window; with `pad_value=None` the padding does not count."""
-    n = x.ndim - 2
-    k, p = tuple_of(ksize, n, "ksize"), tuple_of(pad, n, "pad")
-    s = k if stride is None else tuple_of(stride, n, "stride")
-    ones = (1,) * n
-    total = bnp.sum(
-        _windows(x, k, s, p, ones, False, pad_value or 0.0, "average_pooling"), axis=2
+def source_size(
+    outs: Sequence[int], w: tuple[Sequence[int], ...], cover_all: bool
+) -> tuple[int, ...]:
+    """The image sizes that as many windows come from; `w`: sizes, strides, pads, dilations."""
+    return tuple(
+        (m - 1) * s + (k - 1) * d + 1 - 2 * p - (s - 1 if cover_all else 0)
+        for m, k, s, p, d in zip(outs, *w, strict=True)
     )
-    if pad_value is None:
-        inside = bnp.ones((1, 1, *x.shape[2:]), x.dtype)
-        counts = bnp.sum(_windows(inside, k, s, p, ones, False, 0.0, "average_pooling"), axis=2)
-        return total / counts
-    size = 1
-    for m in k:
-        size *= m
-    return total / size
 
 
-def _for_dimension(fun: Any, dims: int) -> Any:
+def patches(x: Any, w: Windows, fill: float = 0.0) -> Any:
+    """(batch, channels · window, out…): what each window sees, channel by channel."""
+    pads = w.pads
+    if fill != 0 and any(map(any, pads)):
+        x = bnp.pad(x, ((0, 0), (0, 0), *pads), constant_values=fill)
+        pads = ((0, 0),) * len(pads)
+    return lax.conv_general_dilated_patches(x, w.size, w.stride, pads, None, w.dilate)
+
+
+def reduced(x: Any, w: Windows, init: float, how: Any) -> Any:
+    """Each window as one element."""
+    border = ((0, 0), (0, 0), *w.pads)
+    return lax.reduce_window(x, init, how, (1, 1, *w.size), (1, 1, *w.stride), border)
+
+
+def spread(
+    name: str, y: Any, places: Sequence[int], of: Callable[[Any], Any], shape: tuple[int, ...]
+) -> Any:
+    """The transpose of `of`, a linear function of images of `shape`, at `y`.
+
+    Errors: ShapeError where images of that size have another number of windows.
+    """
+    if y.shape[2:] != tuple(places):
+        raise ShapeError(
+            f"{name}: an image of {shape[2:]} has {tuple(places)} windows, but the input has "
+            f"{y.shape[2:]}; give another outsize"
+        )
+    (image,) = linear_transpose(of, ShapeDtypeStruct(shape, y.dtype))(y)
+    return image
+
+
+def of_dimensions(fun: Callable[..., Any], module: dict[str, Any]) -> list[str]:
+    """`fun_nd` as `fun_1d`, `fun_2d` and `fun_3d`, put into a module; their names."""
     stem = fun.__name__.removesuffix("_nd")
 
-    def fixed(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if x.ndim != dims + 2:
-            raise ShapeError(
-                f"{stem}_{dims}d: expected an array of {dims + 2} dimensions (batch, channels, "
-                f"{dims} of space), got shape {x.shape}"
-            )
-        return fun(x, *args, **kwargs)
+    def fixed(dims: int) -> Callable[..., Any]:
+        @functools.wraps(fun)
+        def f(x: Any, *args: Any, **kwargs: Any) -> Any:
+            if x.ndim != dims + 2:
+                raise ShapeError(
+                    f"{stem}_{dims}d: expected an array of {dims + 2} dimensions (batch, "
+                    f"channels, {dims} of space), got shape {x.shape}"
+                )
+            return fun(x, *args, **kwargs)
 
-    fixed.__name__ = fixed.__qualname__ = f"{stem}_{dims}d"
-    fixed.__doc__ = fun.__doc__
-    return fixed
+        return f
 
-
-__all__ = ["im2col"]
-for _fun in (
-    convolution_nd, deconvolution_nd, max_pooling_nd, average_pooling_nd
-):  # fmt: skip
-    __all__.append(_fun.__name__)
-    for _dims in (1, 2, 3):
-        _fixed = _for_dimension(_fun, _dims)
-        globals()[_fixed.__name__] = _fixed
-        __all__.append(_fixed.__name__)
+    names = [f"{stem}_{dims}d" for dims in (1, 2, 3)]
+    for dims, name in zip((1, 2, 3), names, strict=True):
+        f = module[name] = fixed(dims)
+        f.__name__ = f.__qualname__ = name
+    return [fun.__name__, *names]
