@@ -26,6 +26,7 @@ from bibun import grad as gradient
 from bibun import numpy as bnp
 from bibun import value_and_grad as value_and_gradient
 from bibun.solvers import implicit
+from bibun.solvers.vectors import as_floats, flat, norm
 
 (
     RUNNING, CONVERGED, MAXITER, LINESEARCH, NONFINITE, STALLED, NO_BRACKET, INFEASIBLE, HOST,
@@ -98,8 +99,12 @@ class Problem:
         out = self.call(x)
         if self.both:
             out = out[0]
+        return self._split(out)
+
+    def _split(self, out: Any) -> tuple[Any, Any]:
+        """Value, in the precision of the parameters, and auxiliary output."""
         value, aux = out if self.has_aux else (out, None)
-        return scalar(value), aux
+        return scalar(value).astype(self.x.dtype), aux
 
     def value(self, x: Any) -> Any:
         return self.full(x)[0]
@@ -107,8 +112,9 @@ class Problem:
     def value_and_grad(self, x: Any) -> tuple[Any, Any, Any]:
         if self.both:
             out, g = self.call(x)
-            value, aux = out if self.has_aux else (out, None)
-            return scalar(value), aux, flat(g)[0]
+            value, aux = self._split(out)
+            # complex: the steepest ascent is the conjugate of the derivative
+            return value, aux, flat(tree.map(bnp.conj, g))[0].astype(x.dtype)
         (value, aux), g = value_and_gradient(self.full, has_aux=True)(x)
         return value, aux, g
 
@@ -125,30 +131,6 @@ def scalar(value: Any) -> Any:
             "use a least-squares solver (LevenbergMarquardt, GaussNewton) for residuals"
         )
     return bnp.reshape(value, ()) * 1.0
-
-
-def as_floats(params: Any) -> Any:
-    """Parameters as floating arrays."""
-
-    def one(x: Any) -> Any:
-        x = bnp.asarray(x)
-        # a strong dtype: a loop's carry keeps it
-        return x.astype(x.dtype if x.dtype.kind == "f" else float)
-
-    return tree.map(one, params)
-
-
-def flat(params: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """All parameters in one floating vector, and the way back."""
-    x, back = tree.ravel(as_floats(params))
-    return x, back
-
-
-def norm(x: Any) -> Any:
-    """Euclidean norm of a vector, with a derivative of 0 at 0."""
-    square = bnp.sum(x * x)
-    safe = bnp.where(square > 0, square, 1.0)
-    return bnp.where(square > 0, bnp.sqrt(safe), 0.0)
 
 
 def keep(condition: Any, new: Any, old: Any) -> Any:
@@ -169,7 +151,7 @@ class Solver(abc.ABC):
 
     def l2_optimality_error(self, params: Any, *args: Any, **kwargs: Any) -> Any:
         """The Euclidean norm of `optimality_fun`."""
-        return norm(tree.ravel(self.optimality_fun(params, *args, **kwargs))[0])
+        return norm(flat(self.optimality_fun(params, *args, **kwargs))[0])
 
     def attribute_names(self) -> tuple[str, ...]:
         """Names of the settings."""
@@ -211,6 +193,7 @@ class IterativeSolver(Solver):
     """
 
     minimizes: ClassVar[bool] = True  # state.value is fun at the solution
+    smooth: ClassVar[bool] = True  # the iterates depend smoothly on the arguments
 
     maxiter: int = dataclasses.field(default=500, kw_only=True)
     tol: float = dataclasses.field(default=1e-6, kw_only=True)
@@ -221,6 +204,11 @@ class IterativeSolver(Solver):
     unroll: bool | str = dataclasses.field(default="auto", kw_only=True)
 
     def __post_init__(self) -> None:
+        if not (self.smooth or self.implicit_diff):
+            raise ValueError(
+                f"{type(self).__name__}: implicit_diff=False asks for the derivative of the "
+                "iterations, which only compare values and have none; leave implicit_diff=True"
+            )
         if self.unroll not in (False, "auto"):
             raise ValueError(
                 f"{type(self).__name__}: unroll must be False or 'auto', got {self.unroll!r}: the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from bibun import numpy as bnp
 from bibun.solvers.base import (
@@ -57,6 +57,8 @@ class Bisection(RootFinder):
     2.0
     """
 
+    smooth: ClassVar[bool] = False
+
     fun: Callable[..., Any]
     lower: Any = None
     upper: Any = None
@@ -92,7 +94,9 @@ class Bisection(RootFinder):
     def _bracket(self, p: Any, x: Any) -> tuple[Any, Any, Any, Any, Any]:
         """Both ends, the values there, and the status: is there a change of sign?"""
         ends = (self.lower, self.upper)
-        low, high = (bnp.broadcast_to(bnp.asarray(v) * 1.0, x.shape) for v in ends)
+        low, high = (
+            bnp.broadcast_to(bnp.asarray(v).astype(x.dtype), x.shape) for v in ends
+        )
         f_low, f_high = p.residual(low)[0], p.residual(high)[0]
         crosses = bnp.sign(f_low) * bnp.sign(f_high) <= 0
         status = bnp.where(bnp.all(crosses), RUNNING, NO_BRACKET)

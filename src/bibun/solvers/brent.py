@@ -6,7 +6,7 @@ R. P. Brent, *Algorithms for Minimization without Derivatives* (1973), chapter 4
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from bibun import numpy as bnp
 from bibun.solvers.base import CONVERGED, NONFINITE, RUNNING, is_converged, reason
@@ -45,6 +45,8 @@ class Brent(Bisection):
     >>> round(float(x) ** 3, 9), int(state.iter_num) < 15
     (2.0, True)
     """
+
+    smooth: ClassVar[bool] = True
 
     def _start(self, p: Any, x: Any) -> BrentState:
         low, high, f_low, f_high, status = self._bracket(p, x)

@@ -19,6 +19,7 @@ from typing import Any
 
 from bibun import closure_convert, custom_jvp, jacfwd, jvp, lax, tree
 from bibun import numpy as bnp
+from bibun.solvers.vectors import flat
 
 DENSE = 256  # unknowns up to which the Jacobian is formed
 
@@ -94,7 +95,7 @@ def implicit_run(
     def rule(primals: Any, tangents: Any) -> Any:
         start, a, k, consts = primals
         found, state = solution(*primals)
-        x, back = tree.ravel(found)
+        x, back = flat(found)
         theta, dtheta = (a, k, consts), tuple(tangents[1:])
         dx = tangent_of_root(
             lambda y, th: residual(back(y), th[0], th[1], th[2][1]),

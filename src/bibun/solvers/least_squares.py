@@ -11,13 +11,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bibun import jacfwd, jacrev
+from bibun import grad as gradient
+from bibun import jacfwd, jacrev, tree
 from bibun import numpy as bnp
 from bibun.solvers.base import (
     SETTLED,
     IterativeSolver,
     Problem,
-    as_floats,
+    flat,
     is_converged,
     norm,
     reason,
@@ -56,11 +57,11 @@ class Residuals(Problem):
 
     def residual(self, x: Any) -> tuple[Any, Any]:
         """The residual vector and the auxiliary output."""
-        from bibun import tree
-
         out = self.call(x)
         r, aux = out if self.has_aux else (out, ())
-        return tree.ravel(as_floats(r))[0], aux
+        if not tree.leaves(r):
+            raise TypeError(f"residual_fun must return an array or a pytree of them, got {r!r}")
+        return flat(r)[0].astype(x.dtype), aux
 
     def jacobian(self, x: Any, rows: int) -> Any:
         """dr/dx, forward or backward, whichever has fewer passes."""
@@ -87,9 +88,7 @@ class LeastSquaresSolver(IterativeSolver):
         return Residuals(self, params, args, kwargs)
 
     def _residual(self, p: Any, x: Any) -> Any:
-        from bibun import grad
-
-        return grad(p.value)(x)
+        return gradient(p.value)(x)
 
     def _damping(self, x: Any, jacobian: Any, scale: Any) -> Any:
         """The first damping parameter (or trust radius)."""
@@ -125,7 +124,7 @@ def solve_least_squares(j: Any, r: Any) -> Any:
     q, upper = lax.linalg.qr(j, full_matrices=False)
     diagonal = bnp.abs(bnp.diagonal(upper))
     eps = bnp.finfo(r.dtype).eps
-    dead = diagonal <= eps * j.shape[0] * bnp.max(diagonal)
+    dead = diagonal <= eps * j.shape[0] * bnp.max(diagonal, initial=0.0)
     upper = bnp.where(dead[:, None], bnp.eye(upper.shape[0], dtype=r.dtype), upper)
     rhs = bnp.where(dead, 0.0, -(q.T @ r))
     return lax.linalg.triangular_solve(upper, rhs[:, None], left_side=True, lower=False)[:, 0]

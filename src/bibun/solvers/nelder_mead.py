@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from bibun import lax
 from bibun import numpy as bnp
@@ -16,7 +16,7 @@ from bibun.solvers.base import IterativeSolver, Problem, is_converged, reason
 
 
 class NelderMeadState(NamedTuple):
-    """State: iterations, least value, size of the simplex, status; corners, their values."""
+    """State: iterations, least value, size of the simplex, status; corners, their values, aux."""
 
     iter_num: Any
     value: Any
@@ -24,6 +24,7 @@ class NelderMeadState(NamedTuple):
     status: Any
     simplex: Any
     values: Any
+    aux: Any
 
     converged = property(is_converged)
     reason = property(reason)
@@ -43,6 +44,8 @@ class NelderMead(IterativeSolver):
     [1.0, 1.0]
     """
 
+    smooth: ClassVar[bool] = False
+
     fun: Callable[..., Any]
     has_aux: bool = False
     adaptive: bool = True
@@ -56,16 +59,21 @@ class NelderMead(IterativeSolver):
         corners = bnp.where(bnp.eye(n, dtype=bool), moved[None, :], x[None, :])
         simplex = bnp.concatenate([x[None, :], corners])
         values = lax.map(lambda y: _ordered(p.value(y)), simplex)
-        return self._sorted(bnp.asarray(0), simplex, values)
+        return self._sorted(bnp.asarray(0), simplex, values, p.full(x)[1])
 
-    def _sorted(self, count: Any, simplex: Any, values: Any) -> NelderMeadState:
+    def _sorted(self, count: Any, simplex: Any, values: Any, aux: Any) -> NelderMeadState:
         order = bnp.argsort(values)
         simplex, values = simplex[order], values[order]
         error = bnp.maximum(
-            bnp.max(bnp.abs(simplex[1:] - simplex[:1])), bnp.max(bnp.abs(values[1:] - values[:1]))
+            bnp.max(bnp.abs(simplex[1:] - simplex[:1]), initial=0.0),
+            bnp.max(bnp.abs(values[1:] - values[:1]), initial=0.0),
         )
+        # a corner may be infinite, but not the best one
         error = bnp.where(bnp.isfinite(error), error, bnp.finfo(error.dtype).max)
-        return NelderMeadState(count, values[0], error, self._status(error), simplex, values)
+        return NelderMeadState(
+            count, values[0], error, self._status(error, value=values[0]), simplex, values,
+            () if aux is None else aux,
+        )  # fmt: skip
 
     def _step(self, p: Problem, x: Any, state: NelderMeadState) -> tuple[Any, NelderMeadState]:
         n = x.shape[0]
@@ -108,8 +116,15 @@ class NelderMead(IterativeSolver):
             return simplex.at[-1].set(new), values.at[-1].set(f_new)
 
         simplex, values = lax.cond(shrinking, shrunk, replaced)
-        after = self._sorted(state.iter_num + 1, simplex, values)
+        after = self._sorted(state.iter_num + 1, simplex, values, state.aux)
         return after.simplex[0], after
+
+    def _iterate(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        found, state = super()._iterate(params, args, kwargs)
+        if self.has_aux:  # of the solution, not of the last trial
+            p = self._problem(found, args, kwargs)
+            state = state._replace(aux=p.full(p.x)[1])
+        return found, state
 
 
 def _ordered(f: Any) -> Any:

@@ -21,7 +21,7 @@ class System(Problem):
         """F(x) and the auxiliary output."""
         out = self.call(x)
         f, aux = out if self.has_aux else (out, ())
-        f = flat(f)[0]
+        f = flat(f)[0].astype(x.dtype)
         if f.shape != x.shape:
             raise ValueError(
                 f"a root finder needs as many equations as unknowns: {x.shape[0]} unknowns, "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bibun import custom_jvp, tree
-from bibun.solvers.base import OptStep, as_floats
+from bibun.solvers.base import OptStep, flat
 from bibun.solvers.implicit import tangent_of_root
 
 
@@ -56,9 +56,9 @@ def custom_root(
             init, args = primals
             out = solution(init, args)
             params = out[0] if has_aux else out
-            x, back = tree.ravel(params)
+            x, back = flat(params)
             dx = tangent_of_root(
-                lambda y, th: tree.ravel(optimality_fun(back(y), *th))[0], x, args, tangents[1],
+                lambda y, th: flat(optimality_fun(back(y), *th))[0], x, args, tangents[1],
                 solve,
             )  # fmt: skip
             if not has_aux:
@@ -108,9 +108,9 @@ def root_jvp(
     solve: Callable[..., Any] | None = None,
 ) -> Any:  # fmt: skip
     """The tangent of a root `sol` of `optimality_fun(sol, *args)`, from those of `args`."""
-    x, back = tree.ravel(as_floats(sol))
+    x, back = flat(sol)
     dx = tangent_of_root(
-        lambda y, th: tree.ravel(optimality_fun(back(y), *th))[0], x, tuple(args),
+        lambda y, th: flat(optimality_fun(back(y), *th))[0], x, tuple(args),
         tuple(tangents), solve,
     )  # fmt: skip
     return back(dx)
