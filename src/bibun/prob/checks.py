@@ -26,10 +26,6 @@ from bibun.prob.infer.predictive import Predictive
 from bibun.prob.infer.util import latent_sites
 
 
-def _key(rng_key: Any) -> Any:
-    return random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
-
-
 @dataclasses.dataclass(frozen=True)
 class SBC:
     """Ranks of true parameters: site -> (simulations, ...) integers from 0 to `num_draws`."""
@@ -89,7 +85,7 @@ def sbc(
     >>> found.ranks["mu"].shape, bool(found.ranks["mu"].max() <= 7)
     ((20,), True)
     """
-    key_simulate, key_fit = random.split(_key(rng_key))
+    key_simulate, key_fit = random.split(handlers.as_key(rng_key))
     trace = handlers.trace(handlers.seed(model, rng_seed=0)).get_trace(*args, **kwargs)
     data_names = [k for k, s in trace.items() if _is_data(s)]
     if not data_names:
@@ -180,7 +176,8 @@ def ppc(
     args, kwargs = mcmc._args
     model = handlers.uncondition(mcmc.sampler.model)
     predictive = Predictive(model, samples, return_sites=list(observed))
-    draws = {k: np.asarray(v) for k, v in predictive(_key(rng_key), *args, **kwargs).items()}
+    drawn = predictive(handlers.as_key(rng_key), *args, **kwargs)
+    draws = {k: np.asarray(v) for k, v in drawn.items()}
     table: dict[str, dict[str, tuple[float, np.ndarray, float]]] = {}
     for site, data in observed.items():
         table[site] = {}

@@ -55,6 +55,14 @@ class trace(Messenger):
         return self.trace
 
 
+def as_key(rng_key: Any) -> Any:
+    """The key itself, or that of an integer seed."""
+    is_seed = isinstance(rng_key, int | np.integer) or (
+        getattr(rng_key, "shape", None) == () and not random.is_key(rng_key)
+    )
+    return random.PRNGKey(rng_key) if is_seed else rng_key
+
+
 class seed(Messenger):
     """Give the model's statements keys, split one after another from `rng_seed`.
 
@@ -71,11 +79,7 @@ class seed(Messenger):
     ) -> None:
         if rng_seed is None:
             raise ValueError("seed: rng_seed must be given, an integer or a key")
-        if isinstance(rng_seed, int | np.integer) or (
-            getattr(rng_seed, "shape", None) == () and not random.is_key(rng_seed)
-        ):
-            rng_seed = random.PRNGKey(rng_seed)
-        self.rng_key = self._start = rng_seed
+        self.rng_key = self._start = as_key(rng_seed)
         self.hide_types = frozenset(hide_types or ())
         super().__init__(fn)
 

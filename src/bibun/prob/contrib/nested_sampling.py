@@ -85,7 +85,7 @@ class NestedSampler:
 
     def run(self, rng_key: Any, *args: Any, **kwargs: Any) -> None:
         """Sample, with these model arguments."""
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         keys = random.split(key, 3)
         flat = FlatModel(self.model, args, kwargs, keys[0])
         data, rebuild = split_arguments(args, kwargs)
@@ -175,7 +175,7 @@ class NestedSampler:
     def get_samples(self, rng_key: Any, num_samples: int) -> dict[str, Any]:
         """Draws of the posterior with equal weights: systematic resampling of the points."""
         samples = self._need()
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         keys = random.split(key)
         grid = (np.arange(num_samples) + float(random.uniform(keys[0]))) / num_samples
         total = np.cumsum(np.exp(self._log_weights))

@@ -22,8 +22,9 @@ from bibun.prob.infer.walk import WalkKernel, WalkState
 class EnsembleKernel(WalkKernel):
     """Base class of AIES and ESS. `moves`: move -> its probability.
 
-    Needs `MCMC(..., chain_method="vectorized")` with an even number of chains, at least 2;
-    twice the number of parameters or more is advisable.
+    Needs `MCMC(..., chain_method="vectorized")` with an even number of chains, at least 4 (a move
+    takes differences of two walkers of the other half); twice the number of parameters or more
+    is advisable.
     """
 
     is_ensemble = True
@@ -47,10 +48,10 @@ class EnsembleKernel(WalkKernel):
         self.randomize_split = bool(randomize_split)
 
     def number_of_points(self, dimension: int, chains: int) -> int:
-        if chains < 2 or chains % 2:
+        if chains < 4 or chains % 2:
             raise ValueError(
-                f"{type(self).__name__} moves walkers in two halves: num_chains must be even and "
-                f"at least 2, got {chains}"
+                f"{type(self).__name__} moves its walkers in two halves of two or more: num_chains "
+                f"must be even and at least 4, got {chains}"
             )
         return chains
 

@@ -122,12 +122,6 @@ class ESS(EnsembleKernel):
 
         return kde_move
 
-    def number_of_points(self, dimension: int, chains: int) -> int:
-        count = super().number_of_points(dimension, chains)
-        if count < 4:
-            raise ValueError(f"ESS needs at least 4 walkers (num_chains), got {count}")
-        return count
-
     def half(
         self, potential: Any, key: Any, active: Any, values: Any, others: Any, state: WalkState
     ) -> tuple[Any, Any, Any, Any]:

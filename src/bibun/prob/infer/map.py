@@ -10,6 +10,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import random
 from bibun.compiler import jit
+from bibun.prob import handlers
 from bibun.prob.infer.util import (
     FlatModel,
     find_valid_initial,
@@ -83,7 +84,7 @@ class MAP:
         self, rng_key: Any, *args: Any, init_params: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> MAPResult:
         """Find the mode for these model arguments. `init_params`: unconstrained start, by site."""
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         flat = FlatModel(self.model, args, kwargs, key)
         data, rebuild = split_arguments(args, kwargs)
 

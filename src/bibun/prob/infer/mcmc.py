@@ -22,6 +22,7 @@ import bibun.numpy as bnp
 from bibun import random, tree
 from bibun.compiler import jit
 from bibun.errors import ShapeError
+from bibun.prob import handlers
 from bibun.prob.infer import checkpoint as ck
 from bibun.prob.infer import jobs
 from bibun.prob.infer.chain import STATISTICS, Chain, Course, Plan, make_runner
@@ -218,7 +219,7 @@ class MCMC:
     ) -> None:  # fmt: skip
         if executor is not None and self.chain_method == "sequential":
             raise ValueError("chain_method='sequential' and executor exclude each other")
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         sets = jobs.data_sets(args, kwargs, batch)
         stored: ck.Run | None = None
         if checkpoint is not None:

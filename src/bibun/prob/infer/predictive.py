@@ -86,7 +86,7 @@ class Predictive:
 
     def __call__(self, rng_key: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Draws of the sites at these model arguments: site -> (draws, ...)."""
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         if self.guide is not None:
             keys = random.split(key)
             key = keys[0]

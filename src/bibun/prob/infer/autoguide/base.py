@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -27,6 +27,14 @@ from bibun.prob.infer.util import (
 from bibun.prob.primitives import prng_key
 from bibun.trace.core import concrete
 from bibun.transforms import value_and_grad, vmap
+
+
+class GuideOptions(TypedDict, total=False):
+    """The options of every guide of normals."""
+
+    prefix: str
+    init_loc_fn: Callable[..., Any]
+    init_scale: float
 
 
 class AutoGuide:
@@ -148,7 +156,7 @@ class AutoGuide:
         flat = self._need()
         if not args and not kwargs:
             args, kwargs = flat.args, flat.kwargs
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
 
         def one(key: Any) -> dict[str, Any]:
             guide = handlers.substitute(handlers.seed(self, rng_seed=key), data=dict(params))
@@ -167,3 +175,20 @@ class AutoGuide:
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The guide as a program: its statements are the latent sites of the model."""
         raise NotImplementedError
+
+
+class NormalGuide(AutoGuide):
+    """Base class of guides made of normals. `init_scale`: their standard deviation at first."""
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        *,
+        prefix: str = "auto",
+        init_loc_fn: Callable[..., Any] = init_to_uniform,
+        init_scale: float = 0.1,
+    ) -> None:
+        super().__init__(model, prefix=prefix, init_loc_fn=init_loc_fn)
+        if not init_scale > 0:
+            raise ValueError(f"init_scale must be positive, got {init_scale}")
+        self.init_scale = float(init_scale)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bibun import random
+from bibun.prob import handlers
 from bibun.prob.infer.autoguide.base import AutoGuide
 
 
@@ -68,11 +70,7 @@ class AutoGuideList(AutoGuide):
         sample_shape: tuple[int, ...] = (), **kwargs: Any,
     ) -> dict[str, Any]:  # fmt: skip
         """Draws of all parts."""
-        import numpy as np
-
-        from bibun import random
-
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         out: dict[str, Any] = {}
         for k, part in enumerate(self._parts):
             if not isinstance(part, AutoGuide):

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 import bibun.numpy as bnp
-from bibun import random
 from bibun.prob import distributions as dist
 from bibun.prob import handlers
 from bibun.prob.distributions import constraints as c
-from bibun.prob.infer.autoguide.base import AutoGuide
+from bibun.prob.infer.autoguide.base import GuideOptions, NormalGuide
 from bibun.prob.infer.util import init_to_uniform, potential_energy
 from bibun.prob.primitives import param, sample
 from bibun.transforms import hessian
 
 
-class AutoContinuous(AutoGuide):
-    """Base class: subclasses write `_posterior(flat)`, the distribution of the flat vector."""
-
-    def __init__(
-        self,
-        model: Callable[..., Any],
-        *,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
-        init_scale: float = 0.1,
-    ) -> None:
-        super().__init__(model, prefix=prefix, init_loc_fn=init_loc_fn)
-        if not init_scale > 0:
-            raise ValueError(f"init_scale must be positive, got {init_scale}")
-        self.init_scale = float(init_scale)
+class AutoContinuous(NormalGuide):
+    """Base class: subclasses write `_posterior()`, the distribution of the flat vector."""
 
     @property
     def latent_dim(self) -> int:
@@ -107,12 +93,10 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
         self,
         model: Callable[..., Any],
         *,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
-        init_scale: float = 0.1,
         rank: int | None = None,
+        **options: Unpack[GuideOptions],
     ) -> None:
-        super().__init__(model, prefix=prefix, init_loc_fn=init_loc_fn, init_scale=init_scale)
+        super().__init__(model, **options)
         self.rank = rank
 
     def _posterior(self) -> Any:
@@ -180,6 +164,6 @@ class AutoLaplaceApproximation(AutoContinuous):
         **kwargs: Any,
     ) -> dict[str, Any]:
         """Draws of the latent sites from the normal approximation."""
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         z = self.get_posterior(params).sample(key, tuple(sample_shape))
         return self._unpack_and_constrain(z, params)

@@ -9,15 +9,16 @@ densities of the momenta before and after each step make the bound a valid one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import bibun.numpy as bnp
 from bibun import lax
 from bibun.prob import distributions as dist
 from bibun.prob import handlers
 from bibun.prob.distributions import constraints as c
+from bibun.prob.infer.autoguide.base import GuideOptions
 from bibun.prob.infer.autoguide.continuous import AutoContinuous
-from bibun.prob.infer.util import init_to_uniform, potential_energy
+from bibun.prob.infer.util import potential_energy
 from bibun.prob.primitives import param, sample
 from bibun.transforms import grad
 
@@ -40,11 +41,9 @@ class AutoDAIS(AutoContinuous):
         eta_init: float = 0.01,
         eta_max: float = 0.1,
         gamma_init: float = 0.9,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
-        init_scale: float = 0.1,
+        **options: Unpack[GuideOptions],
     ) -> None:
-        super().__init__(model, prefix=prefix, init_loc_fn=init_loc_fn, init_scale=init_scale)
+        super().__init__(model, **options)
         if K < 1:
             raise ValueError(f"AutoDAIS: K must be at least 1, got {K}")
         if base_dist not in ("diagonal", "cholesky"):

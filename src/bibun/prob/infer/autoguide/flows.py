@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from bibun.prob import distributions as dist
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.special import logsumexp
 from bibun.prob.distributions.transforms import Transform, softplus
+from bibun.prob.infer.autoguide.base import GuideOptions
 from bibun.prob.infer.autoguide.continuous import AutoContinuous
-from bibun.prob.infer.util import init_to_uniform
 from bibun.prob.primitives import param, sample
 from bibun.transforms import jacfwd, vmap
 
@@ -99,12 +99,10 @@ class _FlowGuide(AutoContinuous):
         self,
         model: Callable[..., Any],
         *,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
-        init_scale: float = 0.1,
         num_flows: int,
+        **options: Unpack[GuideOptions],
     ) -> None:
-        super().__init__(model, prefix=prefix, init_loc_fn=init_loc_fn, init_scale=init_scale)
+        super().__init__(model, **options)
         if num_flows < 1:
             raise ValueError(f"num_flows must be at least 1, got {num_flows}")
         self.num_flows = int(num_flows)
@@ -171,18 +169,13 @@ class AutoIAFNormal(_FlowGuide):
         self,
         model: Callable[..., Any],
         *,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
         num_flows: int = 3,
         hidden_dims: Sequence[int] | None = None,
         skip_connections: bool = False,
         nonlinearity: Callable[[Any], Any] = nn.elu,
-        init_scale: float = 0.1,
+        **options: Unpack[GuideOptions],
     ) -> None:
-        super().__init__(
-            model, prefix=prefix, init_loc_fn=init_loc_fn, init_scale=init_scale,
-            num_flows=num_flows,
-        )  # fmt: skip
+        super().__init__(model, num_flows=num_flows, **options)
         self.hidden_dims = None if hidden_dims is None else tuple(hidden_dims)
         self.skip_connections = bool(skip_connections)
         self.nonlinearity = nonlinearity
@@ -242,16 +235,11 @@ class AutoBNAFNormal(_FlowGuide):
         self,
         model: Callable[..., Any],
         *,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
         num_flows: int = 1,
         hidden_factors: Sequence[int] = (8, 8),
-        init_scale: float = 0.1,
+        **options: Unpack[GuideOptions],
     ) -> None:
-        super().__init__(
-            model, prefix=prefix, init_loc_fn=init_loc_fn, init_scale=init_scale,
-            num_flows=num_flows,
-        )  # fmt: skip
+        super().__init__(model, num_flows=num_flows, **options)
         self.hidden_factors = tuple(hidden_factors)
 
     @property

@@ -11,8 +11,8 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun.prob import distributions as dist
 from bibun.prob.distributions import constraints as c
-from bibun.prob.infer.autoguide.base import AutoGuide
-from bibun.prob.infer.util import init_to_median, init_to_uniform
+from bibun.prob.infer.autoguide.base import AutoGuide, NormalGuide
+from bibun.prob.infer.util import init_to_median
 from bibun.prob.primitives import Message, Messenger, param, plate, sample
 
 
@@ -55,25 +55,13 @@ class _SiteGuide(AutoGuide):
         return value
 
 
-class AutoNormal(_SiteGuide):
+class AutoNormal(_SiteGuide, NormalGuide):
     """An independent normal for each unconstrained value, site by site.
 
     Parameters are named `{site}_{prefix}_loc` and `{site}_{prefix}_scale`. Sites on the real
     line are normal sites of the guide itself, so that `TraceMeanField_ELBO` finds closed forms.
+    `init_scale`: the standard deviations at first.
     """
-
-    def __init__(
-        self,
-        model: Callable[..., Any],
-        *,
-        prefix: str = "auto",
-        init_loc_fn: Callable[..., Any] = init_to_uniform,
-        init_scale: float = 0.1,
-    ) -> None:
-        super().__init__(model, prefix=prefix, init_loc_fn=init_loc_fn)
-        if not init_scale > 0:
-            raise ValueError(f"init_scale must be positive, got {init_scale}")
-        self.init_scale = float(init_scale)
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         flat = self._prepare(args, kwargs)

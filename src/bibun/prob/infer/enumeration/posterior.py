@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 import bibun.numpy as bnp
 from bibun import random
 from bibun.prob import handlers
@@ -103,9 +101,8 @@ def infer_discrete(
         if key is None:
             if temperature == 1:
                 raise ValueError("infer_discrete: a draw (temperature=1) needs rng_key or seed")
-            key = random.PRNGKey(0)  # maxima are not drawn
-        if isinstance(key, int | np.integer):
-            key = random.PRNGKey(key)
+            key = 0  # maxima are not drawn
+        key = handlers.as_key(key)
         values = posterior_discrete(fn, args, kwargs, key, temperature == 0, first_available_dim)
         return handlers.substitute(fn, data=values)(*args, **kwargs)
 
