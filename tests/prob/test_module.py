@@ -141,3 +141,68 @@ def test_bayesian_network_under_svi():
     assert losses[-50:].mean() < 0.5 * losses[:20].mean()
     draws = Predictive(guide, params=result.params, num_samples=100)(random.PRNGKey(1))
     assert draws["net/out.kernel"].shape == (100, 4, 1)
+
+
+class Normed(nn.Module):
+    """Batch statistics, and noise from a random stream."""
+
+    def __init__(self, rngs):
+        self.norm = nn.BatchNorm(1, momentum=0.9, rngs=rngs)
+        self.drop = nn.Dropout(0.5, rngs=rngs)
+        self.line = nn.Linear(1, 1, rngs=rngs)
+
+    def __call__(self, x):
+        return self.line(self.drop(self.norm(x)))[..., 0]
+
+
+@pytest.mark.parametrize("step", ["update", "stable_update"])
+def test_svi_carries_batch_statistics_and_random_streams(step):
+    base = Normed(nn.Rngs(0))
+
+    def model(x, y):
+        prob.sample("y", dist.Normal(prob.module("net", base)(x), 1.0), obs=y)
+
+    svi = SVI(model, lambda *_: None, optim.sgd(0.0), Trace_ELBO())
+    start = svi.init(random.PRNGKey(0), X, Y)
+    assert list(svi.get_params(start)) == ["net$params"]
+    stay = np.asarray(base.norm.mean.value)
+    state, losses = start, []
+    mean, var = (np.asarray(start.mutable_state["net$state"]["state"]["norm"][k].value)
+                 for k in ("mean", "var"))  # fmt: skip
+    for k in range(4):
+        x = X + k
+        state, loss = getattr(svi, step)(state, x, Y)
+        losses.append(float(loss))
+        mean, var = 0.9 * mean + 0.1 * x.mean(0), 0.9 * var + 0.1 * x.var(0)
+        now = state.mutable_state["net$state"]["state"]["norm"]
+        np.testing.assert_allclose(now["mean"].value, mean, rtol=1e-10)
+        np.testing.assert_allclose(now["var"].value, var, rtol=1e-10)
+    assert len(set(losses)) == 4  # another mask each step, from the stream that is carried
+    np.testing.assert_array_equal(np.asarray(base.norm.mean.value), stay)
+    run = svi.run(random.PRNGKey(0), 3, X, Y, progress_bar=False, stable_update=step != "update")
+    after = run.state.mutable_state["net$state"]["state"]["norm"]["mean"].value
+    first = np.asarray(start.mutable_state["net$state"]["state"]["norm"]["mean"].value)
+    expected = 0.9**3 * first + (1 - 0.9**3) * X.mean(0)
+    np.testing.assert_allclose(after, expected, atol=1e-12)
+
+
+def test_mutable_sites():
+    def model(y):
+        seen = prob.mutable("seen", {"count": 0, "sum": 0.0})
+        seen["count"] = seen["count"] + 1
+        seen["sum"] = seen["sum"] + y.sum()
+        prob.sample("y", dist.Normal(prob.param("m", 0.0), 1.0), obs=y)
+
+    assert prob.mutable("out", {"a": 1}) == {"a": 1}
+    y = bnp.ones(1)
+    svi = SVI(model, lambda *_: None, optim.sgd(0.1), Trace_ELBO())
+    start = svi.init(random.PRNGKey(0), y)
+    before = start.mutable_state["seen"]["count"]
+    state = svi.update(start, y)[0]
+    state = svi.update(state, y)[0]
+    assert start.mutable_state["seen"]["count"] == before == 1
+    assert int(state.mutable_state["seen"]["count"]) == 3
+    assert float(state.mutable_state["seen"]["sum"]) == 3.0
+    many = SVI(model, lambda *_: None, optim.sgd(0.1), Trace_ELBO(num_particles=2))
+    with pytest.raises(ValueError, match="num_particles=1"):
+        many.update(many.init(random.PRNGKey(0), y), y)

@@ -18,7 +18,7 @@ from typing import Any
 
 _HOME = {
     **dict.fromkeys(
-        ("deterministic", "factor", "get_mask", "param", "plate", "plate_stack",
+        ("deterministic", "factor", "get_mask", "mutable", "param", "plate", "plate_stack",
          "prng_key", "sample", "subsample"), "bibun.prob.primitives"
     ),
     **dict.fromkeys(

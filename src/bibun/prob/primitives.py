@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bibun import numpy as bnp
-from bibun import random
+from bibun import random, tree
 from bibun.errors import ShapeError
 from bibun.lax import fori_loop
 from bibun.prob.distributions.distribution import Distribution, satisfied
@@ -298,6 +298,32 @@ def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
         "param", name, fn=fn, args=(init_value,), kwargs={"rng_key": None, **kwargs}
     )  # fmt: skip
     return _apply(msg)["value"]
+
+
+def mutable(name: str, init_value: Any = None) -> Any:
+    """A pytree that a run of the model may change in place: SVI hands it from step to step.
+
+    `init_value`: what the first run finds, usually a dict. What a later run finds is in
+    `SVIState.mutable_state`. Outside handlers it is the value itself.
+
+    >>> from bibun.prob import handlers
+    >>> def model():
+    ...     seen = mutable("seen", {"count": 0})
+    ...     seen["count"] += 1
+    >>> handlers.trace(model).get_trace()["seen"]["value"]
+    {'count': 1}
+    """
+    return _mutable(name, init_value)["value"]
+
+
+def _mutable(name: str, init_value: Any) -> Message:
+    """The statement's message; `read` in its kwargs, if put there, tells the value at the end."""
+    msg = _message(
+        "mutable", name, args=(init_value,), fn=lambda init, **_: tree.map(lambda x: x, init)
+    )  # fmt: skip
+    if _stack.handlers:
+        return _apply(msg)
+    return {**msg, "value": init_value}
 
 
 def deterministic(name: str, value: Any) -> Any:

@@ -2,7 +2,9 @@
 
 `module` registers what a network learns, to be optimised by SVI; `random_module` puts priors on
 all or some of it, for NUTS and for SVI with a guide. Both return the network with the values of
-this run of the model. Names as in NumPyro, where they are `nnx_module` and `random_nnx_module`.
+this run of the model. State that a call changes besides, such as batch statistics and random
+streams, is the mutable site `{name}$state`, which SVI carries from step to step. Names as in
+NumPyro, where they are `nnx_module` and `random_nnx_module`.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from bibun import nn
+from bibun import nn, tree
 from bibun.prob.distributions.distribution import Distribution
 from bibun.prob.handlers import scope
-from bibun.prob.primitives import param, sample
+from bibun.prob.primitives import _mutable, param, sample
 
 Prior = Distribution | dict[str, Distribution] | Callable[[str, tuple[int, ...]], Distribution]
 
@@ -26,8 +28,15 @@ def _parts(net: Any) -> tuple[Any, dict[Any, Any], Any]:
     return graphdef, {path: x.value for path, x in nn.to_flat_state(learnt)}, rest
 
 
-def _merged(graphdef: Any, values: dict[Any, Any], rest: Any) -> Any:
-    return nn.merge(graphdef, nn.from_flat_state(list(values.items())), rest)
+def _merged(name: str, graphdef: Any, values: dict[Any, Any], rest: Any) -> Any:
+    """The network of this run; its other state is a mutable site, read when the run is over."""
+    params = nn.from_flat_state(list(values.items()))
+    if not tree.leaves(rest):
+        return nn.merge(graphdef, params, rest)
+    msg = _mutable(f"{name}$state", {"state": rest})
+    net = nn.merge(graphdef, params, msg["value"]["state"])
+    msg["kwargs"]["read"] = lambda: {"state": nn.split(net, nn.Param, ...)[2]}
+    return net
 
 
 def _nested(values: dict[Any, Any]) -> dict[Any, Any]:
@@ -45,9 +54,10 @@ def _learnt(name: str, values: dict[Any, Any], **kwargs: Any) -> dict[Any, Any]:
 def module(name: str, net: Any, **kwargs: Any) -> Any:
     """A network of `bibun.nn` whose parameters are the param site `{name}$params`.
 
-    The values that `net` holds are where optimisation starts. Of other state (batch
-    statistics, random streams) each run of the model gets the values that `net` holds; what a
-    call changes of it is dropped. Any other pytree is one param site as it is.
+    The values that `net` holds are where optimisation starts. Other state (batch statistics,
+    random streams) is the mutable site `{name}$state`: SVI goes on with what the last step left
+    of it (`SVIState.mutable_state`), every other run of the model with what `net` holds; `net`
+    itself never changes. Any other pytree is one param site as it is.
 
     >>> from bibun import nn, prob
     >>> import bibun.numpy as bnp
@@ -62,7 +72,7 @@ def module(name: str, net: Any, **kwargs: Any) -> Any:
     if not isinstance(net, nn.Module):
         return param(f"{name}$params", net, **kwargs)
     graphdef, values, rest = _parts(net)
-    return _merged(graphdef, _learnt(name, values, **kwargs), rest)
+    return _merged(name, graphdef, _learnt(name, values, **kwargs), rest)
 
 
 def random_module(name: str, net: Any, prior: Prior, scope_divider: str = "/") -> Any:
@@ -108,7 +118,7 @@ def random_module(name: str, net: Any, prior: Prior, scope_divider: str = "/") -
                 given = prior if isinstance(prior, Distribution) else prior(text, shape)
             drawn[path] = sample(text, _expanded(name, text, given, shape))
     values = values | _learnt(name, {p: v for p, v in values.items() if p not in drawn}) | drawn
-    return _merged(graphdef, values, rest)
+    return _merged(name, graphdef, values, rest)
 
 
 def _expanded(name: str, path: str, prior: Any, shape: tuple[int, ...]) -> Distribution:

@@ -19,6 +19,7 @@ from bibun.prob import handlers
 from bibun.prob.distributions.kl import kl_divergence
 from bibun.prob.distributions.special import logsumexp
 from bibun.prob.infer.util import site_log_prob, trace_log_density
+from bibun.prob.primitives import Message, Messenger
 from bibun.transforms import vmap
 
 Trace = Mapping[str, Mapping[str, Any]]
@@ -79,6 +80,20 @@ def check_covered(model_trace: Trace, guide_trace: Trace) -> None:
             )
 
 
+class _Mutable(Messenger):
+    """Notes the mutable statements of a model or guide, to read them when it has run."""
+
+    inside_loops, outside_loops = False, True
+
+    def __init__(self, fn: Callable[..., Any], found: dict[str, Any]) -> None:
+        super().__init__(fn)
+        self.found = found
+
+    def postprocess_message(self, msg: Message) -> None:
+        if msg["type"] == "mutable":
+            self.found[msg["name"]] = msg
+
+
 class ELBO:
     """Base of the losses: `num_particles` draws of the guide, mapped in one batch.
 
@@ -129,6 +144,30 @@ class ELBO:
         if self.vectorize_particles:
             return -self.combine(vmap(one)(keys))
         return -self.combine(bnp.stack([one(keys[i]) for i in range(n)]))
+
+    def loss_with_mutable_state(
+        self, rng_key: Any, param_map: Mapping[str, Any], model: Callable[..., Any],
+        guide: Callable[..., Any], *args: Any, **kwargs: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """{"loss": the loss, "mutable_state": what the run left of the mutable sites, or None}.
+
+        `param_map`: parameters, and the mutable sites' values that the run starts with. Errors:
+        ValueError for more than one particle, as each would leave a state of its own.
+        """
+        found: dict[str, Any] = {}
+        loss = self.loss(
+            rng_key, param_map, _Mutable(model, found), _Mutable(guide, found), *args, **kwargs
+        )
+        if found and (self.num_particles != 1 or getattr(self, "multi_sample_guide", False)):
+            raise ValueError(
+                f"mutable sites {sorted(found)}: the loss must have num_particles=1, and no "
+                f"multi_sample_guide; it has {self.num_particles} particles"
+            )
+        state = {
+            name: msg["kwargs"].get("read", lambda msg=msg: msg["value"])()
+            for name, msg in found.items()
+        }
+        return {"loss": loss, "mutable_state": state or None}
 
 
 class Trace_ELBO(ELBO):  # noqa: N801 (the field's name)

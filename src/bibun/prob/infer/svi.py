@@ -17,6 +17,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import lax, optim, random, tree
 from bibun.compiler import jit
+from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
 from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.elbo import guided_traces
@@ -25,7 +26,7 @@ from bibun.transforms import jacfwd, value_and_grad
 
 
 class SVIState(NamedTuple):
-    """Unconstrained parameters with the optimizer's state; a random key; the step count."""
+    """Parameters and the optimizer's state; values of mutable sites, if any; a random key."""
 
     optim_state: Any
     mutable_state: Any
@@ -134,7 +135,7 @@ class SVI:
         `init_params`: constrained starting values by name, instead of those of the `param`
         statements.
         """
-        key = random.PRNGKey(rng_key) if isinstance(rng_key, int | np.integer) else rng_key
+        key = handlers.as_key(rng_key)
         keys = random.split(key)
         kwargs = {**self.static_kwargs, **kwargs}
         model_trace, guide_trace = guided_traces(
@@ -152,7 +153,17 @@ class SVI:
         if not params:
             raise ValueError("neither guide nor model has a param statement: nothing to optimise")
         self._transforms = transforms
-        return SVIState(self._optimizer.init(params), None, keys[0])
+        state = {
+            site["name"]: site["kwargs"].get("read", lambda site=site: site["value"])()
+            for site in (*model_trace.values(), *guide_trace.values())
+            if site["type"] == "mutable"
+        }
+        if state and not hasattr(self.loss, "loss_with_mutable_state"):
+            raise TypeError(
+                f"mutable sites {sorted(state)} need a loss with loss_with_mutable_state, such as "
+                f"Trace_ELBO; got {type(self.loss).__name__}"
+            )
+        return SVIState(self._optimizer.init(params), state or None, keys[0])
 
     def _constrain(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return {k: self._transforms[k](v) for k, v in params.items()}
@@ -161,47 +172,63 @@ class SVI:
         """The constrained parameters at a state."""
         return self._constrain(svi_state.optim_state.params)
 
-    def _loss_at(self, key: Any, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+    def _loss_at(self, key: Any, state: SVIState, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+        """The loss as a function of the unconstrained parameters, and the mutable state after."""
         kwargs = {**self.static_kwargs, **kwargs}
-        return lambda params: self.loss.loss(
-            key, self._constrain(params), self.model, self.guide, *args, **kwargs
-        )
+        run, mutable = (self.model, self.guide, *args), state.mutable_state
 
-    def _gradients(
+        def loss(params: Any) -> tuple[Any, Any]:
+            known = self._constrain(params)
+            if mutable is None:
+                return self.loss.loss(key, known, *run, **kwargs), None
+            known |= tree.map(lambda x: x, mutable)  # containers that a run may change
+            found = self.loss.loss_with_mutable_state(key, known, *run, **kwargs)
+            return found["loss"], found["mutable_state"]
+
+        return loss
+
+    def _step(
         self, state: SVIState, args: Any, kwargs: Any, forward: bool
-    ) -> tuple[Any, Any, Any]:
-        """(next key, loss, gradients)."""
+    ) -> tuple[SVIState, Any, Any]:
+        """The next state, the loss before the step, and its gradients."""
         keys = random.split(state.rng_key)
-        loss, params = self._loss_at(keys[1], args, kwargs), state.optim_state.params
+        loss, params = self._loss_at(keys[1], state, args, kwargs), state.optim_state.params
         if forward:
-            return keys[0], loss(params), jacfwd(loss)(params)
-        return keys[0], *value_and_grad(loss)(params)
+            value, mutable = loss(params)
+            grads = jacfwd(lambda p: loss(p)[0])(params)
+        else:
+            (value, mutable), grads = value_and_grad(loss, has_aux=True)(params)
+        moved = self._optimizer.step(grads, state.optim_state)
+        return SVIState(moved, mutable, keys[0]), value, grads
 
     def update(
         self, svi_state: SVIState, *args: Any, forward_mode_differentiation: bool = False,
         **kwargs: Any,
     ) -> tuple[SVIState, Any]:  # fmt: skip
         """One step: the next state, and the loss before the step."""
-        key, loss, grads = self._gradients(svi_state, args, kwargs, forward_mode_differentiation)
-        return SVIState(self._optimizer.step(grads, svi_state.optim_state), None, key), loss
+        state, loss, _ = self._step(svi_state, args, kwargs, forward_mode_differentiation)
+        return state, loss
 
     def stable_update(
         self, svi_state: SVIState, *args: Any, forward_mode_differentiation: bool = False,
         **kwargs: Any,
     ) -> tuple[SVIState, Any]:  # fmt: skip
         """As `update`, but stays where it is when the loss or a gradient is not finite."""
-        key, loss, grads = self._gradients(svi_state, args, kwargs, forward_mode_differentiation)
+        moved, loss, grads = self._step(svi_state, args, kwargs, forward_mode_differentiation)
         finite = bnp.isfinite(loss)
         for g in tree.leaves(grads):
             finite = finite & bnp.all(bnp.isfinite(g))
-        moved = self._optimizer.step(grads, svi_state.optim_state)
-        kept = tree.map(lambda a, b: bnp.where(finite, a, b), moved, svi_state.optim_state)
-        return SVIState(kept, None, key), loss
+        kept = tree.map(
+            lambda a, b: bnp.where(finite, a, b),
+            (moved.optim_state, moved.mutable_state),
+            (svi_state.optim_state, svi_state.mutable_state),
+        )
+        return SVIState(*kept, moved.rng_key), loss
 
     def evaluate(self, svi_state: SVIState, *args: Any, **kwargs: Any) -> Any:
         """The loss at a state, without a step."""
         keys = random.split(svi_state.rng_key)
-        return self._loss_at(keys[1], args, kwargs)(svi_state.optim_state.params)
+        return self._loss_at(keys[1], svi_state, args, kwargs)(svi_state.optim_state.params)[0]
 
     def run(
         self,
