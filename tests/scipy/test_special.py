@@ -41,7 +41,8 @@ CASES: dict[str, tuple[tuple[np.ndarray, ...], tuple[int, ...]]] = {
     "betainc": ((A, B, P), (0, 1, 2)), "betaincc": ((A, B, P), (0, 1, 2)),
     "betaincinv": ((A, B, P), (0, 1, 2)), "beta": ((A, B), (0, 1)), "betaln": ((A, B), (0, 1)),
     "stdtr": ((A, X), (0, 1)), "stdtrit": ((A, P), (0, 1)),
-    "jv": ((A, Q), (1,)), "yv": ((A, Q), (1,)), "iv": ((A, Q), (1,)), "ive": ((A, Q), (1,)),
+    "jv": ((A, Q), (0, 1)), "yv": ((A, Q), (0, 1)), "iv": ((A, Q), (0, 1)),
+    "ive": ((A, Q), (0, 1)),
     "kv": ((A, Q), (0, 1)), "kve": ((A, Q), (0, 1)), "kn": ((N, Q), (1,)), "yn": ((N, Q), (1,)),
     "jn": ((N, Q), (1,)), "expn": ((N, Q), (1,)),
     "hyp1f1": ((A, B, X), (0, 1, 2)), "hyp2f1": ((A, B, A + 2, P - 0.4), (3,)),
@@ -169,6 +170,61 @@ def test_derivatives_in_orders_by_mpmath(name, exact):
         np.testing.assert_allclose(float(got), want, rtol=1e-11)
 
 
+@pytest.mark.parametrize(("name", "exact"), [
+    ("jv", mp.besselj), ("yv", mp.bessely), ("iv", mp.besseli),
+    ("ive", lambda v, x: mp.besseli(v, x) * mp.exp(-x)), ("kv", mp.besselk),
+    ("spherical_jn", lambda v, x: mp.besselj(v + 0.5, x) * mp.sqrt(mp.pi / 2 / x)),
+])  # fmt: skip
+def test_bessel_functions_in_their_orders(name, exact):
+    """First, second and mixed derivatives, at orders negative, whole, large, at x small, next to
+    the order, large; errors against the size of what oscillates."""
+    f = getattr(special, name)
+    v, x = outer((np.array([-2.0, -0.7, 0.0, 0.6, 3.0, 30.5]), np.array([0.01, 0.4, 3.0, 29.0])))
+    if name.startswith("spherical"):
+        v, x = v[np.abs(v) < 4], x[np.abs(v) < 4]
+    by_order = bibun.vmap(bibun.grad(f))
+    mixed = bibun.vmap(bibun.grad(bibun.grad(f), 1))
+    twice = bibun.vmap(bibun.jacfwd(bibun.grad(f)))
+    for g, orders in ((by_order, (1, 0)), (twice, (2, 0)), (mixed, (1, 1))):
+        got = np.asarray(bibun.jit(g)(v, x))
+        with mp.workdps(50):
+            for row, y in zip(zip(v, x, strict=True), got, strict=True):
+                at = tuple(map(mp.mpf, row))
+                want = mp.diff(exact, at, orders, h=mp.mpf(10) ** -15)
+                size = max(abs(want), 1e-2 * abs(exact(*at)))
+                assert abs(y - want) <= 2e-11 * size, (row, orders)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_order_derivatives_keep_their_precision_and_ends(dtype):
+    v, x = outer((np.array([0.5, 2.0], dtype), np.array([0.0, 1.0, np.inf, np.nan, -1.0], dtype)))
+    for name in ("jv", "yv", "ive"):
+        y = np.asarray(bibun.vmap(bibun.grad(getattr(special, name)))(v, x)).reshape(2, -1)
+        assert y.dtype == dtype
+        assert (y[:, 0] == (-np.inf if name == "yv" else 0)).all()
+        assert np.isfinite(y[:, 1]).all()
+        assert (y[:, 2] == 0).all()
+        assert np.isnan(y[:, 3:]).all()
+
+
+@pytest.mark.parametrize("name", ["jvp", "yvp", "ivp", "kvp"])
+def test_argument_derivatives_by_name(name):
+    for n in (0, 1, 2, 5):
+        got = getattr(special, name)(A, Q, n)
+        np.testing.assert_allclose(got, getattr(reference, name)(A, Q, n), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["jn", "yn", "in", "kn"])
+def test_spherical_slopes(name):
+    name = f"spherical_{name}"
+    n, z = outer((np.arange(4), Q))
+    want = getattr(reference, name)(n, z, derivative=True)
+    np.testing.assert_allclose(getattr(special, name)(n, z, derivative=True), want, rtol=1e-12)
+    if name[-2] in "ji":
+        got = getattr(special, name)(np.arange(3), 0.0, True)
+        np.testing.assert_allclose(got, [0, 1 / 3, 0], atol=1e-300)
+
+
 EDGES = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-300, 1e300, -1e300, 0.5])
 
 
@@ -291,7 +347,7 @@ def test_scipys_own_functions_dispatch():
 
 
 @pytest.mark.parametrize(("call", "word"), [
-    (lambda: bibun.grad(special.jv)(0.5, 1.0), "order"),
+    (lambda: special.jvp(0.5, 1.0, -1), "at least 0"),
     (lambda: bibun.grad(special.hyp2f1)(0.5, 1.0, 2.0, 0.3), "hyp2f1"),
     (lambda: special.comb(5, 2, exact=True), "math.comb"),
     (lambda: special.multigammaln(1.0, 0), "positive"),

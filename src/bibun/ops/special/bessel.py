@@ -1,17 +1,15 @@
 """Bessel functions of real order: J, Y, I, K, and I and K without their exponential.
 
-Derivatives in the argument follow from the recurrences (DLMF 10.6.1, 10.29.1). The order is
-an argument too. For K, the one whose order people fit (Matérn kernels), its derivatives are
-integrals that converge fast (DLMF 10.32.9, differentiated under the integral):
-
-    e^x d^n K_v/dv^n = ∫_0^∞ t^n {cosh, sinh}(vt) e^{-x (cosh t - 1)} dt    (n even, odd),
-
-whose integrand is even, so that the trapezoidal rule is exact to rounding. The parameter
-`order_derivative` is n. The others raise a DifferentiationError for the order.
+Derivatives in the argument follow from the recurrences (DLMF 10.6.1, 10.29.1), which hold for
+each derivative in the order too. The order is an argument like the other, and
+`order_derivative` says how many times the function was differentiated in it; those derivatives
+are integrals (`bessel_orders`).
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,108 +28,61 @@ from bibun.ops.elementwise.incomplete import in_double
 from bibun.ops.elementwise.special import scipy_special
 from bibun.ops.families.elementwise import elementwise, grid_samples, host, unary
 from bibun.ops.op import Sample
-from bibun.ops.special.common import partly, underived
 
-_WHY = "the derivative with respect to the order is known for bessel_k and bessel_ke only"
 _ORDERS = (0.0, 0.7, 2.0, 3.5)
 _POINTS = (0.4, 1.3, 2.2, 7.0)
 
 
-def _of_order(name: str, scipy_name: str, slope: Any, doc: str) -> Any:
-    return host(
-        name,
-        scipy_special(scipy_name),
-        arity=2,
-        partials=(underived(name, "its order", _WHY), slope),
-        samples=partly((_ORDERS, _POINTS), (1,)),
-        cost=300.0,
-        doc=doc,
-    )
+def _derivative(name: str, n: int, grown: int) -> Callable[[Any, Any], np.ndarray]:
+    """`name` of `bessel_orders`, imported when called; times e^(grown x)."""
+    from bibun.ops.special import bessel_orders
+
+    run = in_double(lambda v, x: getattr(bessel_orders, name)(v, x, n))
+    return lambda v, x: run(v, x) * np.exp(grown * np.asarray(x)) if grown else run(v, x)
 
 
-def _mean(op: Any, v: Any, x: Any, combine: Any) -> Any:
-    """Half the sum or difference of the functions of neighbouring orders."""
-    return mul(0.5, combine(op(sub(v, 1.0), x), op(add(v, 1.0), x)))
-
-
-bessel_j = _of_order(
-    "bessel_j", "jv", lambda v, x, y: _mean(bessel_j, v, x, sub),
-    "`bessel_j(v, x)`: the Bessel function of the first kind of order v.",
-)  # fmt: skip
-bessel_y = _of_order(
-    "bessel_y", "yv", lambda v, x, y: _mean(bessel_y, v, x, sub),
-    "`bessel_y(v, x)`: the Bessel function of the second kind of order v.",
-)  # fmt: skip
-bessel_i = _of_order(
-    "bessel_i", "iv", lambda v, x, y: _mean(bessel_i, v, x, add),
-    "`bessel_i(v, x)`: the modified Bessel function of the first kind of order v.",
-)  # fmt: skip
-bessel_ie = _of_order(
-    "bessel_ie", "ive", lambda v, x, y: sub(_mean(bessel_ie, v, x, add), mul(sign(x), y)),
-    "`bessel_ie(v, x)`: exp(-|x|) bessel_i(v, x).",
-)  # fmt: skip
-
-
-# orders as variables ------------------------------------------------------------------------------
-
-_STEPS = 320
-
-
-def _ke_derivative(v: np.ndarray, x: np.ndarray, n: int) -> np.ndarray:
-    """e^x d^n K_v(x)/dv^n, for flat arrays."""
-    v, inside = np.abs(v) if n % 2 == 0 else v, x > 0
-    x = np.where(inside, x, 1.0)
-    reach = np.arccosh(1.0 + 760.0 / x)
-    for _ in range(3):  # until the exponential has beaten cosh(v t) t^n
-        reach = np.arccosh(1.0 + (760.0 + np.abs(v) * reach + n * np.log1p(reach)) / x)
-    t = np.linspace(0.0, 1.0, _STEPS + 1) * reach[:, None]
-    decay = -2.0 * x[:, None] * np.sinh(0.5 * t) ** 2
-    grow = v[:, None] * t
-    sides = np.exp(decay + grow) + (-1.0) ** n * np.exp(decay - grow)
-    values = 0.5 * t**n * sides
-    values[:, 0] *= 0.5
-    out = values.sum(axis=1) * reach / _STEPS
-    return np.where(inside, out, np.nan)
-
-
-def _k(scaled: bool) -> Any:
-    plain = scipy_special("kve" if scaled else "kv")
-
-    def evaluate(v: Any, x: Any, order_derivative: int) -> np.ndarray:
-        if order_derivative == 0:
-            return plain(v, x)
-        return derivative(v, x, order_derivative)
-
-    def derivative(v: Any, x: Any, n: int) -> np.ndarray:
-        run = in_double(lambda v_, x_: _ke_derivative(v_, x_, n))
-        out = run(v, x)
-        return out if scaled else out * np.exp(-np.asarray(x))
-
-    return evaluate
-
-
-def _k_samples() -> list[Sample]:
+def _samples() -> list[Sample]:
     found = []
     for n in (0, 1, 2):
         found += grid_samples("f", (_ORDERS, _POINTS), False, order_derivative=n)
     return found
 
 
-def _k_by_order(op: Any) -> Any:
-    return lambda v, x, y, order_derivative: op(v, x, order_derivative=order_derivative + 1)
+def _of_order(
+    name: str, scipy_name: str, derivative: str, slope: Any, doc: str, grown: int = 0,
+    lower: Any = None,
+) -> Any:  # fmt: skip
+    plain = scipy_special(scipy_name)
+
+    def evaluate(v: Any, x: Any, order_derivative: int) -> np.ndarray:
+        if order_derivative == 0:
+            return plain(v, x)
+        return _derivative(derivative, order_derivative, grown)(v, x)
+
+    def by_order(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
+        return op(v, x, order_derivative=order_derivative + 1)
+
+    def by_argument(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
+        there = functools.partial(op, order_derivative=order_derivative)
+        return slope(there, v, x, y)
+
+    make = host if lower is None else functools.partial(elementwise, lower=lower)
+    op = make(
+        name,
+        evaluate,
+        arity=2,
+        partials=(by_order, by_argument),
+        samples=_samples,
+        cost=300.0,
+        doc=f"`{name}(v, x, order_derivative)`: {doc} of order v, differentiated so many times "
+        "with respect to v.",
+    )
+    return op
 
 
-def _k_slope(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
-    """-(K_{v-1} + K_{v+1})/2, which holds for each derivative in the order too."""
-    below = bessel_k(sub(v, 1.0), x, order_derivative=order_derivative)
-    above = bessel_k(add(v, 1.0), x, order_derivative=order_derivative)
-    return mul(-0.5, add(below, above))
-
-
-def _ke_slope(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
-    below = bessel_ke(sub(v, 1.0), x, order_derivative=order_derivative)
-    above = bessel_ke(add(v, 1.0), x, order_derivative=order_derivative)
-    return sub(y, mul(0.5, add(below, above)))
+def _mean(op: Any, v: Any, x: Any, combine: Any) -> Any:
+    """Half the sum or difference of the functions of neighbouring orders."""
+    return mul(0.5, combine(op(sub(v, 1.0), x), op(add(v, 1.0), x)))
 
 
 def _lower_ke(b: Any, v: Any, x: Any, order_derivative: int) -> Any:
@@ -142,27 +93,31 @@ def _lower_k(b: Any, v: Any, x: Any, order_derivative: int) -> Any:
     return b.mul(_lower_ke(b, v, x, order_derivative), b.math("exp", b.neg(x)))
 
 
-bessel_k = elementwise(
-    "bessel_k",
-    _k(False),
-    arity=2,
-    lower=_lower_k,
-    partials=(lambda *a, **k: _k_by_order(bessel_k)(*a, **k), _k_slope),
-    samples=_k_samples,
-    cost=300.0,
-    doc="`bessel_k(v, x, order_derivative)`: the modified Bessel function of the second kind of "
-    "order v, differentiated so many times with respect to v.",
-)
-bessel_ke = elementwise(
-    "bessel_ke",
-    _k(True),
-    arity=2,
-    lower=_lower_ke,
-    partials=(lambda *a, **k: _k_by_order(bessel_ke)(*a, **k), _ke_slope),
-    samples=_k_samples,
-    cost=300.0,
-    doc="`bessel_ke(v, x, order_derivative)`: exp(x) bessel_k(v, x, order_derivative).",
-)
+bessel_j = _of_order(
+    "bessel_j", "jv", "j_derivative", lambda op, v, x, y: _mean(op, v, x, sub),
+    "the Bessel function of the first kind",
+)  # fmt: skip
+bessel_y = _of_order(
+    "bessel_y", "yv", "y_derivative", lambda op, v, x, y: _mean(op, v, x, sub),
+    "the Bessel function of the second kind",
+)  # fmt: skip
+bessel_i = _of_order(
+    "bessel_i", "iv", "i_scaled", lambda op, v, x, y: _mean(op, v, x, add),
+    "the modified Bessel function of the first kind", 1,
+)  # fmt: skip
+bessel_ie = _of_order(
+    "bessel_ie", "ive", "i_scaled",
+    lambda op, v, x, y: sub(_mean(op, v, x, add), mul(sign(x), y)),
+    "exp(-|x|) times the modified Bessel function of the first kind",
+)  # fmt: skip
+bessel_k = _of_order(
+    "bessel_k", "kv", "k_scaled", lambda op, v, x, y: neg(_mean(op, v, x, add)),
+    "the modified Bessel function of the second kind", -1, _lower_k,
+)  # fmt: skip
+bessel_ke = _of_order(
+    "bessel_ke", "kve", "k_scaled", lambda op, v, x, y: sub(y, _mean(op, v, x, add)),
+    "exp(x) times the modified Bessel function of the second kind", 0, _lower_ke,
+)  # fmt: skip
 
 # orders 0 and 1 ---------------------------------------------------------------------------------
 

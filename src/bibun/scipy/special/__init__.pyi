@@ -142,17 +142,21 @@ def inv_boxcox(y: Any, lmbda: Any, /) -> Any:
 def inv_boxcox1p(y: Any, lmbda: Any, /) -> Any:
     """x with boxcox1p(x, lmbda) = y."""
 def iv(x: Any, y: Any, /) -> Any:
-    """The modified Bessel function of the first kind of real order v. Differentiable in z."""
+    """The modified Bessel function of the first kind of real order v. Differentiable in both arguments, to any order."""
 def ive(x: Any, y: Any, /) -> Any:
-    """exp(-|z|) iv(v, z). Differentiable in z."""
+    """exp(-|z|) iv(v, z). Differentiable in both arguments, to any order."""
+def ivp(v: Any, z: Any, n: Any = 1) -> Any:
+    """The n-th derivative of `iv(v, z)` with respect to z."""
 def j0(x: Any, /) -> Any:
     """The Bessel function of the first kind of order 0."""
 def j1(x: Any, /) -> Any:
     """The Bessel function of the first kind of order 1."""
-def jn(n: Any, x: Any, /) -> Any:
-    """`jv`."""
+def jn(x: Any, y: Any, /) -> Any:
+    """The Bessel function of the first kind of whole order."""
 def jv(x: Any, y: Any, /) -> Any:
-    """The Bessel function of the first kind of real order v. Differentiable in z."""
+    """The Bessel function of the first kind of real order v. Differentiable in both arguments, to any order."""
+def jvp(v: Any, z: Any, n: Any = 1) -> Any:
+    """The n-th derivative of `jv(v, z)` with respect to z."""
 def k0(x: Any, /) -> Any:
     """The modified Bessel function of the second kind of order 0."""
 def k0e(x: Any, /) -> Any:
@@ -163,12 +167,14 @@ def k1e(x: Any, /) -> Any:
     """exp(x) k1(x)."""
 def kl_div(x: Any, y: Any, /) -> Any:
     """x log(x/y) - x + y, non-negative and convex; inf outside x >= 0, y >= 0."""
-def kn(n: Any, x: Any, /) -> Any:
-    """`kv` of whole order."""
-def kv(v: Any, z: Any, /) -> Any:
-    """The modified Bessel function of the second kind of real order v."""
-def kve(v: Any, z: Any, /) -> Any:
-    """exp(z) kv(v, z). Differentiable in v and z, to any order."""
+def kn(x: Any, y: Any, /) -> Any:
+    """The modified Bessel function of the second kind of whole order."""
+def kv(x: Any, y: Any, /) -> Any:
+    """The modified Bessel function of the second kind of real order v. Differentiable in both arguments, to any order."""
+def kve(x: Any, y: Any, /) -> Any:
+    """exp(z) kv(v, z). Differentiable in both arguments, to any order."""
+def kvp(v: Any, z: Any, n: Any = 1) -> Any:
+    """The n-th derivative of `kv(v, z)` with respect to z."""
 def lambertw(z: Any, k: Any = 0, tol: Any = 1e-08) -> Any:
     """The k-th branch of Lambert's W, the solutions of W exp(W) = z; complex."""
 def log1p(x: Any, /) -> Any:
@@ -229,14 +235,14 @@ def spence(x: Any, /) -> Any:
     """The integral of log(t)/(1 - t) from 1 to z."""
 def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, diff_n: Any = None, n_max: Any = None) -> Any:
     """The spherical harmonic Y_n^m at polar angle theta and azimuth phi; complex."""
-def spherical_in(n: Any, z: Any, /) -> Any:
-    """The modified spherical Bessel function of the first kind of order n, for z >= 0."""
-def spherical_jn(n: Any, z: Any, /) -> Any:
-    """The spherical Bessel function of the first kind of order n, for z >= 0."""
-def spherical_kn(n: Any, z: Any, /) -> Any:
-    """The modified spherical Bessel function of the second kind of order n, for z >= 0."""
-def spherical_yn(n: Any, z: Any, /) -> Any:
-    """The spherical Bessel function of the second kind of order n, for z >= 0."""
+def spherical_in(n: Any, z: Any, derivative: Any = False) -> Any:
+    """The modified spherical Bessel function of the first kind of order n, for z >= 0; with `derivative`, its slope in z."""
+def spherical_jn(n: Any, z: Any, derivative: Any = False) -> Any:
+    """The spherical Bessel function of the first kind of order n, for z >= 0; with `derivative`, its slope in z."""
+def spherical_kn(n: Any, z: Any, derivative: Any = False) -> Any:
+    """The modified spherical Bessel function of the second kind of order n, for z >= 0; with `derivative`, its slope in z."""
+def spherical_yn(n: Any, z: Any, derivative: Any = False) -> Any:
+    """The spherical Bessel function of the second kind of order n, for z >= 0; with `derivative`, its slope in z."""
 def stdtr(x: Any, y: Any, /) -> Any:
     """The distribution function of Student's t."""
 def stdtrit(x: Any, y: Any, /) -> Any:
@@ -253,10 +259,12 @@ def y0(x: Any, /) -> Any:
     """The Bessel function of the second kind of order 0."""
 def y1(x: Any, /) -> Any:
     """The Bessel function of the second kind of order 1."""
-def yn(n: Any, x: Any, /) -> Any:
-    """`yv` of whole order."""
+def yn(x: Any, y: Any, /) -> Any:
+    """The Bessel function of the second kind of whole order."""
 def yv(x: Any, y: Any, /) -> Any:
-    """The Bessel function of the second kind of real order v. Differentiable in z."""
+    """The Bessel function of the second kind of real order v. Differentiable in both arguments, to any order."""
+def yvp(v: Any, z: Any, n: Any = 1) -> Any:
+    """The n-th derivative of `yv(v, z)` with respect to z."""
 def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
     """Hurwitz's zeta function Σ (k + q)^-x; without q Riemann's, for every real x."""
 def zetac(x: Any, /) -> Any:

@@ -1,119 +1,76 @@
-"""Bessel functions that are formulas of others, and other pairs of functions."""
+"""Bessel functions, and pairs of integrals: formulas of ops.
+
+All are elementwise; those of real order are differentiable in the order too, to any order.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 from bibun.array import Value
 from bibun.numpy._common import as_int, promote_inexact, value
 from bibun.ops import elementwise as el
 from bibun.ops import special as sp
+from bibun.scipy.special._table import Row, install
 
 __all__ = [
-    "bessel_jn", "exp1", "fresnel", "i0", "i1", "jn", "k0", "k1", "kn", "kv", "kve", "shichi",
-    "sici", "spherical_in", "spherical_jn", "spherical_kn", "spherical_yn", "yn",
+    "bessel_jn", "fresnel", "ivp", "jvp", "kvp", "shichi", "sici", "spherical_in", "spherical_jn",
+    "spherical_kn", "spherical_yn", "yvp",
 ]  # fmt: skip
+
+# the functions of real order, not differentiated in it
+jv, yv, iv, ive, kv, kve = (
+    functools.partial(op, order_derivative=0)
+    for op in (sp.bessel_j, sp.bessel_y, sp.bessel_i, sp.bessel_ie, sp.bessel_k, sp.bessel_ke)
+)  # fmt: skip
 
 
 def _float(name: str, x: Any) -> Value:
     return value(name, "x", promote_inexact(name, x)[0])
 
 
-def i0(x: Any, /) -> Value:
-    """The modified Bessel function of the first kind of order 0.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.i0(1.0)), 6)
-    1.266066
-    """
-    x = _float("i0", x)
-    return el.exp(el.abs(x)) * el.bessel_i0e(x)
+def _first_kind(x: Any, scaled: Any) -> Any:
+    return el.mul(el.exp(el.abs(x)), scaled)
 
 
-def i1(x: Any, /) -> Value:
-    """The modified Bessel function of the first kind of order 1.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.i1(1.0)), 6)
-    0.565159
-    """
-    x = _float("i1", x)
-    return el.exp(el.abs(x)) * el.bessel_i1e(x)
+def _second_kind(x: Any, scaled: Any) -> Any:
+    return el.mul(el.exp(el.neg(x)), scaled)
 
 
-def k0(x: Any, /) -> Value:
-    """The modified Bessel function of the second kind of order 0.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.k0(1.0)), 6)
-    0.421024
-    """
-    x = _float("k0", x)
-    return el.exp(-x) * sp.bessel_k0e(x)
+def _exp1(x: Any) -> Any:
+    x = value("exp1", "x", x)
+    return sp.generalized_exponential_integral(x.dtype.type(1), x)
 
 
-def k1(x: Any, /) -> Value:
-    """The modified Bessel function of the second kind of order 1.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.k1(1.0)), 6)
-    0.601907
-    """
-    x = _float("k1", x)
-    return el.exp(-x) * sp.bessel_k1e(x)
-
-
-def kv(v: Any, z: Any, /) -> Value:
-    """The modified Bessel function of the second kind of real order v.
-
-    Differentiable in v and z, to any order (DLMF 10.32.9, 10.29.1).
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.kv(0.5, 1.0)), 6)
-    0.461069
-    """
-    return sp.bessel_k(*promote_inexact("kv", v, z), order_derivative=0)
-
-
-def kve(v: Any, z: Any, /) -> Value:
-    """exp(z) kv(v, z). Differentiable in v and z, to any order.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.kve(0.5, 1.0)), 6)
-    1.253314
-    """
-    return sp.bessel_ke(*promote_inexact("kve", v, z), order_derivative=0)
-
-
-def kn(n: Any, x: Any, /) -> Value:
-    """`kv` of whole order.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.kn(2, 1.0)), 6)
-    1.624839
-    """
-    return kv(n, x)
-
-
-def yn(n: Any, x: Any, /) -> Value:
-    """`yv` of whole order.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.yn(2, 1.0)), 6)
-    -1.650683
-    """
-    return sp.bessel_y(*promote_inexact("yn", n, x))
-
-
-def jn(n: Any, x: Any, /) -> Value:
-    """`jv`.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.jn(2, 1.0)), 6)
-    0.114903
-    """
-    return sp.bessel_j(*promote_inexact("jn", n, x))
+_KIND = "Bessel function of the {} kind of "
+_FIRST, _SECOND = _KIND.format("first"), _KIND.format("second")
+_ANY = ". Differentiable in both arguments, to any order."
+_TABLE: list[Row] = [
+    ("i0", lambda x: _first_kind(x, el.bessel_i0e(x)), "x", f"The modified {_FIRST}order 0.",
+     "1.0", "1.266066"),
+    ("i1", lambda x: _first_kind(x, el.bessel_i1e(x)), "x", f"The modified {_FIRST}order 1.",
+     "1.0", "0.565159"),
+    ("k0", lambda x: _second_kind(x, sp.bessel_k0e(x)), "x", f"The modified {_SECOND}order 0.",
+     "1.0", "0.421024"),
+    ("k1", lambda x: _second_kind(x, sp.bessel_k1e(x)), "x", f"The modified {_SECOND}order 1.",
+     "1.0", "0.601907"),
+    ("jv", jv, "v, z", f"The {_FIRST}real order v{_ANY}", "0.5, 1.0", "0.671397"),
+    ("yv", yv, "v, z", f"The {_SECOND}real order v{_ANY}", "0.5, 1.0", "-0.431099"),
+    ("iv", iv, "v, z", f"The modified {_FIRST}real order v{_ANY}", "0.5, 1.0", "0.937675"),
+    ("ive", ive, "v, z", f"exp(-|z|) iv(v, z){_ANY}", "0.5, 1.0", "0.344951"),
+    ("kv", kv, "v, z", f"The modified {_SECOND}real order v{_ANY}", "0.5, 1.0", "0.461069"),
+    ("kve", kve, "v, z", f"exp(z) kv(v, z){_ANY}", "0.5, 1.0", "1.253314"),
+    ("jn", jv, "n, x", f"The {_FIRST}whole order.", "2, 1.0", "0.114903"),
+    ("yn", yv, "n, x", f"The {_SECOND}whole order.", "2, 1.0", "-1.650683"),
+    ("kn", kv, "n, x", f"The modified {_SECOND}whole order.", "2, 1.0", "1.624839"),
+    ("exp1", _exp1, "x",
+     "The exponential integral E_1(x), the integral of exp(-xt)/t from 1 to infinity.",
+     "1.0", "0.219384"),
+]  # fmt: skip
+__all__ += install(globals(), _TABLE)
 
 
 def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Value:
@@ -127,19 +84,44 @@ def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Value:
 
     z = _float("bessel_jn", z)
     orders = arange(as_int("bessel_jn", "v", v) + 1).astype(z.dtype)
-    return sp.bessel_j(orders.reshape(-1, *(1,) * z.ndim), z)
+    return sp.bessel_j(orders.reshape(-1, *(1,) * z.ndim), z, order_derivative=0)
 
 
-def exp1(x: Any, /) -> Value:
-    """The exponential integral E_1(x), the integral of exp(-xt)/t from 1 to infinity.
+# derivatives in the argument by name --------------------------------------------------------------
 
+
+def _argument_derivative(name: str, op: Any, first: float, sign: float) -> Any:
+    """d^n/dz^n: 2^-n Σ C(n, k) sign^k op(v - n + 2k), times first^n (DLMF 10.6.7, 10.29.5)."""
+
+    def derivative(v: Any, z: Any, n: int = 1) -> Value:
+        n = as_int(name, "n", n)
+        if n < 0:
+            raise ValueError(f"{name}: n, the order of the derivative, must be at least 0, got {n}")
+        v, z = (value(name, a, x) for a, x in zip("vz", promote_inexact(name, v, z), strict=True))
+        terms = (math.comb(n, k) * sign**k * op(v - (n - 2 * k), z) for k in range(n + 1))
+        return (0.5 * first) ** n * functools.reduce(el.add, terms)
+
+    derivative.__name__ = derivative.__qualname__ = name
+    derivative.__doc__ = f"""The n-th derivative of `{name[:-1]}(v, z)` with respect to z.
+
+    n: an integer, at least 0; ValueError for others. Differentiable in v and z.
+
+    >>> import bibun
     >>> from bibun.scipy import special
-    >>> round(float(special.exp1(1.0)), 6)
-    0.219384
+    >>> slope = bibun.grad(special.{name[:-1]}, 1)(0.5, 1.0)
+    >>> abs(float(special.{name}(0.5, 1.0) - slope)) < 1e-14
+    True
     """
-    (x,) = promote_inexact("exp1", x)
-    x = value("exp1", "x", x)
-    return sp.generalized_exponential_integral(x.dtype.type(1), x)
+    return derivative
+
+
+jvp = _argument_derivative("jvp", jv, 1.0, -1.0)
+yvp = _argument_derivative("yvp", yv, 1.0, -1.0)
+ivp = _argument_derivative("ivp", iv, 1.0, 1.0)
+kvp = _argument_derivative("kvp", kv, -1.0, 1.0)
+
+
+# pairs -------------------------------------------------------------------------------------------
 
 
 def sici(x: Any, /) -> tuple[Value, Value]:
@@ -175,56 +157,56 @@ def fresnel(x: Any, /) -> tuple[Value, Value]:
     return sp.fresnel_sine(x), sp.fresnel_cosine(x)
 
 
-def _spherical(name: str, n: Any, z: Any, op: Any, factor: float, at_zero: float) -> Value:
-    """√(factor/z) times the function of order n + 1/2; at 0, 1 for n = 0 or `at_zero`."""
-    from bibun.numpy.elementwise import where
-
-    n, z = (value(name, a, v) for a, v in zip("nz", promote_inexact(name, n, z), strict=True))
-    origin = z == 0
-    safe = where(origin, 1.0, z)
-    out = el.sqrt(factor / safe) * op(n + 0.5, safe)
-    return where(origin, where(n == 0, 1.0, 0.0) if at_zero == 0 else at_zero, out)
+# spherical functions ------------------------------------------------------------------------------
 
 
-def spherical_jn(n: Any, z: Any, /) -> Value:
-    """The spherical Bessel function of the first kind of order n, for z >= 0.
+def _spherical(
+    name: str, kind: str, op: Callable[..., Any], at_zero: float, sides: tuple[float, float],
+    example: str,
+) -> Any:  # fmt: skip
+    """√(π/2z) times the function of order n + 1/2; at 0, 1 for n = 0 or `at_zero`.
+
+    Its derivative is (sides[0] n f_{n-1} + sides[1] (n + 1) f_{n+1})/(2n + 1) (DLMF 10.51).
+    """
+
+    def plain(n: Any, z: Any) -> Value:
+        from bibun.numpy.elementwise import where
+
+        origin = z == 0
+        safe = where(origin, 1.0, z)
+        out = el.sqrt(math.pi / 2 / safe) * op(n + 0.5, safe)
+        return where(origin, where(n == 0, 1.0, 0.0) if at_zero == 0 else at_zero, out)
+
+    def spherical(n: Any, z: Any, derivative: bool = False) -> Value:
+        from bibun.numpy.elementwise import where
+
+        n, z = (value(name, a, v) for a, v in zip("nz", promote_inexact(name, n, z), strict=True))
+        if not derivative:
+            return plain(n, z)
+        below = where(n == 0, 0.0, n * plain(where(n == 0, 1.0, n - 1), z))
+        return (sides[0] * below + sides[1] * (n + 1) * plain(n + 1, z)) / (2 * n + 1)
+
+    spherical.__name__ = spherical.__qualname__ = name
+    spherical.__doc__ = f"""The {kind} of order n, for z >= 0; with `derivative`, its slope in z.
 
     >>> from bibun.scipy import special
-    >>> round(float(special.spherical_jn(1, 1.0)), 6)
-    0.301169
+    >>> round(float(special.{name}(1, 1.0)), 6)
+    {example}
     """
-    return _spherical("spherical_jn", n, z, sp.bessel_j, math.pi / 2, 0.0)
+    return spherical
 
 
-def spherical_yn(n: Any, z: Any, /) -> Value:
-    """The spherical Bessel function of the second kind of order n, for z >= 0.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.spherical_yn(1, 1.0)), 6)
-    -1.381773
-    """
-    return _spherical("spherical_yn", n, z, sp.bessel_y, math.pi / 2, -math.inf)
-
-
-def spherical_in(n: Any, z: Any, /) -> Value:
-    """The modified spherical Bessel function of the first kind of order n, for z >= 0.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.spherical_in(1, 1.0)), 6)
-    0.367879
-    """
-    return _spherical("spherical_in", n, z, sp.bessel_i, math.pi / 2, 0.0)
-
-
-def spherical_kn(n: Any, z: Any, /) -> Value:
-    """The modified spherical Bessel function of the second kind of order n, for z >= 0.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.spherical_kn(1, 1.0)), 6)
-    1.155727
-    """
-    return _spherical("spherical_kn", n, z, _whole_k, math.pi / 2, math.inf)
-
-
-def _whole_k(v: Any, x: Any) -> Any:
-    return sp.bessel_k(v, x, order_derivative=0)
+_SPHERICAL = "spherical Bessel function of the {} kind"
+spherical_jn = _spherical(
+    "spherical_jn", _SPHERICAL.format("first"), jv, 0.0, (1.0, -1.0), "0.301169"
+)
+spherical_yn = _spherical(
+    "spherical_yn", _SPHERICAL.format("second"), yv, -math.inf, (1.0, -1.0), "-1.381773"
+)
+spherical_in = _spherical(
+    "spherical_in", "modified " + _SPHERICAL.format("first"), iv, 0.0, (1.0, 1.0), "0.367879"
+)
+spherical_kn = _spherical(
+    "spherical_kn", "modified " + _SPHERICAL.format("second"), kv, math.inf, (-1.0, -1.0),
+    "1.155727",
+)  # fmt: skip

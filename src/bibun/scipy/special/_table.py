@@ -23,7 +23,8 @@ _DOC = """{summary}
     """
 
 # name, op, arguments, summary, example arguments, example result
-_TABLE: list[tuple[str, Callable[..., Any], str, str, str, str]] = [
+Row = tuple[str, Callable[..., Any], str, str, str, str]
+_TABLE: list[Row] = [
     ("gamma", sp.gamma, "x", "The gamma function; inf at 0, nan at negative integers.",
      "5.0", "24.0"),
     ("gammaln", el.lgamma, "x", "log of |gamma(x)|.",
@@ -88,17 +89,6 @@ _TABLE: list[tuple[str, Callable[..., Any], str, str, str, str]] = [
      "1.0", "1.144463"),
     ("k1e", sp.bessel_k1e, "x", "exp(x) k1(x).",
      "1.0", "1.636153"),
-    ("jv", sp.bessel_j, "v, z",
-     "The Bessel function of the first kind of real order v. Differentiable in z.",
-     "0.5, 1.0", "0.671397"),
-    ("yv", sp.bessel_y, "v, z",
-     "The Bessel function of the second kind of real order v. Differentiable in z.",
-     "0.5, 1.0", "-0.431099"),
-    ("iv", sp.bessel_i, "v, z",
-     "The modified Bessel function of the first kind of real order v. Differentiable in z.",
-     "0.5, 1.0", "0.937675"),
-    ("ive", sp.bessel_ie, "v, z", "exp(-|z|) iv(v, z). Differentiable in z.",
-     "0.5, 1.0", "0.344951"),
     ("expi", sp.exponential_integral, "x", "The exponential integral Ei(x).",
      "1.0", "1.895118"),
     ("expn", sp.generalized_exponential_integral, "n, x",
@@ -118,11 +108,16 @@ _TABLE: list[tuple[str, Callable[..., Any], str, str, str, str]] = [
 ]  # fmt: skip
 
 
-def _make(
-    name: str, op: Callable[..., Any], args: str, summary: str, given: str, result: str
-) -> None:
-    count = len(args.split(", "))
+def install(namespace: dict[str, Any], rows: list[Row]) -> list[str]:
+    """Put the functions of a table into a module; their names."""
+    for name, op, args, summary, given, result in rows:
+        fun = _elementwise(name, op, len(args.split(", ")))
+        doc = _DOC.format(summary=summary, name=name, args=args, given=given, result=result)
+        namespace[name] = public(name, namespace["__name__"], doc)(fun)
+    return [row[0] for row in rows]
 
+
+def _elementwise(name: str, op: Callable[..., Any], count: int) -> Callable[..., Value]:
     def one(x: Any, /) -> Value:
         return op(*promote_inexact(name, x))
 
@@ -135,12 +130,9 @@ def _make(
     def four(w: Any, x: Any, y: Any, z: Any, /) -> Value:
         return op(*promote_inexact(name, w, x, y, z))
 
-    doc = _DOC.format(summary=summary, name=name, args=args, given=given, result=result)
-    globals()[name] = public(name, __name__, doc)((one, two, three, four)[count - 1])
-    __all__.append(name)
+    return (one, two, three, four)[count - 1]
 
 
-for _row in _TABLE:
-    _make(*_row)
+__all__ += install(globals(), _TABLE)
 
 psi = globals()["digamma"]
