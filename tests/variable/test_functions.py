@@ -19,6 +19,7 @@ import scipy.special as sp
 import bibun.variable as chainer
 import bibun.variable.functions as F
 from bibun.variable import Variable
+from bibun.variable.utils import CooMatrix, WalkerAlias, to_coo
 
 rng = np.random.default_rng(3)
 A = rng.normal(size=(3, 4))  # any real number
@@ -29,6 +30,23 @@ M = rng.normal(size=(3, 3)) + 3 * np.eye(3)
 S = M @ M.T
 IMAGE = rng.normal(size=(2, 4, 5, 6))
 T = np.array([1, 0, 3])
+M4 = rng.normal(size=(4, 4)) + 3 * np.eye(4)
+STACK = rng.normal(size=(2, 3, 4))
+SAMPLES = np.array([[0, 2], [1, 1], [2, 0]])
+KEEP = B > 0
+LABELS = rng.integers(0, 4, size=(2, 5, 6))
+
+
+def _black_out(x: Any, W: Any) -> Any:
+    scores = np.einsum("nd,nsd->ns", x, W[np.hstack([T[:, None], SAMPLES])])
+    p = sp.softmax(scores, 1)
+    return -np.log(p[:, 0]) - np.log(1 - p[:, 1:]).sum(1)
+
+
+def _negative_sampling(x: Any, W: Any) -> Any:
+    rows = np.hstack([T[:, None], SAMPLES])
+    scores = np.einsum("nd,nsd->ns", x, W[rows]) * [1, -1, -1]
+    return -sp.log_expit(scores)[[0, 2]].sum()
 
 
 def _lstm(c: Any, x: Any) -> Any:
@@ -118,7 +136,17 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Callable[..., Any] |
     "bias": (F.bias, (A, A[0]), lambda x, y: x + y),
     "scale": (lambda x, y: F.scale(x, y, axis=0), (A, P[:, 0]), lambda x, y: x * y[:, None]),
     "linear_interpolate": (F.linear_interpolate, (P, A, B), lambda p, x, y: p * x + (1 - p) * y),
+    "squared_difference": (F.squared_difference, (A, B), lambda x, y: (x - y) ** 2),
+    "batch_matmul": (lambda a, b: F.batch_matmul(a, b), (STACK, A[:2]), lambda a, b: (a @ b[:, :, None])),
+    "batch_matmul trans": (lambda a, b: F.batch_matmul(a, b, transa=True, transb=True), (STACK, STACK.swapaxes(1, 2) + 1), lambda a, b: a.swapaxes(1, 2) @ b.swapaxes(1, 2)),
+    "fft": (lambda re, im: F.concat(F.fft((re, im)), axis=0), (A, B), lambda re, im: np.vstack([np.fft.fft(re + 1j * im).real, np.fft.fft(re + 1j * im).imag])),
+    "ifft": (lambda re, im: F.concat(F.ifft((re, im)), axis=0), (A, B), lambda re, im: np.vstack([np.fft.ifft(re + 1j * im).real, np.fft.ifft(re + 1j * im).imag])),
+    "sparse_matmul": (lambda d, b: F.sparse_matmul(CooMatrix(d, [0, 2, 0], [1, 0, 1], (3, 3)), b), (P[0, :3], A), lambda d, b: np.stack([(d[0] + d[2]) * b[1], 0 * b[0], d[1] * b[0]])),
+    "sparse_matmul trans": (lambda d, b: F.sparse_matmul(CooMatrix(d, [0, 2], [1, 3], (3, 4)), b, transa=True, transb=True), (P[0, :2], A.T.copy()), lambda d, b: np.stack([0 * b[:, 0], d[0] * b[:, 0], 0 * b[:, 0], d[1] * b[:, 2]])),
+    "sparse_matmul right": (lambda a, d: F.sparse_matmul(a, CooMatrix(d, [0, 3], [1, 0], (4, 2))), (A, P[0, :2]), lambda a, d: np.stack([a[:, 3] * d[1], a[:, 0] * d[0]], 1)),
+    "sparse_matmul stack": (lambda d, b: F.sparse_matmul(CooMatrix(d, [[0, 1], [1, -1]], [[1, 1], [0, -1]], (2, 2)), b), (A[:2, :2], B[:2].reshape(2, 2, 2)), lambda d, b: np.stack([[d[0, 0] * b[0, 1], d[0, 1] * b[0, 1]], [0 * b[1, 0], d[1, 0] * b[1, 0]]])),
     # arrays
+    "as_strided": (lambda x: F.as_strided(x, (3, 2), (2, 1), 1), (A,), lambda x: np.lib.stride_tricks.as_strided(x.ravel()[1:], (3, 2), (16, 8))),
     "broadcast_to": (lambda x: F.broadcast_to(x, (2, 3, 4)), (A,), lambda x: np.broadcast_to(x, (2, 3, 4))),
     "broadcast": (lambda x, y: F.broadcast(x, y)[1] * A, (A, B[0]), lambda x, y: y * A),
     "diagonal": (F.diagonal, (M,), np.diagonal),
@@ -198,7 +226,24 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Callable[..., Any] |
     "gaussian_kl_divergence": (F.gaussian_kl_divergence, (A, U), lambda m, v: 0.5 * (m * m + np.exp(v) - v - 1).sum()),
     "contrastive": (lambda a, b: F.contrastive(a, b, np.array([1, 0, 0]), margin=5), (A, B), None),
     "triplet": (lambda a, p, n: F.triplet(a, p, n, margin=9), (A, B, P), lambda a, p, n: np.maximum(0, ((a - p) ** 2 - (a - n) ** 2).sum(1) + 9).mean()),
+    "softmax_cross_entropy of probabilities": (lambda x, t: F.softmax_cross_entropy(x, t), (A, P), lambda x, t: -(t * sp.log_softmax(x, 1)).sum(1).mean()),
+    "softmax_cross_entropy divergence": (lambda x, t: F.softmax_cross_entropy(x, t, reduce="no", soft_target_loss="kl-divergence"), (A, P), lambda x, t: (t * (np.log(t) - sp.log_softmax(x, 1))).sum(1)),
+    "contrastive at zero": (lambda a: F.contrastive(a, A, np.array([1, 0, 0]), margin=0.0), (A,), lambda a: 0.5 * ((a - A)[0] ** 2).sum() / 3),
+    "cross_covariance": (F.cross_covariance, (A, B[:, :2]), lambda y, z: 0.5 * (np.cov(y.T, z.T, ddof=0)[:4, 4:] ** 2).sum()),
+    "decov": (F.decov, (A,), lambda h: 0.5 * ((np.cov(h.T, ddof=0) * (1 - np.eye(4))) ** 2).sum()),
+    "decov no": (lambda h: F.decov(h, reduce="no"), (A,), lambda h: np.cov(h.T, ddof=0) * (1 - np.eye(4))),
+    "black_out": (lambda x, W: F.black_out(x, T, W, SAMPLES, reduce="no"), (B, M4), _black_out),
+    "negative_sampling": (lambda x, W: F.negative_sampling(x, np.array([1, -1, 3]), W, lambda shape: np.hstack([T[:, None], SAMPLES])[:, : shape[1]], 2), (B, M4), _negative_sampling),
+    "discriminative_margin_based_clustering_loss": (lambda e: F.concat([F.reshape(v, (1,)) for v in F.discriminative_margin_based_clustering_loss(e, LABELS, 0.1, 1.0, 4)], axis=0), (IMAGE,), None),
     # layers
+    "simplified_dropconnect": (lambda x, W, b: F.simplified_dropconnect(x, W, b, 0.5, mask=KEEP), (A, B, P[:, 0]), lambda x, W, b: x @ (2 * W * KEEP).T + b),
+    "simplified_dropconnect each": (lambda x, W: F.simplified_dropconnect(x, W, ratio=0.2, mask=np.stack([KEEP, ~KEEP, KEEP])), (A, B), lambda x, W: np.stack([x[0] @ (W * KEEP).T, x[1] @ (W * ~KEEP).T, x[2] @ (W * KEEP).T]) / 0.8),
+    "simplified_dropconnect off": (lambda x, W: F.simplified_dropconnect(x, W, train=False), (A, B), lambda x, W: x @ W.T),
+    "rrelu": (lambda x: F.rrelu(x, r=P), (A,), lambda x: np.where(x >= 0, x, P * x)),
+    "batch_renormalization": (lambda x, g, b: F.batch_renormalization(x, g, b, 1.0, 0.0, running_mean=A[0], running_var=P[1]), (B, P[0], U[0]), lambda x, g, b: g * (x - x.mean(0)) / np.sqrt(x.var(0) + 2e-5) + b),
+    "fixed_batch_renormalization": (F.fixed_batch_renormalization, (A, P[0], B[0], A[0], P[1]), lambda x, g, b, m, v: g * (x - m) / np.sqrt(v + 2e-5) + b),
+    "decorrelated_batch_normalization": (lambda x: F.decorrelated_batch_normalization(x, groups=2, eps=0.1), (IMAGE,), None),
+    "fixed_decorrelated_batch_normalization": (lambda x, m, p: F.fixed_decorrelated_batch_normalization(x, m, p, groups=1), (A, B[0], M4), lambda x, m, p: (x - m) @ p.T),
     "linear": (F.linear, (A, B, P[:, 0]), lambda x, W, b: x @ W.T + b),
     "linear axes": (lambda x, W: F.linear(x, W, n_batch_axes=2), (A.reshape(3, 2, 2), B[:, :2]), lambda x, W: x @ W.T),
     "bilinear": (F.bilinear, (A, B[:, :2], rng.normal(size=(4, 2, 3)), A.T.copy(), B.T[:2].copy(), P[0, :3]), lambda a, b, W, V, V2, c: np.einsum("ij,ik,jkl->il", a, b, W) + a @ V + b @ V2 + c),
@@ -332,6 +377,105 @@ def test_random_functions() -> None:
         F.dropout(x, 1.0)
 
 
+def test_random_activations() -> None:
+    np.random.seed(0)
+    x = Variable(np.full((50, 40), -1.0))
+    y, r = F.rrelu(x, 0.1, 0.3, return_r=True)
+    assert np.array_equal(y.data, -r)
+    assert 0.1 <= r.min() < r.max() < 0.3
+    assert abs(r.mean() - 0.2) < 4 * 0.2 / math.sqrt(12 * r.size)
+    with chainer.using_config("train", False):
+        assert np.allclose(F.rrelu(x, 0.1, 0.3).data, -0.2)
+    W = np.ones((3, 40))
+    y = F.simplified_dropconnect(x, W, ratio=0.25).data  # 30 of 40 in the mean, times 4/3
+    assert abs(y.mean() + 40) < 4 * 40 * math.sqrt(0.25 / 0.75 / (40 * 150))
+    assert len(np.unique(y)) > 2
+    y = F.simplified_dropconnect(x, W, ratio=0.25, use_batchwise_mask=False).data
+    assert np.array_equal(y, np.tile(y[0], (50, 1)))
+
+
+def test_sparse_matrices() -> None:
+    x = (A > 0) * A
+    assert np.array_equal(to_coo(x).to_dense(), x)
+    stack = np.stack([x, (B > 0) * B])
+    coo = to_coo(stack, ldnz=12)
+    assert coo.data.shape == (2, 12)
+    assert np.array_equal(coo.to_dense(), stack)
+    y = F.sparse_matmul(coo, np.stack([B.T, A.T]))
+    assert np.allclose(y.data, stack @ np.stack([B.T, A.T]), rtol=1e-13)
+    with pytest.raises(TypeError, match="one of a and b must be a CooMatrix"):
+        F.sparse_matmul(A, B)
+    with pytest.raises(ValueError, match="ldnz is 1"):
+        to_coo(stack, ldnz=1)
+    with pytest.raises(ValueError, match="does not fit a sparse one"):
+        F.sparse_matmul(to_coo(x), A)
+    with pytest.raises(IndexError, match="row 3"):
+        CooMatrix([1.0], [3], [0], (3, 3))
+
+
+def test_walker_alias() -> None:
+    np.random.seed(1)
+    weights = np.array([3.0, 0.0, 1.0, 6.0])
+    draws = WalkerAlias(weights).sample((100, 400))
+    shares = np.bincount(draws.ravel(), minlength=4) / draws.size
+    assert shares[1] == 0
+    assert np.all(np.abs(shares - weights / 10) < 4 * np.sqrt(0.25 / draws.size))
+
+
+def test_negative_samples_are_returned() -> None:
+    W, t = M4, np.array([1, -1, 3])
+    loss, samples = F.negative_sampling(
+        A, t, W, lambda shape: np.zeros(shape, int), 3, "no", return_samples=True
+    )
+    assert np.array_equal(samples, [[1, 0, 0, 0], [0, 0, 0, 0], [3, 0, 0, 0]])
+    assert loss.data[1] == 0
+    again = F.negative_sampling(A, t, W, lambda shape: samples, 3)
+    assert again.data == pytest.approx(loss.data.sum(), rel=1e-14)
+
+
+def test_discriminative_loss() -> None:
+    # two clusters around 0 and 3 along the first dimension, exactly; the third is absent
+    e = np.zeros((1, 3, 1, 4))
+    e[0, 0, 0] = [0.0, 0.4, 3.0, 3.4]
+    found = F.discriminative_margin_based_clustering_loss(
+        e, np.array([[[1, 1, 2, 2]]]), 0.1, 1.0, 3, norm=2, gamma=1.0
+    )
+    variance, distance, size = (float(v.data) for v in found)
+    assert variance == pytest.approx(2 * 0.1**2 / 3)  # each is 0.2 from its mean
+    assert distance == pytest.approx((2 - 0.2) ** 2 / 3)  # of 0.2 and nothing; 3.2 is far
+    assert size == pytest.approx((0.2 + 3.2) / 3)
+
+
+def test_decorrelation() -> None:
+    x = rng.normal(size=(6, 4, 5)) * np.array([1, 2, 3, 4])[:, None] + 1
+    x[:, 1] += x[:, 0]
+    mean, projection = np.zeros((2, 2)), np.zeros((2, 2, 2))
+    y = F.decorrelated_batch_normalization(
+        x, groups=2, eps=0.0, running_mean=mean, running_projection=projection, decay=0.0
+    ).data
+    for k in (0, 2):
+        part = np.moveaxis(y, 1, 0).reshape(4, -1)[k : k + 2]
+        assert np.allclose(part.mean(1), 0, atol=1e-12)
+        assert np.allclose(np.cov(part, ddof=0), np.eye(2), atol=1e-10)
+    assert np.allclose(mean.ravel(), x.mean((0, 2)))
+    fixed = F.fixed_decorrelated_batch_normalization(x, mean, projection * 29 / 30, groups=2)
+    assert np.allclose(fixed.data, y, rtol=1e-10)
+    with pytest.raises(ValueError, match="3 groups do not divide the 4 channels"):
+        F.decorrelated_batch_normalization(x, groups=3)
+
+
+def test_batch_renormalization() -> None:
+    g, b, m, v = P[0], B[0], A[0].copy(), P[1].copy()
+    free = F.batch_renormalization(A, g, b, 1e9, 1e9, running_mean=m, running_var=v)
+    assert np.allclose(free.data, F.fixed_batch_normalization(A, g, b, m, v).data, rtol=1e-11)
+    bound = F.batch_renormalization(
+        A, g, b, 1.0, 0.0, running_mean=m, running_var=v, update_statistics=True
+    )
+    assert np.allclose(bound.data, F.batch_normalization(A, g, b).data, rtol=1e-11)
+    assert np.allclose(m, 0.9 * A[0] + 0.1 * A.mean(0))
+    assert np.allclose(v, 0.9 * P[1] + 0.1 * A.var(0, ddof=1))
+
+
 def test_running_statistics() -> None:
     mean, var = np.zeros(4), np.ones(4)
     F.batch_normalization(A, np.ones(4), np.zeros(4), running_mean=mean, running_var=var)
@@ -365,5 +509,11 @@ def test_clear_errors() -> None:
         F.bias(x, np.ones(3))
     with pytest.raises(ValueError, match="no permutation"):
         F.permutate(x, np.array([0, 0, 1]))
+    with pytest.raises(IndexError, match="elements 0 to 12 of an array of 12"):
+        F.as_strided(x, (13,), (1,))
+    with pytest.raises(ValueError, match="one device"):
+        F.copy(x, 0)
+    with pytest.raises(ValueError, match="soft_target_loss"):
+        F.softmax_cross_entropy(x, A, soft_target_loss="mse")
     with pytest.raises(ValueError):
         x + np.ones(5)

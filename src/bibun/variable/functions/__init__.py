@@ -11,11 +11,13 @@ from __future__ import annotations
 from bibun.variable.functions import (
     activation,
     array,
+    connection,
     convolution,
     evaluation,
     loss,
     math,
-    network,
+    noise,
+    normalization,
     pooling,
     recurrent,
     sampling,
@@ -23,18 +25,20 @@ from bibun.variable.functions import (
 )
 from bibun.variable.functions.activation import *  # noqa: F403
 from bibun.variable.functions.array import *  # noqa: F403
+from bibun.variable.functions.connection import *  # noqa: F403
 from bibun.variable.functions.convolution import *  # noqa: F403
 from bibun.variable.functions.evaluation import *  # noqa: F403
 from bibun.variable.functions.loss import *  # noqa: F403
 from bibun.variable.functions.math import *  # noqa: F403
-from bibun.variable.functions.network import *  # noqa: F403
+from bibun.variable.functions.noise import *  # noqa: F403
+from bibun.variable.functions.normalization import *  # noqa: F403
 from bibun.variable.functions.pooling import *  # noqa: F403
 from bibun.variable.functions.recurrent import *  # noqa: F403
 from bibun.variable.functions.sampling import *  # noqa: F403
 from bibun.variable.functions.sequences import *  # noqa: F403
 
 _ROOMS = (
-    activation, array, convolution, evaluation, loss, math, network, pooling, recurrent, sampling,
-    sequences,
+    activation, array, connection, convolution, evaluation, loss, math, noise, normalization,
+    pooling, recurrent, sampling, sequences,
 )  # fmt: skip
 __all__ = sorted(name for room in _ROOMS for name in room.__all__)

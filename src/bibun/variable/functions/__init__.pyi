@@ -33,6 +33,8 @@ def argmax_crf1d(cost: Any, xs: Any, *, initial_cost: Any = None, terminal_cost:
     """The most probable labels of a chain (Viterbi): (their scores, at each time the labels)."""
 def argmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """Where the smallest element along an axis is."""
+def as_strided(x: Any, shape: Any, strides: Any, storage_offset: Any = None) -> Any:
+    """The elements of x (in C order) at storage_offset + Σ index · stride, strides in elements."""
 def average(x: Any, axis: Any = None, weights: Any = None, keepdims: Any = False) -> Any:
     """The mean along axes, weighted by `weights` if given."""
 def average_pooling_1d(x: Any, ksize: Any, stride: Any = None, pad: Any = 0, pad_value: Any = 0) -> Any:
@@ -49,8 +51,12 @@ def batch_inv(a: Any) -> Any:
     """Inverses of a stack of matrices."""
 def batch_l2_norm_squared(x: Any) -> Any:
     """The squared length of each element of the batch (axis 0)."""
+def batch_matmul(a: Any, b: Any, transa: Any = False, transb: Any = False) -> Any:
+    """`matmul` of stacks, where a vector in a stack is a column."""
 def batch_normalization(x: Any, gamma: Any, beta: Any, eps: Any = 2e-05, running_mean: Any = None, running_var: Any = None, decay: Any = 0.9, axis: Any = None) -> Any:
     """x with mean 0 and variance 1 over the batch in each channel, times gamma plus beta."""
+def batch_renormalization(x: Any, gamma: Any, beta: Any, rmax: Any, dmax: Any, eps: Any = 2e-05, running_mean: Any = None, running_var: Any = None, decay: Any = 0.9, update_statistics: Any = False) -> Any:
+    """`batch_normalization` drawn towards the running statistics, as far as rmax and dmax allow."""
 def bernoulli_nll(x: Any, y: Any, reduce: Any = 'sum') -> Any:
     """Minus the log probability of x (between 0 and 1) under sigmoid(y)."""
 def bias(x: Any, y: Any, axis: Any = 1) -> Any:
@@ -59,6 +65,8 @@ def bilinear(e1: Any, e2: Any, W: Any, V1: Any = None, V2: Any = None, b: Any = 
     """Σ e1[j] e2[k] W[j, k, l], plus e1 V1 + e2 V2 + b if they are given."""
 def binary_accuracy(y: Any, t: Any) -> Any:
     """The share of elements whose sign says the label, 1 (y >= 0) or 0; labels -1 do not count."""
+def black_out(x: Any, t: Any, W: Any, samples: Any, reduce: Any = 'mean') -> Any:
+    """-log p(t) - Σ log(1 - p(s)), p the softmax of x·W over t and the samples alone."""
 def broadcast(*args: Any) -> Any:
     """The arguments repeated to their common shape: a tuple, or the one Variable of one."""
 def broadcast_to(array: Any, shape: Any) -> Any:
@@ -92,7 +100,7 @@ def convolution_3d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0,
 def convolution_nd(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1, groups: Any = 1) -> Any:
     """Cross-correlation of images (N, C, ...) with filters W (filters, C / groups, ...)."""
 def copy(x: Any, dst: Any = None) -> Any:
-    """x itself as a new Variable (`dst`, a device, is ignored)."""
+    """x itself as a new Variable. `dst`, a device: there is the CPU, None, -1 or '@numpy'."""
 def cos(x: Any, /) -> Any:
     """The cosine of an angle in radians."""
 def cosh(x: Any, /) -> Any:
@@ -101,6 +109,8 @@ def crelu(x: Any, axis: Any = 1) -> Any:
     """relu(x) and relu(-x), one after the other along an axis."""
 def crf1d(cost: Any, xs: Any, ys: Any, reduce: Any = 'mean', *, initial_cost: Any = None, terminal_cost: Any = None) -> Any:
     """Minus the log probability of label sequences under a linear chain. (Lafferty et al. 2001.)"""
+def cross_covariance(y: Any, z: Any, reduce: Any = 'half_squared_sum') -> Any:
+    """Half the squared covariances of the columns of y with those of z. (Cheung et al. 2014.)"""
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """Products of the elements so far along an axis."""
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
@@ -113,6 +123,10 @@ def deconvolution_3d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 
     """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
 def deconvolution_nd(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, outsize: Any = None, dilate: Any = 1, groups: Any = 1) -> Any:
     """The transpose of a convolution with filters W (channels of x, channels out / groups, ...)."""
+def decorrelated_batch_normalization(x: Any, *, groups: Any = 16, eps: Any = 2e-05, running_mean: Any = None, running_projection: Any = None, decay: Any = 0.9) -> Any:
+    """x with mean 0 and covariance 1 among the channels of each group. (Huang et al. 2018.)"""
+def decov(h: Any, reduce: Any = 'half_squared_sum') -> Any:
+    """Half the squared covariances of different columns of h. (Cogswell et al. 2015.)"""
 def deformable_convolution_2d_sampler(x: Any, offset: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0) -> Any:
     """A convolution whose windows look at displaced places, bilinearly. (Dai et al. 2017.)"""
 def depth2space(X: Any, r: Any) -> Any:
@@ -127,6 +141,8 @@ def digamma(x: Any) -> Any:
     """The logarithmic derivative of the gamma function."""
 def dilated_convolution_2d(x: Any, W: Any, b: Any = None, stride: Any = 1, pad: Any = 0, dilate: Any = 1, cover_all: Any = False) -> Any:
     """`convolution_2d` with places in a window `dilate` apart. (Yu & Koltun 2015.)"""
+def discriminative_margin_based_clustering_loss(embeddings: Any, labels: Any, delta_v: Any, delta_d: Any, max_embedding_dim: Any, norm: Any = 1, alpha: Any = 1.0, beta: Any = 1.0, gamma: Any = 0.001) -> Any:
+    """(variance, distance, regularization) of clusters of pixels. (De Brabandere et al. 2017.)"""
 def dropout(x: Any, ratio: Any = 0.5, *, mask: Any = None, return_mask: Any = False) -> Any:
     """x with a share `ratio` of its elements set to zero and the rest scaled up."""
 def dstack(xs: Any) -> Any:
@@ -155,10 +171,16 @@ def expm1(x: Any, /) -> Any:
     """exp(x) - 1, accurate near 0."""
 def f1_score(y: Any, t: Any, label_num: Any = None, ignore_label: Any = -1) -> Any:
     """(F1 score, support) of every class."""
+def fft(x: Any) -> Any:
+    """The discrete Fourier transform along the last axis, of (real, imaginary) to the like."""
 def fix(x: Any, /) -> Any:
     """The next integer towards zero; its derivative is zero."""
 def fixed_batch_normalization(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: Any = 2e-05, axis: Any = None) -> Any:
     """Batch normalization with given mean and variance."""
+def fixed_batch_renormalization(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: Any = 2e-05) -> Any:
+    """`fixed_batch_normalization`, which it is the same as."""
+def fixed_decorrelated_batch_normalization(x: Any, mean: Any, projection: Any, groups: Any = 16) -> Any:
+    """`decorrelated_batch_normalization` with given mean and projection."""
 def flatten(x: Any) -> Any:
     """All elements in one axis."""
 def flip(m: Any, axis: Any = None) -> Any:
@@ -197,6 +219,8 @@ def hypot(x1: Any, x2: Any, /) -> Any:
     """The length of the vector (x1, x2)."""
 def identity(*inputs: Any) -> Any:
     """The arguments as they are, as Variables."""
+def ifft(x: Any) -> Any:
+    """The inverse of `fft`."""
 def im2col(x: Any, ksize: Any, stride: Any = 1, pad: Any = 0, cover_all: Any = False, dilate: Any = 1) -> Any:
     """The windows of images (N, C, H, W) as (N, C · window, out...)."""
 def inv(a: Any) -> Any:
@@ -277,6 +301,8 @@ def ndtr(x: Any, /) -> Any:
     """The normal distribution function."""
 def ndtri(x: Any, /) -> Any:
     """The quantile function of the normal distribution."""
+def negative_sampling(x: Any, t: Any, W: Any, sampler: Any, sample_size: Any, reduce: Any = 'sum', *, return_samples: Any = False) -> Any:
+    """-log σ(x·W[t]) - Σ log σ(-x·W[s]) over sampled classes s. (Mikolov et al. 2013.)"""
 def normalize(x: Any, eps: Any = 1e-05, axis: Any = 1) -> Any:
     """x over its Euclidean norm (plus eps) along axes."""
 def pad(x: Any, pad_width: Any, mode: Any = 'constant', **keywords: Any) -> Any:
@@ -323,6 +349,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements shifted around along an axis."""
 def rollaxis(a: Any, axis: Any, start: Any = 0) -> Any:
     """An axis moved before another."""
+def rrelu(x: Any, l: Any = 0.125, u: Any = 0.3333333333333333, *, r: Any = None, return_r: Any = False) -> Any:
+    """x where it is positive, else r · x with r drawn from [l, u), its mean outside of training."""
 def rsqrt(x: Any) -> Any:
     """One over the square root."""
 def scale(x: Any, y: Any, axis: Any = 1) -> Any:
@@ -343,6 +371,8 @@ def sigmoid_cross_entropy(x: Any, t: Any, normalize: Any = True, reduce: Any = '
     """Minus the log probability of t (0 or 1; -1 counts nothing) under sigmoid(x)."""
 def sign(x: Any, /) -> Any:
     """-1, 0 or 1; its derivative is zero."""
+def simplified_dropconnect(x: Any, W: Any, b: Any = None, ratio: Any = 0.5, train: Any = True, mask: Any = None, use_batchwise_mask: Any = True) -> Any:
+    """x Wᵀ + b where a share `ratio` of W's elements is zero and the rest scaled up."""
 def sin(x: Any, /) -> Any:
     """The sine of an angle in radians."""
 def sinh(x: Any, /) -> Any:
@@ -351,7 +381,7 @@ def slstm(c_prev1: Any, c_prev2: Any, x1: Any, x2: Any) -> Any:
     """`lstm` with two cells that come before, for binary trees: (c, h). (Zhu et al. 2015.)"""
 def softmax(x: Any, axis: Any = 1) -> Any:
     """exp(x) / sum(exp(x)) along an axis: probabilities."""
-def softmax_cross_entropy(x: Any, t: Any, normalize: Any = True, cache_score: Any = True, class_weight: Any = None, ignore_label: Any = -1, reduce: Any = 'mean', enable_double_backprop: Any = True) -> Any:
+def softmax_cross_entropy(x: Any, t: Any, normalize: Any = True, cache_score: Any = True, class_weight: Any = None, ignore_label: Any = -1, reduce: Any = 'mean', enable_double_backprop: Any = True, soft_target_loss: Any = 'cross-entropy') -> Any:
     """Minus the log probability of class t[i] under softmax(x[i])."""
 def softplus(x: Any, beta: Any = 1.0) -> Any:
     """log(1 + exp(beta x)) / beta, a smooth relu."""
@@ -359,6 +389,8 @@ def solve(a: Any, b: Any) -> Any:
     """The x of A x = b."""
 def space2depth(X: Any, r: Any) -> Any:
     """(N, C, rH, rW) to (N, r²C, H, W): the inverse of `depth2space`."""
+def sparse_matmul(a: Any, b: Any, transa: Any = False, transb: Any = False) -> Any:
+    """The product of a sparse matrix (`utils.CooMatrix`) and a dense one, or the other way round."""
 def spatial_pyramid_pooling_2d(x: Any, pyramid_height: Any, pooling: Any = 'max') -> Any:
     """Maxima over 1, 4, 16, … parts of images, one after the other: (N, C · (1 + 4 + …), 1, 1)."""
 def spatial_transformer_grid(theta: Any, output_shape: Any) -> Any:
@@ -371,6 +403,8 @@ def sqrt(x: Any, /) -> Any:
     """The square root."""
 def square(x: Any, /) -> Any:
     """The square."""
+def squared_difference(x1: Any, x2: Any) -> Any:
+    """(x1 - x2)², element by element."""
 def squared_error(x0: Any, x1: Any) -> Any:
     """(x0 - x1)², element by element."""
 def squeeze(a: Any, axis: Any = None) -> Any:

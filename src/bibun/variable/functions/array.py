@@ -120,9 +120,35 @@ def cast(x: Any, typ: Any) -> Any:
 
 
 @function
-def copy(x: Any, dst: Any = None) -> Any:
-    """x itself as a new Variable (`dst`, a device, is ignored)."""
+def _copy(x: Any) -> Any:
     return x + 0 if x.dtype.kind != "b" else x
+
+
+def copy(x: Any, dst: Any = None) -> Variable:
+    """x itself as a new Variable. `dst`, a device: there is the CPU, None, -1 or "@numpy"."""
+    if dst not in (None, -1, "@numpy"):
+        raise ValueError(f"copy: there is one device, the CPU: None, -1 or '@numpy'; got {dst!r}")
+    return _copy(x)
+
+
+def as_strided(
+    x: Any, shape: Sequence[int], strides: Sequence[int], storage_offset: int | None = None
+) -> Variable:
+    """The elements of x (in C order) at storage_offset + Σ index · stride, strides in elements.
+
+    An element that occurs twice gets both gradients. Errors: IndexError outside of x.
+    """
+    place = np.full(tuple(shape), 0 if storage_offset is None else int(storage_offset))
+    if len(shape) != len(strides):
+        raise ValueError(f"as_strided: {len(strides)} strides for shape {tuple(shape)}")
+    for axis, (n, s) in enumerate(zip(shape, strides, strict=True)):
+        place = place + (np.arange(n) * s).reshape((-1,) + (1,) * (len(shape) - 1 - axis))
+    x = as_variable(x)
+    if place.size and (place.min() < 0 or place.max() >= x.size):
+        raise IndexError(
+            f"as_strided: elements {place.min()} to {place.max()} of an array of {x.size}"
+        )
+    return _take(flatten(x), place, 0)
 
 
 @function
@@ -201,7 +227,8 @@ def space2depth(X: Any, r: int) -> Any:
 
 
 __all__ = [
-    *_MOVES, "broadcast", "cast", "concat", "copy", "depth2space", "dstack", "flatten", "get_item",
-    "hstack", "pad", "pad_sequence", "permutate", "scatter_add", "select_item",
-    "separate", "space2depth", "split_axis", "stack", "transpose", "vstack", "where",
+    *_MOVES, "as_strided", "broadcast", "cast", "concat", "copy", "depth2space", "dstack",
+    "flatten", "get_item", "hstack", "pad", "pad_sequence", "permutate", "scatter_add",
+    "select_item", "separate", "space2depth", "split_axis", "stack", "transpose", "vstack",
+    "where",
 ]  # fmt: skip

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import bibun.numpy as bnp
+from bibun.errors import ShapeError
 from bibun.transforms import stop_gradient
 from bibun.variable.functions._common import function, reduced
+from bibun.variable.variable import as_variable
 
 _SUM = {"sum": bnp.sum, "mean": bnp.mean}
 
@@ -46,21 +51,37 @@ def softmax_cross_entropy(
     ignore_label: int = -1,
     reduce: str = "mean",
     enable_double_backprop: bool = True,
+    soft_target_loss: str = "cross-entropy",
 ) -> Any:
     """Minus the log probability of class t[i] under softmax(x[i]).
 
     x: (batch, classes, ...), t: integers (batch, ...); elements with `ignore_label` count
     nothing. `mean` divides by the number of the others, or with `normalize=False` by the batch
-    size. `cache_score` and `enable_double_backprop` are accepted and change nothing.
+    size. Of probabilities t (the shape of x) the cross entropy, or with
+    `soft_target_loss="kl-divergence"` that less the entropy of t. `cache_score` and
+    `enable_double_backprop`, which choose between ways to compute the same in Chainer, have
+    nothing to choose here: it is always twice differentiable.
     """
     shifted = x - stop_gradient(bnp.max(x, axis=1, keepdims=True))
     log_p = shifted - bnp.log(bnp.sum(bnp.exp(shifted), axis=1, keepdims=True))
+    kinds = ("cross-entropy", "kl-divergence")
+    if soft_target_loss not in kinds:
+        raise ValueError(
+            f"softmax_cross_entropy: soft_target_loss is one of {kinds}, got {soft_target_loss!r}"
+        )
     if class_weight is not None:
         log_p = log_p * bnp.reshape(class_weight, (1, -1) + (1,) * (x.ndim - 2))
-    counts = t != ignore_label
-    chosen = bnp.where(counts, t, 0)[:, None]
-    loss = bnp.where(counts, -bnp.take_along_axis(log_p, chosen, axis=1)[:, 0], 0.0)
-    total = bnp.maximum(bnp.sum(counts), 1) if normalize else max(x.shape[0], 1)
+    if t.dtype.kind == "f":
+        loss = -bnp.sum(t * log_p, axis=1)
+        if soft_target_loss == kinds[1]:
+            loss = loss + bnp.sum(bnp.where(t > 0, t * bnp.log(t), 0.0), axis=1)
+        total: Any = loss.size if normalize else x.shape[0]
+    else:
+        counts = t != ignore_label
+        chosen = bnp.where(counts, t, 0)[:, None]
+        loss = bnp.where(counts, -bnp.take_along_axis(log_p, chosen, axis=1)[:, 0], 0.0)
+        total = bnp.sum(counts) if normalize else x.shape[0]
+    total = bnp.maximum(total, 1)
     return reduced(
         loss, reduce, {"mean": lambda v: bnp.sum(v) / total}, "softmax_cross_entropy"
     )
@@ -119,11 +140,16 @@ def gaussian_kl_divergence(mean: Any, ln_var: Any, reduce: str = "sum") -> Any:
     return reduced(loss, reduce, _SUM, "gaussian_kl_divergence")
 
 
+def _root(square: Any) -> Any:
+    """The square root, whose derivative at 0 is 0."""
+    return bnp.where(square > 0, bnp.sqrt(square), 0.0)
+
+
 @function
 def contrastive(x0: Any, x1: Any, y: Any, margin: float = 1, reduce: str = "mean") -> Any:
     """Squared distance of like pairs (y = 1), squared lack of margin of unlike ones (y = 0)."""
     square = bnp.sum((x0 - x1) ** 2, axis=1)
-    short = margin - bnp.sqrt(square)
+    short = margin - _root(square)
     short = bnp.where(short > 0, short, 0.0)
     loss = 0.5 * (y * square + (1 - y) * short * short)
     return reduced(loss, reduce, {"mean": bnp.mean}, "contrastive")
@@ -140,8 +166,122 @@ def triplet(
     return reduced(bnp.where(loss > 0, loss, 0.0), reduce, {"mean": bnp.mean}, "triplet")
 
 
+def _covariance(y: Any, z: Any) -> Any:
+    center = lambda a: a - bnp.mean(a, axis=0, keepdims=True)  # noqa: E731
+    return center(y).T @ center(z) / y.shape[0]
+
+
+_HALF = {"half_squared_sum": lambda c: 0.5 * bnp.sum(c * c)}
+
+
+@function
+def cross_covariance(y: Any, z: Any, reduce: str = "half_squared_sum") -> Any:
+    """Half the squared covariances of the columns of y with those of z. (Cheung et al. 2014.)"""
+    return reduced(_covariance(y, z), reduce, _HALF, "cross_covariance")
+
+
+@function
+def decov(h: Any, reduce: str = "half_squared_sum") -> Any:
+    """Half the squared covariances of different columns of h. (Cogswell et al. 2015.)"""
+    off = 1 - bnp.eye(h.shape[1], dtype=h.dtype)
+    return reduced(_covariance(h, h) * off, reduce, _HALF, "decov")
+
+
+@function
+def discriminative_margin_based_clustering_loss(
+    embeddings: Any,
+    labels: Any,
+    delta_v: float,
+    delta_d: float,
+    max_embedding_dim: int,
+    norm: int = 1,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    gamma: float = 0.001,
+) -> Any:
+    """(variance, distance, regularization) of clusters of pixels. (De Brabandere et al. 2017.)
+
+    embeddings: (N, max_embedding_dim, H, W); labels: (N, H, W), 1 to max_embedding_dim, 0 for
+    none. Pixels are drawn to within delta_v of their cluster's mean (times alpha), means pushed
+    2 delta_d apart (times beta), and kept small (times gamma). norm: 1 or 2.
+    """
+    name = "discriminative_margin_based_clustering_loss"
+    if norm not in (1, 2):
+        raise ValueError(f"{name}: norm must be 1 or 2, got {norm!r}")
+    if embeddings.shape[1] != max_embedding_dim:
+        raise ShapeError(
+            f"{name}: embeddings of shape {embeddings.shape} for {max_embedding_dim} dimensions"
+        )
+
+    def size(a: Any, axis: Any) -> Any:
+        return bnp.sum(bnp.abs(a), axis) if norm == 1 else _root(bnp.sum(a * a, axis))
+
+    def hinge2(a: Any) -> Any:
+        return bnp.where(a > 0, a * a, 0.0)
+
+    n, count = embeddings.shape[0], max_embedding_dim
+    classes = bnp.arange(1, count + 1)[:, None, None, None]
+    inside = (labels[None] == classes)[:, :, None].astype(embeddings.dtype)  # (K, N, 1, H, W)
+    pixels = bnp.sum(inside, (3, 4))
+    means = bnp.sum(embeddings[None] * inside, (3, 4)) / bnp.maximum(pixels, 1)  # (K, N, C)
+    away = hinge2(size((means[..., None, None] - embeddings[None]) * inside, 2) - delta_v)
+    variance = bnp.sum(bnp.sum(away, (1, 2, 3)) / bnp.maximum(bnp.sum(pixels, (1, 2)), 1)) / count
+    one, other = np.triu_indices(count, 1)
+    near = hinge2(2 * delta_d - size(means[one] - means[other], 2))
+    distance = bnp.sum(near) / max(len(one) * n, 1)
+    regularization = bnp.sum(size(means, (1, 2))) / (count * n)
+    return alpha * variance, beta * distance, gamma * regularization
+
+
+@function
+def black_out(x: Any, t: Any, W: Any, samples: Any, reduce: str = "mean") -> Any:
+    """-log p(t) - Σ log(1 - p(s)), p the softmax of x·W over t and the samples alone.
+
+    x: (batch, D), t: (batch,), W: (classes, D), samples: (batch, S) negative classes.
+    (Ji et al. 2015.)
+    """
+    classes = bnp.concatenate([t[:, None], samples], axis=1)
+    scores = bnp.einsum("nd,nsd->ns", x, W[classes])
+    top = stop_gradient(bnp.max(scores, axis=1, keepdims=True))
+    log_p = scores - top - bnp.log(bnp.sum(bnp.exp(scores - top), axis=1, keepdims=True))
+    loss = -(log_p[:, 0] + bnp.sum(bnp.log(-bnp.expm1(log_p[:, 1:])), axis=1))
+    return reduced(loss, reduce, {"mean": bnp.mean}, "black_out")
+
+
+@function
+def _negative_sampling(x: Any, W: Any, samples: Any, counts: Any, reduce: str) -> Any:
+    scores = bnp.einsum("nd,nsd->ns", x, W[samples])
+    sign = np.where(np.arange(samples.shape[1]) == 0, -1.0, 1.0).astype(scores.dtype)
+    loss = bnp.where(counts, bnp.sum(bnp.logaddexp(sign * scores, 0.0), axis=1), 0.0)
+    return reduced(loss, reduce, {"sum": bnp.sum}, "negative_sampling")
+
+
+def negative_sampling(
+    x: Any,
+    t: Any,
+    W: Any,
+    sampler: Callable[[tuple[int, ...]], Any],
+    sample_size: int,
+    reduce: str = "sum",
+    *,
+    return_samples: bool = False,
+) -> Any:
+    """-log σ(x·W[t]) - Σ log σ(-x·W[s]) over sampled classes s. (Mikolov et al. 2013.)
+
+    x: (batch, D), t: (batch,), -1 counts nothing. `sampler(shape)` draws classes, for example
+    `utils.WalkerAlias(p).sample`. return_samples: (loss, samples), t first.
+    """
+    t = np.asarray(as_variable(t).array)
+    counts = t != -1
+    samples = np.array(sampler((t.shape[0], sample_size + 1)))
+    samples[:, 0] = np.where(counts, t, 0)
+    loss = _negative_sampling(x, W, samples, counts, reduce)
+    return (loss, samples) if return_samples else loss
+
+
 __all__ = [
-    "absolute_error", "bernoulli_nll", "contrastive", "gaussian_kl_divergence", "gaussian_nll",
-    "hinge", "huber_loss", "mean_absolute_error", "mean_squared_error", "sigmoid_cross_entropy",
-    "softmax_cross_entropy", "squared_error", "triplet",
+    "absolute_error", "bernoulli_nll", "black_out", "contrastive", "cross_covariance", "decov",
+    "discriminative_margin_based_clustering_loss", "gaussian_kl_divergence", "gaussian_nll",
+    "hinge", "huber_loss", "mean_absolute_error", "mean_squared_error", "negative_sampling",
+    "sigmoid_cross_entropy", "softmax_cross_entropy", "squared_error", "triplet",
 ]  # fmt: skip

@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 import bibun.numpy as bnp
 from bibun import lax
+from bibun.errors import ShapeError
 from bibun.scipy import special
 from bibun.transforms import stop_gradient
 from bibun.variable.functions._common import along, function, named
 from bibun.variable.operators import power
+from bibun.variable.utils import CooMatrix
 from bibun.variable.variable import Variable, as_variable
 
 _ELEMENTWISE = {
@@ -189,8 +193,83 @@ def batch_l2_norm_squared(x: Any) -> Any:
     return bnp.sum(bnp.reshape(x, (x.shape[0], -1)) ** 2, axis=1)
 
 
+@function
+def squared_difference(x1: Any, x2: Any) -> Any:
+    """(x1 - x2)², element by element."""
+    return (x1 - x2) ** 2
+
+
+def batch_matmul(a: Any, b: Any, transa: bool = False, transb: bool = False) -> Any:
+    """`matmul` of stacks, where a vector in a stack is a column."""
+    a, b = (as_variable(x) for x in (a, b))
+    return matmul(*(x[:, :, None] if x.ndim == 2 else x for x in (a, b)), transa, transb)
+
+
+def _fourier(transform: Any) -> Any:
+    @function
+    def f(x: Any) -> Any:
+        real, imag = x
+        y = transform(real + 1j * imag)
+        return y.real, y.imag
+
+    return f
+
+
+_fft, _ifft = _fourier(bnp.fft.fft), _fourier(bnp.fft.ifft)
+
+
+def fft(x: Any) -> Any:
+    """The discrete Fourier transform along the last axis, of (real, imaginary) to the like."""
+    return _fft(tuple(x))
+
+
+def ifft(x: Any) -> Any:
+    """The inverse of `fft`."""
+    return _ifft(tuple(x))
+
+
+@function
+def _sparse_dense(data: Any, row: Any, col: Any, dense: Any, rows: int) -> Any:
+    there = row >= 0  # fillers in a batch are -1
+    row, col = bnp.where(there, row, 0), bnp.where(there, col, 0)
+    batch = () if row.ndim == 1 else (np.arange(row.shape[0])[:, None],)
+    terms = bnp.where(there, data, 0.0)[..., None] * dense[(*batch, col)]
+    zeros = bnp.zeros((*dense.shape[:-2], rows, dense.shape[-1]), terms.dtype)
+    return zeros.at[(*batch, row)].add(terms)
+
+
+def sparse_matmul(a: Any, b: Any, transa: bool = False, transb: bool = False) -> Any:
+    """The product of a sparse matrix (`utils.CooMatrix`) and a dense one, or the other way round.
+
+    Of stacks too, of one length; `transa`, `transb` transpose an operand first. Differentiable in
+    the dense matrix and in the sparse one's elements. Errors: TypeError unless one is sparse.
+    """
+    if isinstance(a, CooMatrix) == isinstance(b, CooMatrix):
+        raise TypeError(
+            "sparse_matmul: one of a and b must be a CooMatrix, the other an array; got "
+            f"{type(a).__name__} and {type(b).__name__}"
+        )
+    if isinstance(b, CooMatrix):  # (Bᵀ Aᵀ)ᵀ
+        return _swapped(sparse_matmul(b, a, not transb, not transa))
+    dense = _swapped(b) if transb else as_variable(b)
+    row, col, (n, m) = a.row, a.col, a.shape
+    if transa:
+        row, col, (n, m) = col, row, (m, n)
+    if dense.ndim != row.ndim + 1 or dense.shape[-2] != m:
+        raise ShapeError(
+            f"sparse_matmul: a dense matrix of shape {dense.shape} does not fit a sparse one of "
+            f"shape {(n, m)}{' in a stack' if row.ndim > 1 else ''}"
+        )
+    return _sparse_dense(a.data, row, col, dense, n)
+
+
+@function
+def _swapped(x: Any) -> Any:
+    return bnp.swapaxes(x, -1, -2)
+
+
 __all__ = [
-    *_ELEMENTWISE, *_REDUCTIONS, *_PRODUCTS, "add", "average", "batch_l2_norm_squared", "bias",
-    "clip", "identity", "linear_interpolate", "logsumexp", "matmul", "maximum",
-    "minimum", "pow", "scale", "sum_to",
+    *_ELEMENTWISE, *_REDUCTIONS, *_PRODUCTS, "add", "average", "batch_l2_norm_squared",
+    "batch_matmul", "bias", "clip", "fft", "identity", "ifft", "linear_interpolate", "logsumexp",
+    "matmul", "maximum", "minimum", "pow", "scale", "sparse_matmul", "squared_difference", "sum_to",
 ]  # fmt: skip

@@ -1,0 +1,118 @@
+"""Helpers around the functions, with the names of `chainer.utils`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bibun.errors import ShapeError
+from bibun.variable.variable import Variable, as_variable
+
+
+class CooMatrix:
+    """A sparse matrix by its elements: data[k] at (row[k], col[k]), for `functions.sparse_matmul`.
+
+    Or a stack of matrices of one shape: arrays of two axes, filled up with -1 in row and col.
+    data may be a Variable, which gets a gradient. Elements that are not there are zero; two at one
+    place add up.
+
+    >>> import numpy as np
+    >>> from bibun.variable.utils import CooMatrix
+    >>> CooMatrix(np.array([2.0, 3.0]), np.array([0, 1]), np.array([1, 0]), (2, 2)).to_dense()
+    array([[0., 2.],
+           [3., 0.]])
+    """
+
+    def __init__(
+        self, data: Any, row: Any, col: Any, shape: Sequence[int], *, requires_grad: bool = False
+    ) -> None:
+        self.row, self.col = np.asarray(row), np.asarray(col)
+        self.data = data if isinstance(data, Variable) else Variable(
+            np.asarray(data), requires_grad=requires_grad)  # fmt: skip
+        self.shape = tuple(int(n) for n in shape)
+        if len(self.shape) != 2 or self.row.ndim not in (1, 2) or not (
+                self.data.shape == self.row.shape == self.col.shape):  # fmt: skip
+            raise ShapeError(
+                f"CooMatrix: data, row and col must be of one shape, (n,) or (batch, n), got "
+                f"{self.data.shape}, {self.row.shape}, {self.col.shape}, and shape {self.shape} "
+                "two numbers"
+            )
+        for name, at, n in (("row", self.row, self.shape[0]), ("col", self.col, self.shape[1])):
+            if at.size and at.max() >= n:
+                raise IndexError(f"CooMatrix: {name} {at.max()} of a matrix of shape {self.shape}")
+
+    def to_dense(self) -> np.ndarray:
+        """The whole matrix, or stack, as an array."""
+        out = np.zeros((*self.row.shape[:-1], *self.shape), self.data.dtype)
+        there = self.row >= 0
+        places = (*np.nonzero(there)[:-1], self.row[there], self.col[there])
+        np.add.at(out, places, np.asarray(self.data.array)[there])
+        return out
+
+
+def to_coo(x: Any, ldnz: int | None = None, requires_grad: bool = False) -> CooMatrix:
+    """The elements of a matrix, or of a stack of them, that are not zero.
+
+    ldnz: how many places to keep for each matrix of a stack, by default as many as the fullest
+    needs. Errors: ValueError for fewer than that.
+    """
+    x = np.asarray(as_variable(x).array)
+    if x.ndim == 2:
+        row, col = np.nonzero(x)
+        return CooMatrix(x[row, col], row, col, x.shape, requires_grad=requires_grad)
+    if x.ndim != 3:
+        raise ShapeError(f"to_coo: expected a matrix or a stack of them, got shape {x.shape}")
+    found = [np.nonzero(m) for m in x]
+    most = max((len(row) for row, _ in found), default=0)
+    width = most if ldnz is None else ldnz
+    if width < most:
+        raise ValueError(f"to_coo: ldnz is {ldnz}, but a matrix has {most} elements")
+    data = np.zeros((len(x), width), x.dtype)
+    rows, cols = np.full((2, len(x), width), -1)
+    for k, (row, col) in enumerate(found):
+        data[k, : len(row)] = x[k, row, col]
+        rows[k, : len(row)], cols[k, : len(row)] = row, col
+    return CooMatrix(data, rows, cols, x.shape[1:], requires_grad=requires_grad)
+
+
+class WalkerAlias:
+    """Draws of integers with given probabilities, each in constant time. (Walker 1974.)
+
+    probs: weights, which need not add up to 1. Draws come from `numpy.random`.
+
+    >>> import numpy as np
+    >>> from bibun.variable.utils import WalkerAlias
+    >>> np.random.seed(0)
+    >>> int(WalkerAlias([0.0, 1.0, 0.0]).sample(5).sum())
+    5
+    """
+
+    def __init__(self, probs: Any) -> None:
+        weights = np.asarray(probs, float)
+        if weights.ndim != 1 or not weights.size or weights.min() < 0 or not weights.sum() > 0:
+            raise ValueError(f"WalkerAlias: weights must be positive numbers, got {probs!r}")
+        share = weights * (len(weights) / weights.sum())
+        self.alias = np.arange(len(weights))
+        small = [k for k, p in enumerate(share) if p < 1]
+        large = [k for k, p in enumerate(share) if p >= 1]
+        while small and large:  # a column of height 1 is filled up from a taller one
+            k, giver = small.pop(), large[-1]
+            self.alias[k] = giver
+            share[giver] -= 1 - share[k]
+            if share[giver] < 1:
+                small.append(large.pop())
+        share[small + large] = 1  # rounding
+        self.threshold = share
+
+    def sample(self, shape: Any) -> np.ndarray:
+        """An array of draws."""
+        place = np.random.uniform(0, len(self.threshold), shape)
+        column = place.astype(int)
+        return np.where(place - column < self.threshold[column], column, self.alias[column])
+
+
+def force_array(x: Any, dtype: Any = None) -> np.ndarray:
+    """A NumPy scalar as an array; `forward` of a user's function must return arrays."""
+    return np.asarray(x, dtype)
