@@ -132,16 +132,19 @@ def linear_solve(interpreter: Interpreter, eq: Any, ins: list[Any]) -> list[Any]
     def function(program: Any) -> Any:
         return lambda x: tuple(interpreter.run(program, [*consts, *x]))
 
-    matvec, solve = function(p["matvec"]), function(p["program"])
+    def solver(program: Any) -> Any:
+        def run(_: Any, b: Any) -> Any:
+            outs = function(program)(b)
+            return outs[: len(b)], outs[len(b) :]
+
+        return run
+
     transposed = p.get("adjoint") is not None
-    return list(
-        lax.custom_linear_solve(
-            matvec,
-            b,
-            lambda _, b: solve(b),
-            (lambda _, b: function(p["adjoint"])(b)) if transposed else None,
-        )  # fmt: skip
-    )
+    x, aux = lax.custom_linear_solve(
+        function(p["matvec"]), b, solver(p["program"]),
+        solver(p["adjoint"]) if transposed else None, has_aux=True,
+    )  # fmt: skip
+    return [*x, *aux]
 
 
 @control("spectral_change")

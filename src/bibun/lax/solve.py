@@ -44,16 +44,21 @@ def custom_linear_solve(
     >>> print(f(3.0), grad(f)(3.0))
     2.0 -0.6666666666666666
     """
-    if has_aux:
-        return _solve_with_aux(matvec, b, solve, transpose_solve, symmetric)
     leaves, structure = tree.flatten(b)
     values = [_floating(as_value(x)) for x in leaves]
     types = [type_of(x).strong() for x in values]
     name = getattr(solve, "__name__", "solve")
+    aux_structure: Any = None
 
     def flat(function: Callable[[Any], Any], what: str) -> Callable[..., list[Any]]:
         def run(*args: Any) -> list[Any]:
-            out, out_structure = tree.flatten(function(tree.unflatten(structure, list(args))))
+            nonlocal aux_structure
+            result, aux = function(tree.unflatten(structure, list(args))), []
+            if has_aux and what != "matvec":
+                result, given = _solution_and_aux(result, what)
+                aux, found = tree.flatten(given)
+                aux_structure = found if what == "solve" else aux_structure
+            out, out_structure = tree.flatten(result)
             got = [type_of(x) for x in out]
             if out_structure != structure or not all(
                 g.matches(t) for g, t in zip(got, types, strict=True)
@@ -61,7 +66,7 @@ def custom_linear_solve(
                 raise ShapeError(
                     f"custom_linear_solve: {what} must return what it is given, {types}; got {got}"
                 )
-            return [as_value(x) for x in out]
+            return [as_value(x) for x in [*out, *aux]]
 
         return run
 
@@ -97,35 +102,17 @@ def custom_linear_solve(
         *consts, *values, program=over_consts(solution, consts, name), matvec=matrix,
         adjoint=adjoint, rmatvec=rmatvec, num_consts=len(consts), name=name,
     )  # fmt: skip
-    return tree.unflatten(structure, outs)
+    x = tree.unflatten(structure, outs[: len(types)])
+    return (x, tree.unflatten(aux_structure, outs[len(types) :])) if has_aux else x
 
 
-def _solve_with_aux(matvec: Any, b: Any, solve: Any, transpose_solve: Any, symmetric: bool) -> Any:
-    """The same for solvers that give (x, auxiliary): dx solves A dx = db - dA x."""
-    from bibun.transforms import closure_convert, custom_jvp, jvp
-
-    right = tree.map(lambda x: _floating(as_value(x)), b)
-    closed, consts = closure_convert(matvec, right)
-    found = custom_jvp(lambda v, *held: solve(lambda x: closed(x, *held), v))
-
-    @found.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        (v, *held), (dv, *changes) = primals, tangents
-        x, aux = found(v, *held)
-        if held:
-            _, moved = jvp(lambda *c: closed(x, *c), tuple(held), tuple(changes))
-            dv = tree.map(el.sub, dv, moved)
-        dx = custom_linear_solve(
-            lambda y: closed(y, *held), dv, _without_aux(solve), _without_aux(transpose_solve),
-            symmetric,
-        )  # fmt: skip
-        return (x, aux), (dx, tree.map(lambda a: zeros_of(type_of(a)), aux))
-
-    return found(right, *consts)
-
-
-def _without_aux(solve: Any) -> Any:
-    return None if solve is None else lambda g, y: solve(g, y)[0]
+def _solution_and_aux(result: Any, what: str) -> tuple[Any, Any]:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(
+            f"custom_linear_solve: with has_aux=True, {what} must return (x, auxiliary), got "
+            f"{type(result).__name__}"
+        )
+    return result
 
 
 def _floating(x: Any) -> Any:

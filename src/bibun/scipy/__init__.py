@@ -1,7 +1,7 @@
 """`bibun.scipy`: SciPy's functions on bibun arrays; they differentiate, batch and compile.
 
 Submodules, found on first use: `special`, `linalg`, `stats`, `optimize`, `signal`,
-`interpolate`, `ndimage`, `integrate`, `fft`, `cluster`.
+`interpolate`, `ndimage`, `integrate`, `fft`, `cluster`, `sparse`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = [
     "cluster", "fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal",
-    "special", "stats",
+    "sparse", "special", "stats",
 ]  # fmt: skip
 
 

@@ -3,10 +3,8 @@
 `matvec` is a function x -> A x of pytrees with the structure of `b`. Direct methods form A
 column by column; iterative ones only apply it. All may be differentiated with respect to `b`
 and to whatever `matvec` closes over: the derivative of the solution solves another system
-with the same method (`bibun.lax.custom_linear_solve`), never goes through the iterations.
-
-Conjugate gradients: Hestenes & Stiefel (1952). BiCGSTAB: van der Vorst (1992). GMRES: Saad &
-Schultz (1986), with restarts and twice-iterated Gram–Schmidt.
+with the same method (`bibun.lax.custom_linear_solve`), never goes through the iterations. The
+iterative methods are those of `bibun.scipy.sparse.linalg`, here with `ridge` and tighter limits.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from typing import Any
 
 from bibun import lax, linear_transpose, tree, vmap
 from bibun import numpy as bnp
-from bibun.solvers.base import norm
+from bibun.scipy.sparse.linalg import bicgstab, cg, gmres
 
 MatVec = Callable[[Any], Any]
 
@@ -95,33 +93,6 @@ def solve_qr(matvec: MatVec, b: Any, ridge: Any = None) -> Any:
 # iterative --------------------------------------------------------------------------------------
 
 
-def _limits(b: Any, tol: float, atol: float, maxiter: int | None) -> tuple[Any, int]:
-    return bnp.maximum(tol * norm(b), atol), 10 * b.shape[0] if maxiter is None else maxiter
-
-
-def _cg(mv: MatVec, b: Any, x: Any, stop: Any, maxiter: int) -> Any:
-    r = b - mv(x)
-    rr = bnp.sum(r * r)
-
-    def one(carry: Any) -> Any:
-        i, x, r, p, rr = carry
-        ap = mv(p)
-        curvature = bnp.sum(p * ap)
-        alpha = rr / bnp.where(curvature == 0, 1.0, curvature)
-        x, r = x + alpha * p, r - alpha * ap
-        new = bnp.sum(r * r)
-        return i + 1, x, r, r + new / bnp.where(rr == 0, 1.0, rr) * p, new
-
-    def go_on(carry: Any) -> Any:
-        return (carry[0] < maxiter) & (carry[4] > stop * stop)
-
-    return lax.while_loop(go_on, one, (bnp.asarray(0), x, r, r, rr))[1]
-
-
-def _start(init: Any, b: Any) -> Any:
-    return bnp.zeros_like(b) if init is None else tree.ravel(init)[0] * 1.0
-
-
 def solve_cg(
     matvec: MatVec, b: Any, ridge: Any = None, init: Any = None, tol: float = 1e-10,
     atol: float = 0.0, maxiter: int | None = None,
@@ -131,10 +102,7 @@ def solve_cg(
     Stops where ‖b - A x‖ ≤ max(tol ‖b‖, atol), or after `maxiter` (default 10 n) steps.
     """
 
-    def method(mv: MatVec, v: Any) -> Any:
-        return _cg(mv, v, _start(init, v), *_limits(v, tol, atol, maxiter))
-
-    return _solver(matvec, b, ridge, True, method)
+    return cg(_ridged(matvec, ridge), b, init, tol=tol, atol=atol, maxiter=maxiter)[0]
 
 
 def solve_normal_cg(
@@ -149,8 +117,9 @@ def solve_normal_cg(
 
     def method(mv: MatVec, v: Any) -> Any:
         t = linear_transpose(mv, v)
-        rhs = t(v)[0]
-        return _cg(lambda x: t(mv(x))[0], rhs, _start(init, v), *_limits(rhs, tol, atol, maxiter))
+        start = None if init is None else tree.ravel(init)[0]
+        limits = {"tol": tol, "atol": atol, "maxiter": maxiter}
+        return cg(lambda x: t(mv(x))[0], t(v)[0], start, **limits)[0]
 
     return _solver(matvec, b, ridge, False, method)
 
@@ -160,33 +129,7 @@ def solve_bicgstab(
     atol: float = 0.0, maxiter: int | None = None,
 ) -> Any:  # fmt: skip
     """A x = b for any square A, by BiCGSTAB."""
-
-    def method(mv: MatVec, v: Any) -> Any:
-        stop, most = _limits(v, tol, atol, maxiter)
-        x = _start(init, v)
-        r = v - mv(x)
-        one = bnp.ones((), dtype=v.dtype)
-
-        def divide(a: Any, b: Any) -> Any:
-            return a / bnp.where(b == 0, 1.0, b)
-
-        def step(carry: Any) -> Any:
-            i, x, r, p, q, rho, alpha, omega = carry
-            new = bnp.sum(shadow * r)
-            beta = divide(new, rho) * divide(alpha, omega)
-            p = r + beta * (p - omega * q)
-            q = mv(p)
-            alpha = divide(new, bnp.sum(shadow * q))
-            s = r - alpha * q
-            t = mv(s)
-            omega = divide(bnp.sum(t * s), bnp.sum(t * t))
-            return i + 1, x + alpha * p + omega * s, s - omega * t, p, q, new, alpha, omega
-
-        shadow, zero = r, bnp.zeros_like(r)
-        carry = (bnp.asarray(0), x, r, zero, zero, one, one, one)
-        return lax.while_loop(lambda c: (c[0] < most) & (norm(c[2]) > stop), step, carry)[1]
-
-    return _solver(matvec, b, ridge, False, method)
+    return bicgstab(_ridged(matvec, ridge), b, init, tol=tol, atol=atol, maxiter=maxiter)[0]
 
 
 def solve_gmres(
@@ -197,47 +140,9 @@ def solve_gmres(
 
     `maxiter` counts restarts (default 10 n).
     """
-
-    def method(mv: MatVec, v: Any) -> Any:
-        n = v.shape[0]
-        m = min(restart, n)
-        stop, most = _limits(v, tol, atol, maxiter)
-
-        def arnoldi(j: Any, carry: Any) -> Any:
-            q, h = carry
-            w = mv(q[j])
-            first = q @ w
-            w = w - first @ q
-            second = q @ w  # once more, against rounding
-            w = w - second @ q
-            size = norm(w)
-            # an invariant subspace: the rest of the basis stays zero
-            alive = size > 1e-14 * norm(first + second)
-            unit = bnp.where(alive, w / bnp.where(alive, size, 1.0), 0.0)
-            column = (first + second).at[j + 1].set(bnp.where(alive, size, 0.0))
-            return q.at[j + 1].set(unit), h.at[j].set(column)
-
-        def cycle(carry: Any) -> Any:
-            i, x, r = carry
-            beta = norm(r)
-            q = bnp.zeros((m + 1, n), dtype=v.dtype).at[0].set(r / bnp.where(beta > 0, beta, 1.0))
-            h = bnp.zeros((m, m + 1), dtype=v.dtype)
-            q, h = lax.fori_loop(0, m, arnoldi, (q, h))
-            # least squares min ‖β e1 - Hᵀ y‖ by QR; directions without content get zero
-            qq, rr = lax.linalg.qr(h.T, full_matrices=False)
-            d = bnp.diagonal(rr)
-            dead = bnp.abs(d) <= 1e-14 * bnp.max(bnp.abs(d))
-            rr = bnp.where(dead[:, None], bnp.eye(m, dtype=v.dtype), rr)
-            rhs = bnp.where(dead, 0.0, beta * qq[0])
-            y = lax.linalg.triangular_solve(rr, rhs[:, None], left_side=True, lower=False)[:, 0]
-            x = x + y @ q[:m]
-            return i + 1, x, v - mv(x)
-
-        x = _start(init, v)
-        carry = (bnp.asarray(0), x, v - mv(x))
-        return lax.while_loop(lambda c: (c[0] < most) & (norm(c[2]) > stop), cycle, carry)[1]
-
-    return _solver(matvec, b, ridge, False, method)
+    return gmres(
+        _ridged(matvec, ridge), b, init, tol=tol, atol=atol, restart=restart, maxiter=maxiter
+    )[0]
 
 
 def solve_iterative_refinement(

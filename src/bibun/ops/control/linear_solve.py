@@ -3,7 +3,8 @@
 Four programs take the same captured values first: `program` solves A x = b, `matvec` is
 x ↦ A x, and `adjoint` and `rmatvec` are the same for the transposed system. The derivative of
 a solution is a solution, dx = A⁻¹ (db - dA x), and its transpose a transposed solution, so
-nothing is ever differentiated through the algorithm.
+nothing is ever differentiated through the algorithm. What `program` and `adjoint` give beyond the
+solution (how many steps it took, say) is handed out, and constant to derivatives.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bibun.trace.core import type_of
 
 
 def _type_rule(*types: Any, program: Any, **params: Any) -> list[Any]:
-    """The types of the solution."""
+    """The types of the solution, and of what comes with it."""
     check_inputs("linear_solve", program, types)
     return list(program.out_types)
 
@@ -43,11 +44,11 @@ def _linearize(ctx: Any, primals: Any, nonzero: Any, num_consts: int, **params: 
     from bibun.ops.families.tangents import zeros_of
 
     bs = primals[num_consts:]
-    solution = linear_solve(*primals, num_consts=num_consts, **params)
+    outs = linear_solve(*primals, num_consts=num_consts, **params)
     of_consts = tuple(nonzero[:num_consts])
     change = None
     if any(of_consts):
-        change = _change(ctx, primals, solution, of_consts, params["matvec"])
+        change = _change(ctx, primals, outs[: len(bs)], of_consts, params["matvec"])
 
     def linear(*tangents: Any) -> Any:
         some = iter(tangents)
@@ -60,15 +61,17 @@ def _linearize(ctx: Any, primals: Any, nonzero: Any, num_consts: int, **params: 
                 right.append(zeros_of(type_of(b)) if m is None else neg(m))
             else:
                 right.append(t if m is None else sub(t, m))
-        return linear_solve(*primals[:num_consts], *right, num_consts=num_consts, **params)
+        moves = linear_solve(*primals[:num_consts], *right, num_consts=num_consts, **params)
+        return moves[: len(bs)]
 
-    return list(solution), (True,) * len(solution), linear
+    return list(outs), tuple(k < len(bs) for k in range(len(outs))), linear
 
 
 def _jvp(ctx: Any, primals: Any, tangents: Any, **params: Any) -> Any:
     nonzero = tuple(t is not None for t in tangents)
-    outs, _, linear = _linearize(ctx, primals, nonzero, **params)
-    return outs, list(linear(*(t for t in tangents if t is not None)))
+    outs, moving, linear = _linearize(ctx, primals, nonzero, **params)
+    found = iter(linear(*(t for t in tangents if t is not None)))
+    return outs, [next(found) if m else None for m in moving]
 
 
 def _transpose(
@@ -85,12 +88,16 @@ def _transpose(
         )
     if any(map(is_linear, consts)):
         raise DifferentiationError("a solution is not linear in the matrix")
-    full = [zeros_of(t) if ct is None else ct for ct, t in zip(cts, program.out_types, strict=True)]
+    count = len(args) - num_consts
+    full = [
+        zeros_of(t) if ct is None else ct
+        for ct, t in zip(cts[:count], program.out_types[:count], strict=True)
+    ]
     outs = linear_solve(
         *consts, *full, program=adjoint, matvec=rmatvec, adjoint=program, rmatvec=matvec,
         num_consts=num_consts, name=name,
     )  # fmt: skip
-    return [None] * num_consts + list(outs)
+    return [None] * num_consts + list(outs[:count])
 
 
 def _batch(
@@ -139,6 +146,7 @@ linear_solve = register(
         structured=True,
         samples=_samples,
         doc="`linear_solve(*consts, *b, program, matvec, adjoint, rmatvec, num_consts, name)`: "
-        "the x that `program` finds; derivatives are solutions of the same or transposed system.",
+        "the x that `program` finds, and what else it gives; derivatives are solutions of the same "
+        "or transposed system.",
     )
 )
