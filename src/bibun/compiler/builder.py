@@ -230,14 +230,20 @@ class LoopBuilder(ExitEmitter):
             part = np.dtype(f"f{dtype.itemsize // 2}")
             both = self._load_wide(p, part, 2 * w)
             even, odd = range(0, 2 * w, 2), range(1, 2 * w, 2)
-            return self.complex(self._pick(both, even), self._pick(both, odd))
+            return self.complex(self.pick(both, even), self.pick(both, odd))
         t = f"<{w} x {memory_type(dtype)}>"
         align = dtype.itemsize if dtype != KEY else 4
         value = self._new(f"load {t}, ptr {p}, align {align}", dtype, w)
         return self._to_bool(value) if dtype.kind == "b" else value
 
-    def _pick(self, x: Val, lanes: Sequence[int], y: Val | None = None) -> Val:
+    def pick(self, x: Val, lanes: Sequence[int], y: Val | None = None) -> Val:
         """The lanes of `x` (then `y`) with the given numbers."""
+        if x.dtype.kind == "c":
+            im = y.im if y is not None else None
+            re = y.re if y is not None else None
+            return self.complex(self.pick(x.re, lanes, re), self.pick(x.im, lanes, im))
+        if len(lanes) == 1 or x.width == 1:
+            return self.wide(self.lane(x, lanes[0]), len(lanes))
         w = len(lanes)
         t = llvm_type(x.dtype, x.width)
         mask = ", ".join(f"i32 {k}" for k in lanes)
@@ -245,6 +251,19 @@ class LoopBuilder(ExitEmitter):
         return self._new(
             f"shufflevector {t} {x.name}, {t} {other}, <{w} x i32> <{mask}>", x.dtype, w
         )
+
+    def whole(self, ptr: str, count: int, dtype: Any) -> Val:
+        """The `count` elements at `ptr` as the lanes of one value."""
+        if count == 1:
+            return self.load(ptr, 0, dtype)
+        return self._load_wide(ptr, np.dtype(dtype), count)
+
+    def store_whole(self, ptr: str, value: Val) -> None:
+        """All lanes of a value, one after the other from `ptr` on."""
+        if value.width == 1:
+            self.store(ptr, 0, value)
+        else:
+            self._store_wide(ptr, value)
 
     def store(self, ptr: str, index: Val | int, value: Val) -> None:
         """Store a scalar or a vector; a wide value wants a wide (or affine) index."""
@@ -275,7 +294,7 @@ class LoopBuilder(ExitEmitter):
         if dtype.kind == "c":
             order = [k for pair in ((j, w + j) for j in range(w)) for k in pair]
             re, im = self.wide(value.re, w), self.wide(value.im, w)
-            self._store_wide(p, self._pick(re, order, im))
+            self._store_wide(p, self.pick(re, order, im))
             return
         if dtype.kind == "b":
             byte = self.fn.assign(f"zext <{w} x i1> {value.name} to <{w} x i8>")

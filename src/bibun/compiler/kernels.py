@@ -393,7 +393,7 @@ class KernelEmitter(ParallelEmitter):
             return self.complex(self.part(x.re, lanes), self.part(x.im, lanes))
         if len(lanes) == 1:
             return self.lane(x, lanes[0])
-        return self._pick(self.wide(x, x.width), lanes)
+        return self.pick(self.wide(x, x.width), lanes)
 
     def join(self, x: Val, y: Val, width: int) -> Val:
         """The lanes of `x` (there are `width`) followed by the one of `y`."""
@@ -401,7 +401,7 @@ class KernelEmitter(ParallelEmitter):
             return self.complex(self.join(x.re, y.re, width), self.join(x.im, y.im, width))
         if width == 1:
             return self.per_lane_pair(x, y)
-        spread = self._pick(x, [*range(width), 0])
+        spread = self.pick(x, [*range(width), 0])
         t = llvm_type(x.dtype, width + 1)
         return self._new(
             f"insertelement {t} {spread.name}, {llvm_type(y.dtype)} {y.name}, i64 {width}",

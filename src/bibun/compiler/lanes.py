@@ -191,7 +191,7 @@ class LaneEmitter(TapeEmitter):
         """One boolean from a block's lanes by the reduction's own merge."""
         while x.width > 1:
             half = x.width // 2
-            low, high = self._pick(x, range(half)), self._pick(x, range(half, 2 * half))
+            low, high = self.pick(x, range(half)), self.pick(x, range(half, 2 * half))
             rest = [self.lane(x, k) for k in range(2 * half, x.width)]
             if half == 1:
                 low, high = self.lane(x, 0), self.lane(x, 1)

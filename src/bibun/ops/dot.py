@@ -37,6 +37,7 @@ from bibun.ops.op import LIBRARY, Op, Sample, is_linear
 from bibun.ops.registry import register
 
 Axes = tuple[int, ...]
+TINY = 16  # elements of operands and result up to which each is one vector
 INLINE = 2000  # multiplications of one matrix up to which loops beat a call of BLAS
 SYMMETRIC = 32  # rows from which x xᵀ is computed by half
 UNROLL = 16  # length of a contraction up to which it is written out
@@ -293,10 +294,30 @@ def _lower(
     blas = out.dtype.name in _BLAS and ins[0].dtype == out.dtype
     if k == 0:
         b.nest(out.shape, lambda idx: out.store(idx, b.const(0, out.dtype)))
+    elif max(x.size for x in (ins[0].type, ins[1].type, out.type)) <= TINY:
+        _lower_tiny(b, ins, out, dimension_numbers)
     elif work <= INLINE or not blas or k == 1:
         _lower_loops(b, ins, out, dimension_numbers)
     else:
         _lower_blas(b, ins, out, dimension_numbers)
+
+
+def _lower_tiny(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
+    """The result as lanes of one vector: each term is a product of two rearranged operands."""
+    contracted, batched = dimension_numbers
+    arranged = []
+    for s, c, q in zip(ins, contracted, batched, strict=True):
+        axes = (*q, *free_axes(len(s.shape), c, q), *c)
+        place = np.arange(s.type.size).reshape(s.shape).transpose(axes)
+        stack, k = math.prod(s.shape[a] for a in q), math.prod(s.shape[a] for a in c)
+        arranged.append(place.reshape(stack, -1, k))
+    left, right = np.broadcast_arrays(arranged[0][:, :, None], arranged[1][:, None])
+    x, y = (b.convert(b.whole(s.ptr, s.type.size, s.dtype), out.dtype) for s in ins)
+    total = None
+    for j in range(left.shape[-1]):
+        term = b.mul(b.pick(x, left[..., j].ravel()), b.pick(y, right[..., j].ravel()))
+        total = term if total is None else b.add(total, term)
+    b.store_whole(out.ptr, total)
 
 
 def _lower_loops(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
