@@ -16,7 +16,7 @@ from scipy import stats
 from bibun import prob
 from bibun.prob import distributions as dist
 from bibun.prob import handlers as h
-from bibun.prob.reparam import LocScaleReparam, TransformReparam
+from bibun.prob.infer.reparam import LocScaleReparam, TransformReparam
 from bibun.prob.util import site_log_prob
 
 

@@ -30,7 +30,7 @@ _HOME = {
 }  # fmt: skip
 _MODULES = (
     "checks", "contrib", "diagnostics", "distributions",
-    "handlers", "infer", "primitives", "reparam", "util",
+    "handlers", "infer", "optim", "primitives", "util",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

@@ -12,7 +12,7 @@ from bibun.prob import distributions as dist
 from bibun.prob import handlers
 from bibun.prob.diagnostics import effective_sample_size
 from bibun.prob.infer import MCMC, NUTS, BarkerMH, log_density
-from bibun.prob.reparam import LocScaleReparam, TransformReparam
+from bibun.prob.infer.reparam import LocScaleReparam, TransformReparam
 
 COV = np.array([[1.0, 1.2, 0.0], [1.2, 4.0, 0.3], [0.0, 0.3, 0.25]])
 LOC = np.array([1.0, -2.0, 0.5])

@@ -2,10 +2,10 @@
 
 Dual averaging: Hoffman & Gelman 2014, section 3.2 (Nesterov 2009). Its published constants
 search fast: the step swings by a factor of two from draw to draw. Acceptance is a concave function
-of the logarithm of the step, so what is 0.8 on average over the swings is about 0.9 at their middle,
-and that is the step that a sampler keeps: Stan and NumPyro take shorter steps than they were asked
-for. Once a window has taught a metric worth keeping, the search goes on from its last result
-with a gain ten times smaller: acceptance is then what `target_accept_prob` says, and where
+of the logarithm of the step, so what is 0.8 on average over the swings is about 0.9 at their
+middle, and that is the step that a sampler keeps: Stan and NumPyro take shorter steps than they
+were asked for. Once a window has taught a metric worth keeping, the search goes on from its last
+result with a gain ten times smaller: acceptance is then what `target_accept_prob` says, and where
 the posterior is near normal an effective draw costs half the gradients.
 
 The mass matrix is estimated anew at the end of each window from what Welford's algorithm has

@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bibun.numpy as bnp
-from bibun import lax, optim, random, tree
+from bibun import lax, random, tree
 from bibun.compiler import jit
 from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
 from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.elbo import guided_traces
 from bibun.prob.infer.util import split_arguments
-from bibun.transforms import jacfwd, value_and_grad
+from bibun.prob.optim import as_optimizer
 
 
 class SVIState(NamedTuple):
-    """Parameters and the optimizer's state; values of mutable sites, if any; a random key."""
+    """The optimizer's state, parameters included; values of mutable sites, if any; a random key."""
 
     optim_state: Any
     mutable_state: Any
@@ -41,57 +41,12 @@ class SVIRunResult(NamedTuple):
     losses: Any
 
 
-class _OptimState(NamedTuple):
-    step: Any
-    params: Any
-    inner: Any
-
-
-class _Transformation:
-    """A gradient transformation of `bibun.optim`, as init and step."""
-
-    def __init__(self, tx: Any) -> None:
-        self.tx = tx
-
-    def init(self, params: Any) -> _OptimState:
-        return _OptimState(bnp.asarray(0), params, self.tx.init(params))
-
-    def step(self, grads: Any, state: _OptimState) -> _OptimState:
-        updates, inner = self.tx.update(grads, state.inner, state.params)
-        return _OptimState(state.step + 1, optim.apply_updates(state.params, updates), inner)
-
-
-class _Triple:
-    """An optimizer `(init, update, get_params)` of `bibun.optimizers`."""
-
-    def __init__(self, triple: Any) -> None:
-        self.init_fn, self.update_fn, self.params_fn = triple
-
-    def init(self, params: Any) -> _OptimState:
-        return _OptimState(bnp.asarray(0), params, self.init_fn(params))
-
-    def step(self, grads: Any, state: _OptimState) -> _OptimState:
-        inner = self.update_fn(state.step, grads, state.inner)
-        return _OptimState(state.step + 1, self.params_fn(inner), inner)
-
-
-def _optimizer(given: Any) -> _Transformation | _Triple:
-    if hasattr(given, "init") and hasattr(given, "update"):
-        return _Transformation(given)
-    if isinstance(given, tuple) and len(given) == 3:
-        return _Triple(given)
-    raise TypeError(
-        "SVI: optim must be a gradient transformation of bibun.optim or a triple of "
-        f"bibun.optimizers, got {type(given).__name__}"
-    )
-
-
 class SVI:
     """Fit `guide` to `model` with optimizer `optim` by minimising `loss`.
 
-    `optim`: a transformation of `bibun.optim` (`optim.adam(1e-2)`) or a triple of
-    `bibun.optimizers`. `loss`: `Trace_ELBO()`, `TraceMeanField_ELBO()`, `TraceGraph_ELBO()`,
-    `TraceEnum_ELBO()`, `RenyiELBO()`.
+    `optim`: a transformation of `bibun.optim` (`optim.adam(1e-2)`), a triple of
+    `bibun.optimizers` or an optimizer of `bibun.prob.optim`. `loss`: `Trace_ELBO()`,
+    `TraceMeanField_ELBO()`, `TraceGraph_ELBO()`, `TraceEnum_ELBO()`, `RenyiELBO()`.
     `static_kwargs` go to model and guide at every call.
 
     >>> import bibun.prob as prob
@@ -123,7 +78,7 @@ class SVI:
         self.loss = loss
         self.optim = optim
         self.static_kwargs = static_kwargs
-        self._optimizer = _optimizer(optim)
+        self._optimizer = as_optimizer(optim)
         self._transforms: dict[str, Any] = {}
         self._compiled: dict[Any, Any] = {}
 
@@ -170,7 +125,7 @@ class SVI:
 
     def get_params(self, svi_state: SVIState) -> dict[str, Any]:
         """The constrained parameters at a state."""
-        return self._constrain(svi_state.optim_state.params)
+        return self._constrain(self._optimizer.get_params(svi_state.optim_state))
 
     def _loss_at(self, key: Any, state: SVIState, args: Any, kwargs: Any) -> Callable[[Any], Any]:
         """The loss as a function of the unconstrained parameters, and the mutable state after."""
@@ -188,47 +143,34 @@ class SVI:
         return loss
 
     def _step(
-        self, state: SVIState, args: Any, kwargs: Any, forward: bool
-    ) -> tuple[SVIState, Any, Any]:
-        """The next state, the loss before the step, and its gradients."""
+        self, how: Callable[..., Any], state: SVIState, args: Any, kwargs: Any, forward: bool
+    ) -> tuple[SVIState, Any]:
         keys = random.split(state.rng_key)
-        loss, params = self._loss_at(keys[1], state, args, kwargs), state.optim_state.params
-        if forward:
-            value, mutable = loss(params)
-            grads = jacfwd(lambda p: loss(p)[0])(params)
-        else:
-            (value, mutable), grads = value_and_grad(loss, has_aux=True)(params)
-        moved = self._optimizer.step(grads, state.optim_state)
-        return SVIState(moved, mutable, keys[0]), value, grads
+        loss = self._loss_at(keys[1], state, args, kwargs)
+        (value, mutable), moved = how(loss, state.optim_state, forward)
+        return SVIState(moved, mutable, keys[0]), value
 
     def update(
         self, svi_state: SVIState, *args: Any, forward_mode_differentiation: bool = False,
         **kwargs: Any,
     ) -> tuple[SVIState, Any]:  # fmt: skip
         """One step: the next state, and the loss before the step."""
-        state, loss, _ = self._step(svi_state, args, kwargs, forward_mode_differentiation)
-        return state, loss
+        how = self._optimizer.eval_and_update
+        return self._step(how, svi_state, args, kwargs, forward_mode_differentiation)
 
     def stable_update(
         self, svi_state: SVIState, *args: Any, forward_mode_differentiation: bool = False,
         **kwargs: Any,
     ) -> tuple[SVIState, Any]:  # fmt: skip
         """As `update`, but stays where it is when the loss or a gradient is not finite."""
-        moved, loss, grads = self._step(svi_state, args, kwargs, forward_mode_differentiation)
-        finite = bnp.isfinite(loss)
-        for g in tree.leaves(grads):
-            finite = finite & bnp.all(bnp.isfinite(g))
-        kept = tree.map(
-            lambda a, b: bnp.where(finite, a, b),
-            (moved.optim_state, moved.mutable_state),
-            (svi_state.optim_state, svi_state.mutable_state),
-        )
-        return SVIState(*kept, moved.rng_key), loss
+        how = self._optimizer.eval_and_stable_update
+        return self._step(how, svi_state, args, kwargs, forward_mode_differentiation)
 
     def evaluate(self, svi_state: SVIState, *args: Any, **kwargs: Any) -> Any:
         """The loss at a state, without a step."""
         keys = random.split(svi_state.rng_key)
-        return self._loss_at(keys[1], svi_state, args, kwargs)(svi_state.optim_state.params)[0]
+        params = self._optimizer.get_params(svi_state.optim_state)
+        return self._loss_at(keys[1], svi_state, args, kwargs)(params)[0]
 
     def run(
         self,

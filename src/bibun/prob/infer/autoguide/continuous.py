@@ -12,6 +12,7 @@ from bibun.prob import distributions as dist
 from bibun.prob import handlers
 from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.autoguide.base import GuideOptions, NormalGuide
+from bibun.prob.infer.autoguide.transport import transport
 from bibun.prob.infer.util import init_to_uniform, potential_energy
 from bibun.prob.primitives import param, sample
 from bibun.transforms import hessian
@@ -46,6 +47,23 @@ class AutoContinuous(NormalGuide):
         self._need()
         with handlers.block():
             return handlers.substitute(self._posterior, data=dict(params))()
+
+    def get_base_dist(self) -> Any:
+        """The standard normal that `get_transform` takes to the fitted distribution."""
+        return dist.Normal(bnp.zeros(self.latent_dim), 1.0, validate_args=False).to_event(1)
+
+    def get_transform(self, params: Mapping[str, Any]) -> Any:
+        """The bijection from a standard normal vector to the fitted one, all unconstrained."""
+        return transport(self.get_posterior(params))
+
+    @property
+    def latent_sites(self) -> tuple[str, ...]:
+        """The names of the model's latent sites, in the order of the flat vector."""
+        return tuple(self._need().sites)
+
+    def unpack(self, z: Any) -> dict[str, Any]:
+        """The unconstrained values by site in a flat vector."""
+        return self._need().unflatten(z)
 
     def median(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The sites' values at the location: medians, as the bijections are monotone."""
