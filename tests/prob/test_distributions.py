@@ -247,7 +247,7 @@ def test_pytree_and_shapes(case):
 def test_ndtri_over_its_whole_range():
     from scipy.special import ndtri as reference
 
-    from bibun.prob.distributions.special import ndtri
+    from bibun.scipy.special import ndtri
 
     p = np.concatenate(
         [np.logspace(-300, -1, 400), np.linspace(0.01, 0.99, 300), 1 - np.logspace(-16, -2, 50)]

@@ -456,3 +456,51 @@ def test_discrete_divergences_are_sums(p, q):
 def test_unknown_divergence():
     with pytest.raises(NotImplementedError, match="divergence of Normal from Cauchy"):
         dist.kl_divergence(dist.Normal(), dist.Cauchy())
+
+
+def test_gradient_in_a_concentration_of_one():
+    """There the power of the value is 0, and its logarithm is the slope all the same."""
+    x = np.array([0.2, 0.3, 0.5])
+    beta = bibun.grad(lambda a: dist.Beta(a, 2.0).log_prob(0.3))(1.0)
+    assert float(beta) == pytest.approx(math.log(0.3) + 1.0 + 0.5)  # digamma(3) - digamma(1)
+    slope = bibun.grad(lambda a: dist.Dirichlet(a).log_prob(x))(np.ones(3))
+    np.testing.assert_allclose(slope, np.log(x) + 1.0 + 0.5, rtol=1e-12)
+    kumaraswamy = bibun.grad(lambda b: dist.Kumaraswamy(2.0, b).log_prob(0.3))(1.0)
+    assert float(kumaraswamy) == pytest.approx(1.0 + math.log1p(-0.09))
+
+
+def test_entropies_of_impossible_classes_have_gradients():
+    logits = np.array([0.3, -1e9, 0.1])
+    for loss in (
+        lambda z: dist.Categorical(logits=z).entropy(),
+        lambda z: dist.kl_divergence(dist.Categorical(logits=z), dist.Categorical(logits=z[::-1])),
+    ):
+        assert np.isfinite(np.asarray(bibun.grad(loss)(logits))).all()
+    assert np.isfinite(float(bibun.grad(lambda z: dist.Bernoulli(logits=z).entropy())(800.0)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: dist.Independent(dist.HalfNormal(np.ones(2)), 1, validate_args=v),
+        lambda v: dist.FoldedDistribution(dist.Normal(), validate_args=v),
+        lambda v: dist.TransformedDistribution(
+            dist.Normal(), dist.transforms.ExpTransform(), validate_args=v
+        ),
+        lambda v: dist.LeftCensoredDistribution(dist.HalfNormal(), validate_args=v),
+        lambda v: dist.TruncatedNormal(low=0.0, validate_args=v),
+        lambda v: dist.MixtureSameFamily(
+            dist.Categorical(probs=np.ones(2) / 2), dist.HalfNormal(np.ones(2)), validate_args=v
+        ),
+    ],
+)
+def test_validate_args_of_a_wrapper_is_heard(make):
+    """Data outside of the support is an error of the site, unless validation is turned off."""
+    from bibun.prob import handlers, sample
+
+    def model(d):
+        sample("y", d, obs=np.full(d.batch_shape + d.event_shape, -1.0))
+
+    with pytest.raises(ValueError, match="'y'"):
+        handlers.trace(model).get_trace(make(None))
+    handlers.trace(model).get_trace(make(False))

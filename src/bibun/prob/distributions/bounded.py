@@ -11,42 +11,39 @@ from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.quantiles import betaincinv, gammainccinv, gammaincinv
-from bibun.prob.distributions.special import (
-    betainc,
-    betaln,
-    digamma,
-    gammainc,
-    gammaincc,
-    gammaln,
-    xlog1py,
-    xlogy,
-)
+from bibun.prob.distributions.special import betaln
+from bibun.scipy.special import betainc, digamma, gammainc, gammaincc, gammaln, xlog1py, xlogy
 from bibun.trace.core import concrete
 
-_EULER = 0.57721566490153286061
 
+class Interval(Distribution):
+    """On [low, high]. Errors: ValueError unless low < high."""
 
-class Uniform(Distribution):
-    """Uniform on [low, high]."""
-
-    arg_constraints = {"low": c.dependent, "high": c.dependent}
     reparametrized_params = ("low", "high")
 
-    def __init__(
-        self, low: Any = 0.0, high: Any = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._setup(validate_args, low=low, high=high)
-
     def _validate_parameters(self) -> None:
+        super()._validate_parameters()
         low, high = concrete(self.low), concrete(self.high)
-        if low is not None and high is not None and not (low < high).all():
+        if low is not None and high is not None and not np.all(low < high):
             raise ValueError(
-                f"Uniform: low must be below high, got low={self.low}, high={self.high}"
+                f"{type(self).__name__}: low must be below high, got low={self.low}, "
+                f"high={self.high}"
             )
 
     @property
     def support(self) -> Any:  # type: ignore[override]
         return c.interval(self.low, self.high)
+
+
+class Uniform(Interval):
+    """Uniform on [low, high]."""
+
+    arg_constraints = {"low": c.dependent, "high": c.dependent}
+
+    def __init__(
+        self, low: Any = 0.0, high: Any = 1.0, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(validate_args, low=low, high=high)
 
     def _log_prob(self, value: Any) -> Any:
         shape = np.broadcast_shapes(np.shape(value), self.batch_shape)
@@ -112,8 +109,8 @@ class Exponential(Distribution):
         return self._wide(1 - bnp.log(self.rate))
 
 
-class Gamma(Distribution):
-    """Gamma of shape `concentration` and the given rate (mean concentration / rate)."""
+class _ShapeAndRate(Distribution):
+    """On the positive half-line, by a shape and a rate."""
 
     arg_constraints = {"concentration": c.positive, "rate": c.positive}
     support = c.positive
@@ -123,6 +120,10 @@ class Gamma(Distribution):
         self, concentration: Any, rate: Any = 1.0, *, validate_args: bool | None = None
     ) -> None:
         self._setup(validate_args, concentration=concentration, rate=rate)
+
+
+class Gamma(_ShapeAndRate):
+    """Gamma of shape `concentration` and the given rate (mean concentration / rate)."""
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration, self.rate
@@ -166,17 +167,8 @@ class Chi2(Gamma):
     rate = 0.5
 
 
-class InverseGamma(Distribution):
+class InverseGamma(_ShapeAndRate):
     """1 / x for x gamma of the same concentration and rate."""
-
-    arg_constraints = {"concentration": c.positive, "rate": c.positive}
-    support = c.positive
-    reparametrized_params = ("concentration", "rate")
-
-    def __init__(
-        self, concentration: Any, rate: Any = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._setup(validate_args, concentration=concentration, rate=rate)
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration, self.rate
@@ -208,8 +200,8 @@ class InverseGamma(Distribution):
         return self._wide(a + bnp.log(self.rate) + gammaln(a) - (1 + a) * digamma(a))
 
 
-class Beta(Distribution):
-    """Beta with densities proportional to x**(concentration1 - 1) (1 - x)**(concentration0 - 1)."""
+class TwoShapes(Distribution):
+    """On [0, 1], by a shape at 1 and one at 0."""
 
     arg_constraints = {"concentration1": c.positive, "concentration0": c.positive}
     support = c.unit_interval
@@ -219,6 +211,10 @@ class Beta(Distribution):
         self, concentration1: Any, concentration0: Any, *, validate_args: bool | None = None
     ) -> None:
         self._setup(validate_args, concentration1=concentration1, concentration0=concentration0)
+
+
+class Beta(TwoShapes):
+    """Beta with densities proportional to x**(concentration1 - 1) (1 - x)**(concentration0 - 1)."""
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration1, self.concentration0
@@ -294,7 +290,7 @@ class Weibull(Distribution):
 
     def entropy(self) -> Any:
         k = bnp.asarray(self.concentration)
-        return self._wide(_EULER * (1 - 1 / k) + bnp.log(self.scale / k) + 1)
+        return self._wide(np.euler_gamma * (1 - 1 / k) + bnp.log(self.scale / k) + 1)
 
 
 class Pareto(Distribution):

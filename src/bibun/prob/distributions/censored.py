@@ -31,13 +31,13 @@ def _indicator(x: Any) -> Any:
 class _Censored(_Wrapper):
     """A scalar continuous base and boolean indicators."""
 
-    def __init__(self, base_dist: Distribution, validate_args: bool | None, **flags: Any) -> None:
+    def _censor(self, base_dist: Distribution, validate_args: bool | None, **flags: Any) -> None:
         if isinstance(base_dist, Distribution) and base_dist.event_shape:
             raise ValueError(
                 f"{type(self).__name__}: the base must have scalar events, got event shape "
                 f"{base_dist.event_shape}"
             )
-        self._wrap(base_dist, **{k: _indicator(v) for k, v in flags.items()})
+        self._wrap(base_dist, validate_args, **{k: _indicator(v) for k, v in flags.items()})
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
         flags = [np.shape(self.__dict__[k]) for k in self._fields[1:]]
@@ -46,6 +46,23 @@ class _Censored(_Wrapper):
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
         """Draws of the base: the values that censoring would hide."""
         return self.base_dist.expand(self.batch_shape).sample(key, sample_shape)
+
+
+class _OneSided(_Censored):
+    """A boolean indicator; a subclass says what a bound adds to the log density."""
+
+    _fields = ("base_dist", "censored")
+
+    def __init__(
+        self, base_dist: Distribution, censored: Any = False, *, validate_args: bool | None = None
+    ) -> None:
+        self._censor(base_dist, validate_args, censored=censored)
+
+    def _log_bound(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def _log_prob(self, value: Any) -> Any:
+        return bnp.where(self.censored, self._log_bound(value), self.base_dist.log_prob(value))
 
     def cdf(self, value: Any) -> Any:
         """The base's."""
@@ -62,7 +79,7 @@ class _Censored(_Wrapper):
         return self._wide(self.base_dist.variance)
 
 
-class LeftCensoredDistribution(_Censored):
+class LeftCensoredDistribution(_OneSided):
     """Where `censored`, the value is an upper bound: its log density is log P(X <= value).
 
     >>> from bibun.prob import distributions as dist
@@ -71,31 +88,15 @@ class LeftCensoredDistribution(_Censored):
     [-0.6931, -0.9189]
     """
 
-    _fields = ("base_dist", "censored")
-
-    def __init__(
-        self, base_dist: Distribution, censored: Any = False, *, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(base_dist, validate_args, censored=censored)
-
-    def _log_prob(self, value: Any) -> Any:
-        bound = bnp.log(self.base_dist.cdf(value))
-        return bnp.where(self.censored, bound, self.base_dist.log_prob(value))
+    def _log_bound(self, value: Any) -> Any:
+        return bnp.log(self.base_dist.cdf(value))
 
 
-class RightCensoredDistribution(_Censored):
+class RightCensoredDistribution(_OneSided):
     """Where `censored`, the value is a lower bound: its log density is log P(X > value)."""
 
-    _fields = ("base_dist", "censored")
-
-    def __init__(
-        self, base_dist: Distribution, censored: Any = False, *, validate_args: bool | None = None
-    ) -> None:
-        super().__init__(base_dist, validate_args, censored=censored)
-
-    def _log_prob(self, value: Any) -> Any:
-        bound = log_survival(self.base_dist, value)
-        return bnp.where(self.censored, bound, self.base_dist.log_prob(value))
+    def _log_bound(self, value: Any) -> Any:
+        return log_survival(self.base_dist, value)
 
 
 class IntervalCensoredDistribution(_Censored):
@@ -116,7 +117,7 @@ class IntervalCensoredDistribution(_Censored):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        super().__init__(
+        self._censor(
             base_dist, validate_args, left_censored=left_censored, right_censored=right_censored
         )
 
@@ -145,14 +146,3 @@ class IntervalCensoredDistribution(_Censored):
         """Draws of the base, each as an interval of no length."""
         x = super().sample(key, sample_shape)
         return bnp.stack([x, x], axis=-1)
-
-    @property
-    def mean(self) -> Any:
-        raise self._missing("mean")
-
-    @property
-    def variance(self) -> Any:
-        raise self._missing("variance")
-
-    def cdf(self, value: Any) -> Any:
-        raise self._missing("cdf")

@@ -17,7 +17,8 @@ from bibun.prob.distributions.discrete import (
 )
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.multivariate import Multinomial
-from bibun.prob.distributions.special import betaln, floating, gammaln, sigmoid
+from bibun.prob.distributions.special import betaln, floating
+from bibun.scipy.special import expit, gammaln
 
 
 def NegativeBinomialProbs(
@@ -51,7 +52,7 @@ def NegativeBinomial(
 
 def GeometricLogits(logits: Any, *, validate_args: bool | None = None) -> GeometricProbs:
     """Failures before the first success, of log odds `logits`."""
-    return GeometricProbs(sigmoid(bnp.asarray(logits)), validate_args=validate_args)
+    return GeometricProbs(expit(bnp.asarray(logits)), validate_args=validate_args)
 
 
 def MultinomialLogits(
@@ -68,7 +69,7 @@ def OrderedLogistic(
 
     The variable has location `predictor`; there is one more class than cutpoints.
     """
-    below = sigmoid(bnp.asarray(cutpoints) - bnp.asarray(predictor)[..., None])
+    below = expit(bnp.asarray(cutpoints) - bnp.asarray(predictor)[..., None])
     edge = below[..., :1]
     ends = bnp.concatenate([bnp.zeros_like(edge), below, bnp.ones_like(edge)], axis=-1)
     return CategoricalProbs(ends[..., 1:] - ends[..., :-1], validate_args=validate_args)

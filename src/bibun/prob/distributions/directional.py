@@ -15,7 +15,8 @@ from bibun.lax import while_loop
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
 from bibun.prob.distributions.real_line import VonMises
-from bibun.prob.distributions.special import LOG_2PI, i0e, logsumexp, ndtr
+from bibun.prob.distributions.special import LOG_2PI
+from bibun.scipy.special import i0e, logsumexp, ndtr
 
 
 def _wrapped(angle: Any) -> Any:
@@ -163,8 +164,7 @@ class SineSkewed(_Wrapper):
     def __init__(
         self, base_dist: Distribution, skewness: Any, *, validate_args: bool | None = None
     ) -> None:
-        self._wrap(base_dist, skewness=parameter("skewness", skewness))
-        self._validate = base_dist._validate if validate_args is None else validate_args
+        self._wrap(base_dist, validate_args, skewness=parameter("skewness", skewness))
         if self._validate:
             self._validate_parameters()
 

@@ -10,18 +10,9 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
-from bibun.prob.distributions.special import (
-    betainc,
-    betaln,
-    floating,
-    gammaincc,
-    gammaln,
-    logsumexp,
-    sigmoid,
-    xlog1py,
-    xlogy,
-)
+from bibun.prob.distributions.special import betaln, floating
 from bibun.prob.distributions.transforms import softplus
+from bibun.scipy.special import betainc, expit, gammaincc, gammaln, logsumexp, xlog1py, xlogy
 from bibun.trace.core import concrete, need_concrete
 
 
@@ -57,7 +48,9 @@ class _Bernoulli(Distribution):
 
     def entropy(self) -> Any:
         p = self.probs
-        return self._wide(-xlogy(p, p) - xlog1py(1 - p, -p))
+        # flat at 0 and 1: the slope there is infinite, that of p in the logits is 0
+        flat = (p == 0) | (p == 1)
+        return self._wide(bnp.where(flat, 0.0, -xlogy(p, p) - xlog1py(1 - p, -p)))
 
     def enumerate_support(self, expand: bool = True) -> Any:
         values = bnp.reshape(bnp.arange(2), (2,) + (1,) * self.batch_dim)
@@ -94,7 +87,7 @@ class BernoulliLogits(_Bernoulli):
 
     @property
     def probs(self) -> Any:
-        return sigmoid(self.logits)
+        return expit(self.logits)
 
 
 def Bernoulli(
@@ -188,7 +181,7 @@ class BinomialLogits(_Binomial):
 
     @property
     def probs(self) -> Any:
-        return sigmoid(self.logits)
+        return expit(self.logits)
 
 
 def Binomial(
@@ -241,7 +234,8 @@ class _Categorical(Distribution):
 
     def entropy(self) -> Any:
         p = self.probs
-        return -bnp.sum(xlogy(p, p), axis=-1)
+        # flat at 0: the slope there is infinite, that of p in the logits is 0
+        return -bnp.sum(bnp.where(p == 0, 0.0, xlogy(p, p)), axis=-1)
 
     def enumerate_support(self, expand: bool = True) -> Any:
         n = self._classes
@@ -281,7 +275,7 @@ class CategoricalLogits(_Categorical):
         self._setup(validate_args, logits=logits)
 
     def _log_weights(self) -> Any:
-        return self.logits - logsumexp(self.logits)[..., None]
+        return self.logits - logsumexp(self.logits, axis=-1, keepdims=True)
 
     @property
     def probs(self) -> Any:
@@ -407,7 +401,7 @@ def Geometric(
 ) -> GeometricProbs:
     """Failures before the first success, by `probs` or by `logits`."""
     _one_of("Geometric", probs, logits)
-    p = probs if logits is None else sigmoid(logits)
+    p = probs if logits is None else expit(logits)
     return GeometricProbs(p, validate_args=validate_args)
 
 

@@ -313,12 +313,15 @@ class _Wrapper(Distribution):
     def has_enumerate_support(self) -> bool:  # type: ignore[override]
         return self.base_dist.has_enumerate_support
 
-    def _wrap(self, base_dist: Distribution, **static: Any) -> None:
+    def _wrap(
+        self, base_dist: Distribution, validate_args: bool | None = None, **fields: Any
+    ) -> None:
+        """Store them; `validate_args` is the base's unless it is given."""
         if not isinstance(base_dist, Distribution):
             raise TypeError(f"expected a distribution, got {type(base_dist).__name__}")
         self.base_dist = base_dist
-        self.__dict__.update(static)
-        self._validate = base_dist._validate
+        self.__dict__.update(fields)
+        self._validate = base_dist._validate if validate_args is None else validate_args
         self.shapes  # noqa: B018 (raises for shapes that do not fit)
 
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
@@ -340,7 +343,9 @@ class Independent(_Wrapper):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        self._wrap(base_dist, reinterpreted_batch_ndims=reinterpreted_batch_ndims)
+        self._wrap(
+            base_dist, validate_args, reinterpreted_batch_ndims=reinterpreted_batch_ndims
+        )
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
         batch, event = self.base_dist.shapes

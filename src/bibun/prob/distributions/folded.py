@@ -25,7 +25,7 @@ class FoldedDistribution(_Wrapper):
     transform = AbsTransform()
 
     def __init__(self, base_dist: Distribution, *, validate_args: bool | None = None) -> None:
-        self._wrap(base_dist)
+        self._wrap(base_dist, validate_args)
         if base_dist.support is not c.real or base_dist.event_shape:
             raise ValueError(
                 "FoldedDistribution: the base must be scalar with real support, got "

@@ -8,7 +8,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
-from bibun.prob.distributions.special import ndtr, ndtri
+from bibun.scipy.special import ndtr, ndtri
 
 
 class _ByInversion(Distribution):

@@ -23,17 +23,12 @@ from bibun.prob.distributions.multivariate import (
     _solve_lower,
 )
 from bibun.prob.distributions.real_line import Cauchy, HalfNormal, Laplace, LogNormal, Normal
-from bibun.prob.distributions.special import (
-    betaln,
-    digamma,
-    gammaln,
-    xlogy,
-)
+from bibun.prob.distributions.special import betaln
 from bibun.prob.distributions.structured_normal import LowRankMultivariateNormal, _common_batch
 from bibun.prob.distributions.transformed import Delta, TransformedDistribution
 from bibun.prob.distributions.transforms import sum_rightmost
+from bibun.scipy.special import digamma, gammaln, xlogy
 
-_EULER = 0.57721566490153286061
 Rule = Callable[[Any, Any], Any]
 _RULES: dict[tuple[type, type], Rule] = {}
 
@@ -178,7 +173,7 @@ def _weibull_gamma(p: Any, q: Any) -> Any:
     k, lam = bnp.asarray(p.concentration), p.scale
     a, b = q.concentration, q.rate
     kl = gammaln(a) - a * bnp.log(b) + bnp.log(k) - a * bnp.log(lam) - 1
-    return kl + _EULER * (a / k - 1) + b * lam * bnp.exp(gammaln(1 + 1 / k))
+    return kl + np.euler_gamma * (a / k - 1) + b * lam * bnp.exp(gammaln(1 + 1 / k))
 
 
 @register_kl(Beta, Beta)
@@ -241,7 +236,8 @@ def _bernoulli(p: Any, q: Any) -> Any:
 @register_kl(di._Categorical, di._Categorical)
 def _categorical(p: Any, q: Any) -> Any:
     a, b = bnp.asarray(p.probs), bnp.asarray(q.probs)
-    return bnp.sum(xlogy(a, a) - xlogy(a, b), axis=-1)
+    # flat where a is 0: the slope there is infinite, that of a in its logits is 0
+    return bnp.sum(bnp.where(a == 0, 0.0, xlogy(a, a) - xlogy(a, b)), axis=-1)
 
 
 @register_kl(di.Poisson, di.Poisson)

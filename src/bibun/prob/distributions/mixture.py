@@ -10,7 +10,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.discrete import _Categorical
 from bibun.prob.distributions.distribution import Distribution, Shape, parameter
-from bibun.prob.distributions.special import logsumexp
+from bibun.scipy.special import logsumexp
 
 
 class MixtureSameFamily(Distribution):
@@ -46,7 +46,8 @@ class MixtureSameFamily(Distribution):
             )
         self.mixing_distribution = mixing_distribution
         self.component_distribution = component_distribution
-        self._validate = component_distribution._validate
+        inherited = component_distribution._validate
+        self._validate = inherited if validate_args is None else validate_args
         self.shapes  # noqa: B018 (raises for shapes that do not fit)
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
@@ -71,7 +72,7 @@ class MixtureSameFamily(Distribution):
         return self.mixing_distribution._log_weights() + self.component_distribution.log_prob(value)
 
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
-        return logsumexp(self.component_log_probs(value))
+        return logsumexp(self.component_log_probs(value), axis=-1)
 
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
         k_components, k_index = random.split(key)

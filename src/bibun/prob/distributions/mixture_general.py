@@ -13,7 +13,7 @@ from bibun.errors import ShapeError
 from bibun.prob.distributions.discrete import _Categorical
 from bibun.prob.distributions.distribution import Distribution, Shape, parameter
 from bibun.prob.distributions.mixture import MixtureSameFamily
-from bibun.prob.distributions.special import logsumexp
+from bibun.scipy.special import logsumexp
 
 
 class MixtureGeneral(Distribution):
@@ -101,7 +101,7 @@ class MixtureGeneral(Distribution):
         return self.mixing_distribution._log_weights() + self._stack(parts)
 
     def log_prob(self, value: Any, intermediates: Any = None) -> Any:
-        return logsumexp(self.component_log_probs(value))
+        return logsumexp(self.component_log_probs(value), axis=-1)
 
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
         keys = random.split(key, self.mixture_size + 1)

@@ -14,8 +14,9 @@ from bibun.ops.linalg import triangular_solve
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.bounded import Beta
 from bibun.prob.distributions.distribution import Distribution, Shape, parameter
-from bibun.prob.distributions.special import LOG_2PI, digamma, floating, gammaln, xlogy
+from bibun.prob.distributions.special import LOG_2PI, floating
 from bibun.prob.distributions.vector_transforms import vector_to_tril
+from bibun.scipy.special import digamma, gammaln, xlogy
 
 
 def _solve_lower(tril: Any, b: Any) -> Any:

@@ -17,16 +17,8 @@ import numpy as np
 
 from bibun import numpy as bnp
 from bibun.lax import bitcast_convert_type, fori_loop
-from bibun.prob.distributions.special import (
-    betainc,
-    betaln,
-    floating,
-    gammainc,
-    gammaincc,
-    gammaln,
-    xlog1py,
-    xlogy,
-)
+from bibun.prob.distributions.special import betaln, floating
+from bibun.scipy.special import betainc, gammainc, gammaincc, gammaln, xlog1py, xlogy
 from bibun.transforms import custom_jvp, jvp
 
 

@@ -12,20 +12,9 @@ from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.quantiles import student_t_cdf, student_t_icdf
-from bibun.prob.distributions.special import (
-    LOG_2PI,
-    digamma,
-    erf,
-    erf_inv,
-    gammaln,
-    i0e,
-    i1e,
-    ndtr,
-    ndtri,
-    sigmoid,
-)
+from bibun.prob.distributions.special import LOG_2PI
+from bibun.scipy.special import digamma, erf, erfinv, expit, gammaln, i0e, i1e, ndtr, ndtri
 
-_EULER = 0.57721566490153286061
 _LOC_SCALE = {"loc": c.real, "scale": c.positive}
 
 
@@ -132,7 +121,7 @@ class Logistic(LocationScale):
 
     _moments = (0.0, math.pi**2 / 3)
     _entropy = 2.0
-    _standard_cdf = staticmethod(sigmoid)
+    _standard_cdf = staticmethod(expit)
     _standard_sample = staticmethod(random.logistic)
 
     def _standard_log_prob(self, z: Any) -> Any:
@@ -146,8 +135,8 @@ class Logistic(LocationScale):
 class Gumbel(LocationScale):
     """Gumbel of maxima."""
 
-    _moments = (_EULER, math.pi**2 / 6)
-    _entropy = 1.0 + _EULER
+    _moments = (np.euler_gamma, math.pi**2 / 6)
+    _entropy = 1.0 + np.euler_gamma
     _standard_sample = staticmethod(random.gumbel)
 
     def _standard_log_prob(self, z: Any) -> Any:
@@ -244,7 +233,7 @@ class HalfNormal(HalfLine):
         return erf(value / (self.scale * math.sqrt(2.0)))
 
     def icdf(self, q: Any) -> Any:
-        return self.scale * math.sqrt(2.0) * erf_inv(q)
+        return self.scale * math.sqrt(2.0) * erfinv(q)
 
     @property
     def mean(self) -> Any:

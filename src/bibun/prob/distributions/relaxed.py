@@ -14,9 +14,10 @@ from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.discrete import _logit
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.real_line import Logistic
-from bibun.prob.distributions.special import LOG_2PI, erfc
+from bibun.prob.distributions.special import LOG_2PI
 from bibun.prob.distributions.transformed import TransformedDistribution
 from bibun.prob.distributions.transforms import SigmoidTransform
+from bibun.scipy.special import erfc
 
 
 class RelaxedBernoulliLogits(TransformedDistribution):

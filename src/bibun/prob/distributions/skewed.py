@@ -10,13 +10,11 @@ import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.bounded import Beta
+from bibun.prob.distributions.bounded import Beta, Interval, TwoShapes
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.real_line import LocationScale
-from bibun.prob.distributions.special import betaln, digamma, xlog1py
-from bibun.trace.core import concrete
-
-_EULER = 0.57721566490153286061
+from bibun.prob.distributions.special import betaln
+from bibun.scipy.special import digamma, xlog1py
 
 
 class AsymmetricLaplace(Distribution):
@@ -125,17 +123,8 @@ class SoftLaplace(LocationScale):
         return bnp.log(bnp.tan(q * (math.pi / 2)))
 
 
-class Kumaraswamy(Distribution):
+class Kumaraswamy(TwoShapes):
     """On [0, 1], with distribution function 1 - (1 - x**a)**b: much like beta, in closed form."""
-
-    arg_constraints = {"concentration1": c.positive, "concentration0": c.positive}
-    support = c.unit_interval
-    reparametrized_params = ("concentration1", "concentration0")
-
-    def __init__(
-        self, concentration1: Any, concentration0: Any, *, validate_args: bool | None = None
-    ) -> None:
-        self._setup(validate_args, concentration1=concentration1, concentration0=concentration0)
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration1, self.concentration0
@@ -170,30 +159,17 @@ class Kumaraswamy(Distribution):
 
     def entropy(self) -> Any:
         a, b = bnp.asarray(self.concentration1), bnp.asarray(self.concentration0)
-        harmonic = digamma(b + 1) + _EULER
+        harmonic = digamma(b + 1) + np.euler_gamma
         return self._wide((1 - 1 / b) + (1 - 1 / a) * harmonic - bnp.log(a) - bnp.log(b))
 
 
-class LogUniform(Distribution):
+class LogUniform(Interval):
     """On [low, high], with the logarithm uniform: density proportional to 1 / x."""
 
     arg_constraints = {"low": c.positive, "high": c.positive}
-    reparametrized_params = ("low", "high")
 
     def __init__(self, low: Any, high: Any, *, validate_args: bool | None = None) -> None:
         self._setup(validate_args, low=low, high=high)
-
-    def _validate_parameters(self) -> None:
-        super()._validate_parameters()
-        low, high = concrete(self.low), concrete(self.high)
-        if low is not None and high is not None and not np.all(low < high):
-            raise ValueError(
-                f"LogUniform: low must be below high, got low={self.low}, high={self.high}"
-            )
-
-    @property
-    def support(self) -> Any:  # type: ignore[override]
-        return c.interval(self.low, self.high)
 
     def _log_range(self) -> Any:
         return bnp.log(self.high) - bnp.log(self.low)

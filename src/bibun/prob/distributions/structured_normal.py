@@ -22,7 +22,8 @@ from bibun.prob.distributions.multivariate import (
     _mahalanobis,
     _solve_lower,
 )
-from bibun.prob.distributions.special import LOG_2PI, ndtr, ndtri
+from bibun.prob.distributions.special import LOG_2PI
+from bibun.scipy.special import ndtr, ndtri
 from bibun.trace.core import concrete
 
 
@@ -320,7 +321,7 @@ class GaussianCopula(_Wrapper):
             correlation_cholesky = bnp.linalg.cholesky(matrix)
         else:
             correlation_cholesky = parameter("correlation_cholesky", correlation_cholesky)
-        self._wrap(marginal_dist, correlation_cholesky=correlation_cholesky)
+        self._wrap(marginal_dist, validate_args, correlation_cholesky=correlation_cholesky)
 
     @property
     def marginal_dist(self) -> Distribution:

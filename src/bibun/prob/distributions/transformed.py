@@ -36,7 +36,7 @@ class TransformedDistribution(_Wrapper):
         if not isinstance(transforms, Transform):
             parts = list(transforms)
             transforms = parts[0] if len(parts) == 1 else ComposeTransform(parts)
-        self._wrap(base_distribution, transform=transforms)
+        self._wrap(base_distribution, validate_args, transform=transforms)
 
     @property
     def transforms(self) -> list[Transform]:
@@ -137,8 +137,8 @@ class Unit(Distribution):
     arg_constraints = {"log_factor": c.real}
     support = c.real_vector
 
-    def __init__(self, log_factor: Any, *, validate_args: bool | None = None) -> None:
-        self._setup(False, log_factor=log_factor)
+    def __init__(self, log_factor: Any, *, validate_args: bool | None = False) -> None:
+        self._setup(validate_args, log_factor=log_factor)
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
         return np.shape(self.log_factor), (0,)

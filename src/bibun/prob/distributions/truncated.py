@@ -18,9 +18,12 @@ class _Truncated(_Wrapper):
 
     _fields = ("base_dist", "low", "high")
 
-    def _between(self, base_dist: Distribution, low: Any, high: Any) -> None:
+    def _between(
+        self, base_dist: Distribution, low: Any, high: Any, validate_args: bool | None
+    ) -> None:
         self._wrap(
             base_dist,
+            validate_args,
             low=None if low is None else parameter("low", low),
             high=None if high is None else parameter("high", high),
         )
@@ -71,7 +74,7 @@ class TruncatedDistribution(_Truncated):
             )
         if low is None and high is None:
             raise ValueError("TruncatedDistribution: give low, high or both")
-        self._between(base_dist, low, high)
+        self._between(base_dist, low, high, validate_args)
 
     def _tails(self) -> tuple[Any, Any, Any]:
         """(sign, cdf at the near end, mass): mirrored where the interval is right of centre.

@@ -15,8 +15,8 @@ from bibun import random
 from bibun.prob.distributions.bounded import Gamma
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.quantiles import gammainccinv, gammaincinv
-from bibun.prob.distributions.special import gammainc, gammaincc, gammaln
 from bibun.prob.distributions.truncated import _Truncated
+from bibun.scipy.special import gammainc, gammaincc, gammaln
 from bibun.trace.core import concrete
 
 
@@ -27,8 +27,7 @@ class _TruncatedGamma(_Truncated):
         name = type(self).__name__
         if not isinstance(base_dist, Gamma):
             raise TypeError(f"{name}: the base must be a Gamma, got {type(base_dist).__name__}")
-        self._between(base_dist, 0.0 if low is None else low, high)
-        self._validate = base_dist._validate if validate is None else validate
+        self._between(base_dist, 0.0 if low is None else low, high, validate)
         lo, hi = concrete(self.low), concrete(np.inf if high is None else self.high)
         if self._validate and lo is not None and hi is not None:
             if not (lo >= 0).all():

@@ -22,9 +22,9 @@ from bibun.prob.distributions.multivariate import (
     _solve_lower,
     _tril_of_precision,
 )
-from bibun.prob.distributions.special import digamma, gammaln
 from bibun.prob.distributions.structured_normal import _common_batch
 from bibun.prob.distributions.vector_transforms import vector_to_tril
+from bibun.scipy.special import digamma, gammaln
 from bibun.trace.core import concrete
 
 

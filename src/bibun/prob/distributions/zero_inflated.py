@@ -21,8 +21,8 @@ from bibun.prob.distributions.distribution import (
     parameter,
     satisfied,
 )
-from bibun.prob.distributions.special import sigmoid
 from bibun.prob.distributions.transforms import softplus
+from bibun.scipy.special import expit
 
 
 class _ZeroInflated(_Wrapper):
@@ -40,8 +40,8 @@ class _ZeroInflated(_Wrapper):
                 f"{type(base_dist).__name__} with event shape {base_dist.event_shape}"
             )
         name = self._fields[1]
-        self._wrap(base_dist, **{name: parameter(name, gate)})
-        if self._validate if validate_args is None else validate_args:
+        self._wrap(base_dist, validate_args, **{name: parameter(name, gate)})
+        if self._validate:
             self._check_gate()
 
     def _check_gate(self) -> None:
@@ -104,7 +104,7 @@ class ZeroInflatedLogits(_ZeroInflated):
 
     @property
     def gate(self) -> Any:
-        return sigmoid(self.gate_logits)
+        return expit(self.gate_logits)
 
     def _check_gate(self) -> None:
         ok = satisfied(real, self.gate_logits)

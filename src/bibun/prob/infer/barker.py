@@ -1,7 +1,7 @@
 """Barker's proposal: a random walk that leans downhill.
 
 Each coordinate draws a step from a normal and keeps or flips its sign with probability
-sigmoid(-step * gradient). One gradient a draw, as Langevin's algorithm, but steps that are too
+expit(-step * gradient). One gradient a draw, as Langevin's algorithm, but steps that are too
 long, or gradients that are huge, flip signs instead of flying off: robust where HMC's step
 size is hard to tune.
 
@@ -15,11 +15,11 @@ from typing import Any
 
 import bibun.numpy as bnp
 from bibun import random
-from bibun.prob.distributions.special import sigmoid
 from bibun.prob.distributions.transforms import softplus
 from bibun.prob.infer import trajectory as tr
 from bibun.prob.infer.hmc import HMC, HMCState
 from bibun.prob.infer.util import init_to_uniform
+from bibun.scipy.special import expit
 from bibun.transforms import value_and_grad
 
 
@@ -72,7 +72,7 @@ class BarkerMH(HMC):
         # with the covariance L Lᵀ: moves are L e, and gradients with respect to e are Lᵀ g
         e = step * random.normal(keys[0], state.z.shape)
         slope = _standardised(metric, state.z_grad)
-        flip = random.uniform(keys[1], state.z.shape) >= sigmoid(-e * slope)
+        flip = random.uniform(keys[1], state.z.shape) >= expit(-e * slope)
         e = bnp.where(flip, -e, e)
         z = state.z + _scaled(metric, e)
         value, grad = value_and_grad(potential)(z)

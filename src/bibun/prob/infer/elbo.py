@@ -17,9 +17,9 @@ import bibun.numpy as bnp
 from bibun import random
 from bibun.prob import handlers
 from bibun.prob.distributions.kl import kl_divergence
-from bibun.prob.distributions.special import logsumexp
 from bibun.prob.infer.util import site_log_prob, trace_log_density
 from bibun.prob.primitives import Message, Messenger
+from bibun.scipy.special import logsumexp
 from bibun.transforms import vmap
 
 Trace = Mapping[str, Mapping[str, Any]]
@@ -266,4 +266,4 @@ class RenyiELBO(ELBO):
 
     def combine(self, values: Any) -> Any:
         order = 1.0 - self.alpha
-        return (logsumexp(order * values) - math.log(self.num_particles)) / order
+        return (logsumexp(order * values, axis=-1) - math.log(self.num_particles)) / order

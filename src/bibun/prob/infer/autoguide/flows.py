@@ -18,11 +18,11 @@ import bibun.numpy as bnp
 from bibun import lax, nn, random
 from bibun.prob import distributions as dist
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.special import logsumexp
 from bibun.prob.distributions.transforms import Transform, softplus
 from bibun.prob.infer.autoguide.base import GuideOptions
 from bibun.prob.infer.autoguide.continuous import AutoContinuous
 from bibun.prob.primitives import param, sample
+from bibun.scipy.special import logsumexp
 from bibun.transforms import jacfwd, vmap
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 import bibun.numpy as bnp
 from bibun import random
-from bibun.prob.distributions.special import logsumexp
+from bibun.scipy.special import logsumexp
 
 Plates = frozenset
 
