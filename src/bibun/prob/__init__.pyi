@@ -8,8 +8,8 @@ from bibun.prob import diagnostics as diagnostics
 from bibun.prob import distributions as distributions
 from bibun.prob import handlers as handlers
 from bibun.prob import infer as infer
+from bibun.prob import optim as optim
 from bibun.prob import primitives as primitives
-from bibun.prob import reparam as reparam
 from bibun.prob import util as util
 from bibun.prob.contrib.module import module as module
 from bibun.prob.contrib.module import random_module as random_module
@@ -17,6 +17,7 @@ from bibun.prob.distributions import enable_validation as enable_validation
 from bibun.prob.primitives import deterministic as deterministic
 from bibun.prob.primitives import factor as factor
 from bibun.prob.primitives import get_mask as get_mask
+from bibun.prob.primitives import mutable as mutable
 from bibun.prob.primitives import param as param
 from bibun.prob.primitives import plate as plate
 from bibun.prob.primitives import plate_stack as plate_stack
