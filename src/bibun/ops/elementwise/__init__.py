@@ -60,24 +60,28 @@ from bibun.ops.elementwise.hyperbolic import (  # noqa: F401
     sinh,
     tanh,
 )
+from bibun.ops.elementwise.incomplete import (  # noqa: F401
+    betainc,
+    betainc_by_shapes,
+    betainc_grad_a,
+    betainc_grad_b,
+    igamma,
+    igamma_by_shape,
+    igamma_grad_a,
+    igammac,
+    random_gamma_grad,
+)
 from bibun.ops.elementwise.rounding import ceil, floor, rint, round_even, trunc  # noqa: F401
 from bibun.ops.elementwise.selection import select, where  # noqa: F401
 from bibun.ops.elementwise.special import (  # noqa: F401
     bessel_i0e,
     bessel_i1e,
-    betainc,
-    betainc_grad_a,
-    betainc_grad_b,
     digamma,
     erf,
     erf_inv,
     erfc,
-    igamma,
-    igamma_grad_a,
-    igammac,
     lgamma,
     polygamma,
-    random_gamma_grad,
     trigamma,
     zeta,
 )

@@ -1,163 +1,243 @@
-"""How incomplete gamma and beta functions change with their parameters, in NumPy.
+"""Incomplete gamma and beta functions, and their derivatives in the parameters, to any order.
 
-With p the Gamma(a) density and P its distribution function, the *implicit gradient*
-`r(a, x) = -(dP/da) / p` is how fast the quantile x moves as the shape a grows (Figurnov,
-Mohamed, Mnih 2018, eq. 5). Differentiating under the integral,
-
-    r = -1/p(x) ∫_0^x p(t) (log t - ψ(a)) dt = 1/p(x) ∫_x^∞ p(t) (log t - ψ(a)) dt,
-
-and p(t)/p(x) needs no gamma function. Below the mean the first integral, above it the
-second has an integrand of one sign, so nothing cancels. Substituting t = x e^-w, or
-t = x + s, gives a half line with exponential decay, where the trapezoidal rule under the
-double exponential map w = c exp(v - e^-v) converges geometrically (Takahasi, Mori 1974);
-c is the scale of the decay, so one fixed set of nodes serves all arguments. For a < 1 and
-small x the power series is used, in which the terms in 1/a² have been cancelled by hand.
+The derivatives are ops of their own, whose orders are parameters: `igamma_by_shape` and
+`betainc_by_shapes`, integrals done by quadrature (`shape_integrals`). The first ones, which
+gradients of distribution functions and of gamma samples need, have names (and native kernels).
+In x each derives to the density times a moment, since the density is what is integrated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from bibun.ops.elementwise.arithmetic import add, div, mul, neg, sub
+from bibun.ops.elementwise.exponential import exp, log, log1p
+from bibun.ops.elementwise.special import digamma, lgamma, polygamma, scipy_special
+from bibun.ops.families.elementwise import FLOAT, elementwise, grid_samples, host
+from bibun.ops.op import Sample
 
-_STEP = 0.0625
-_V = np.arange(-4.5, 5.25, _STEP)
-_NODES = np.exp(_V - np.exp(-_V))
-_WEIGHTS = _STEP * _NODES * (1.0 + np.exp(-_V))
-_CHUNK = 2048  # rows at a time: 2048 * 156 doubles are 2.5 MB
-_TERMS = np.arange(0.0, 45.0)
-
-
-def _half_line(integrand: Callable[[np.ndarray], np.ndarray], scale: np.ndarray) -> np.ndarray:
-    """∫_0^∞ integrand(w) dw, row by row; `scale` is that of the decay."""
-    values = integrand(scale[:, None] * _NODES)
-    return scale * (np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) @ _WEIGHTS)
+_GAMMA_POINTS = ((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0))
+_BETA_POINTS = ((0.6, 1.5, 3.0, 8.0), (0.8, 2.5, 1.2, 5.0), (0.3, 0.15, 0.8, 0.6))
 
 
-def in_double(fun: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """A function of flat float64 rows as one of broadcast arrays of either precision."""
+def _numerics(name: str) -> Any:
+    """A function of `shape_integrals`, imported when it is first called."""
 
-    def apply(*args: Any) -> np.ndarray:
-        dtype = next((a.dtype for a in args if isinstance(a, np.ndarray)), np.dtype(float))
-        arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in args))
-        flat = [a.ravel() for a in arrays]
-        out = np.empty(flat[0].shape)
-        for k in range(0, out.size, _CHUNK):
-            out[k : k + _CHUNK] = fun(*(f[k : k + _CHUNK] for f in flat))
-        return out.reshape(arrays[0].shape).astype(dtype)
+    def call(*args: Any, **params: Any) -> Any:
+        from bibun.ops.elementwise import shape_integrals
 
-    return apply
+        return getattr(shape_integrals, name)(*args, **params)
+
+    return call
 
 
-def _gamma_below(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """r for 1 <= a, x < a, from the integral over [0, x] with t = x e^-w."""
-    from scipy.special import psi
+def _moment(orders: tuple[int, ...], cumulant: Any) -> Any:
+    from bibun.ops.elementwise.shape_integrals import moment
 
-    offset = (np.log(x) - psi(a))[:, None]
-    a_, x_ = a[:, None], x[:, None]
-    scale = 1.0 / (a - x + np.sqrt(x) + 1e-300)
-
-    def integrand(w: np.ndarray) -> np.ndarray:
-        return np.exp(-a_ * w - x_ * np.expm1(-w)) * (offset - w)
-
-    return -x * _half_line(integrand, scale)
+    return moment(orders, cumulant, add, mul)
 
 
-def _gamma_above(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """r for x >= a, from the integral over [x, ∞) with t = x + s."""
-    from scipy.special import psi
-
-    offset = (np.log(x) - psi(a))[:, None]
-    a_, x_ = a[:, None], x[:, None]
-    scale = 1.0 / (np.maximum(1.0 - (a - 1.0) / x, 0.0) + 1.0 / np.sqrt(x))
-
-    def integrand(s: np.ndarray) -> np.ndarray:
-        grown = np.log1p(s / x_)
-        return np.exp((a_ - 1.0) * grown - s) * (offset + grown)
-
-    return _half_line(integrand, scale)
+# gamma --------------------------------------------------------------------------------------------
 
 
-def _gamma_series(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """r for a < 1, x <= 2: -x e^x [(log x - ψ(a+1)) S + Σ (-x)^n n / (n! a (a+n)²)]."""
-    from scipy.special import gamma, psi
-
-    n = _TERMS
-    terms = (-x[:, None]) ** n / gamma(n + 1.0)
-    s = (terms / (a[:, None] + n)).sum(1)
-    t = (terms * n / (a[:, None] * (a[:, None] + n) ** 2)).sum(1)
-    return -x * np.exp(x) * ((np.log(x) - psi(a + 1.0)) * s + t)
+def gamma_density(a: Any, x: Any) -> Any:
+    """The density of Gamma(a) at x."""
+    return exp(sub(sub(mul(sub(a, 1.0), log(x)), x), lgamma(a)))
 
 
-def _gamma_gradient(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    out = np.full(a.shape, np.nan)
-    inside = (a > 0) & (x > 0) & (a < np.inf) & (x < np.inf)
-    out[(a > 0) & (x == 0)] = 0.0
-    series = inside & (a < 1.0) & (x <= 2.0)
-    above = inside & ~series & (x >= a)
-    below = inside & ~series & (x < a)
-    for mask, fun in ((series, _gamma_series), (above, _gamma_above), (below, _gamma_below)):
-        if mask.any():
-            out[mask] = fun(a[mask], x[mask])
-    return out
+def _gamma_moment(a: Any, x: Any, order: int) -> Any:
+    """The order-th derivative of the density in a, over the density."""
+
+    def cumulant(p: tuple[int, ...]) -> Any:
+        n = p[0]
+        return sub(log(x), digamma(a)) if n == 1 else neg(polygamma(n - 1.0, a))
+
+    return _moment((order,), cumulant)
 
 
-def _log_density(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """log of x^(a-1) e^-x / Γ(a), without cancellation for large a (Loader 2000)."""
-    from scipy.special import gammaln, xlogy
+igamma = elementwise(
+    "igamma",
+    scipy_special("gammainc"),
+    arity=2,
+    lower="igamma",
+    partials=(
+        lambda a, x, out: igamma_grad_a(a, x),
+        lambda a, x, out: gamma_density(a, x),
+    ),
+    points=_GAMMA_POINTS,
+    special=False,
+    cost=200.0,
+    doc="The regularised lower incomplete gamma function P(a, x).",
+)
 
-    large = a > 20.0
-    big = np.where(large, a, 21.0)
-    mu = (np.where(large, x, big) - big) / big
-    correction = (1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * big**2)) / big**2) / big
-    saddle = (
-        0.5 * np.log(big / (2.0 * np.pi)) - np.log(x) - big * (mu - np.log1p(mu)) - correction
+igammac = elementwise(
+    "igammac",
+    scipy_special("gammaincc"),
+    arity=2,
+    lower="igammac",
+    partials=(
+        lambda a, x, out: neg(igamma_grad_a(a, x)),
+        lambda a, x, out: neg(gamma_density(a, x)),
+    ),
+    points=_GAMMA_POINTS,
+    special=False,
+    cost=200.0,
+    doc="The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).",
+)
+
+igamma_grad_a = elementwise(
+    "igamma_grad_a",
+    _numerics("igamma_derivative"),
+    arity=2,
+    lower="igamma_grad_a",
+    partials=(
+        lambda a, x, out: igamma_by_shape(a, x, order=2, relative=False),
+        lambda a, x, out: mul(gamma_density(a, x), _gamma_moment(a, x, 1)),
+    ),
+    points=_GAMMA_POINTS,
+    special=False,
+    cost=2000.0,
+    doc="dP(a, x)/da, for the incomplete gamma function P.",
+)
+
+random_gamma_grad = elementwise(
+    "random_gamma_grad",
+    _numerics("gamma_gradient"),
+    arity=2,
+    lower="random_gamma_grad",
+    partials=(
+        lambda a, x, out: neg(
+            add(igamma_by_shape(a, x, order=2, relative=True), mul(out, _gamma_moment(a, x, 1)))
+        ),
+        lambda a, x, out: sub(
+            sub(digamma(a), log(x)), mul(out, sub(div(sub(a, 1.0), x), 1.0))
+        ),
+    ),
+    points=_GAMMA_POINTS,
+    special=False,
+    cost=2000.0,
+    doc="dx/da of a Gamma(a) sample x at its fixed quantile (Figurnov et al. 2018).",
+)
+
+
+def _by_shape_in_a(a: Any, x: Any, out: Any, order: int, relative: bool) -> Any:
+    more = igamma_by_shape(a, x, order=order + 1, relative=relative)
+    return sub(more, mul(out, _gamma_moment(a, x, 1))) if relative else more
+
+
+def _by_shape_in_x(a: Any, x: Any, out: Any, order: int, relative: bool) -> Any:
+    factor = _gamma_moment(a, x, order)
+    if relative:
+        return sub(factor, mul(out, sub(div(sub(a, 1.0), x), 1.0)))
+    return mul(gamma_density(a, x), factor)
+
+
+def _by_shape_samples() -> list[Sample]:
+    kinds = [(2, False), (2, True), (3, False)]
+    return [s for n, r in kinds
+            for s in grid_samples(FLOAT, _GAMMA_POINTS, False, order=n, relative=r)]  # fmt: skip
+
+
+igamma_by_shape = host(
+    "igamma_by_shape",
+    _numerics("igamma_derivative"),
+    arity=2,
+    partials=(_by_shape_in_a, _by_shape_in_x),
+    samples=_by_shape_samples,
+    cost=4000.0,
+    doc="`igamma_by_shape(a, x, order, relative)`: the order-th derivative of P(a, x) in a, for "
+    "order >= 1; `relative`: over the density of Gamma(a) at x.",
+)
+
+# beta ---------------------------------------------------------------------------------------------
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    """The density of Beta(a, b) at x."""
+    log_b = sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
+    powers = add(mul(sub(a, 1.0), log(x)), mul(sub(b, 1.0), log1p(neg(x))))
+    return exp(sub(powers, log_b))
+
+
+def _beta_change(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
+    """The derivative of the density in a and b, of these orders."""
+    whole = add(a, b)
+
+    def cumulant(p: tuple[int, ...]) -> Any:
+        i, j = p
+        if i + j == 1:
+            log_part, own = (log(x), a) if i else (log1p(neg(x)), b)
+            return add(sub(log_part, digamma(own)), digamma(whole))
+        both = polygamma(i + j - 1.0, whole)
+        if i and j:
+            return both
+        return sub(both, polygamma(i + j - 1.0, a if i else b))
+
+    return mul(beta_density(a, b, x), _moment(orders, cumulant))
+
+
+betainc = elementwise(
+    "betainc",
+    scipy_special("betainc"),
+    arity=3,
+    lower="betainc",
+    partials=(
+        lambda a, b, x, out: betainc_grad_a(a, b, x),
+        lambda a, b, x, out: betainc_grad_b(a, b, x),
+        lambda a, b, x, out: beta_density(a, b, x),
+    ),
+    points=_BETA_POINTS,
+    special=False,
+    cost=300.0,
+    doc="The regularised incomplete beta function I_x(a, b).",
+)
+
+
+def _further(orders: tuple[int, int] | None = None) -> tuple[Any, Any, Any]:
+    """The partials of the derivative of betainc of given orders; None: they are a parameter."""
+
+    def more(axis: int) -> Any:
+        def partial(a: Any, b: Any, x: Any, out: Any, orders: Any = orders) -> Any:
+            m, n = orders
+            return betainc_by_shapes(a, b, x, orders=(m + (axis == 0), n + (axis == 1)))
+
+        return partial
+
+    def in_x(a: Any, b: Any, x: Any, out: Any, orders: Any = orders) -> Any:
+        return _beta_change(a, b, x, orders)
+
+    return more(0), more(1), in_x
+
+
+def _first_derivative(name: str, orders: tuple[int, int]) -> Any:
+    derivative = _numerics("betainc_derivative")
+    return elementwise(
+        f"betainc_grad_{name}",
+        lambda a, b, x: derivative(a, b, x, orders),
+        arity=3,
+        lower=f"betainc_grad_{name}",
+        partials=_further(orders),
+        points=_BETA_POINTS,
+        special=False,
+        cost=3000.0,
+        doc=f"dI_x(a, b)/d{name} of the incomplete beta function.",
     )
-    return np.where(large, saddle, xlogy(a - 1.0, x) - x - gammaln(a))
 
 
-def _igamma_grad_a(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    out = -np.exp(_log_density(a, x)) * _gamma_gradient(a, x)
-    return np.where((a > 0) & ((x == 0) | (x == np.inf)), 0.0, out)
+betainc_grad_a = _first_derivative("a", (1, 0))
+betainc_grad_b = _first_derivative("b", (0, 1))
 
-
-def _beta_lower(a: np.ndarray, b: np.ndarray, x: np.ndarray, wrt_b: bool) -> np.ndarray:
-    """dI_x(a, b)/da, or /db, from the integral over [0, x] with t = x e^-w."""
-    from scipy.special import betaln, psi
-
-    a_, b_, x_ = a[:, None], b[:, None], x[:, None]
-    pull = (b - 1.0) * x / (1.0 - x)
-    scale = 1.0 / (
-        np.maximum(a - pull, 0.0) + np.sqrt(np.maximum(pull / (1.0 - x), 0.0)) + 1e-3 * a + 1e-300
-    )
-    shift = (psi(a + b) - psi(b if wrt_b else a))[:, None]
-    log_x = np.log(x)[:, None]
-    rest = np.log1p(-x_)
-
-    def integrand(w: np.ndarray) -> np.ndarray:
-        log_left = np.log1p(-x_ * np.exp(-w))
-        factor = (log_left if wrt_b else log_x - w) + shift
-        return np.exp(-a_ * w + (b_ - 1.0) * (log_left - rest)) * factor
-
-    front = np.exp(a * np.log(x) + (b - 1.0) * np.log1p(-x) - betaln(a, b))
-    return front * _half_line(integrand, scale)
-
-
-def _betainc_grad(a: np.ndarray, b: np.ndarray, x: np.ndarray, wrt_b: bool) -> np.ndarray:
-    out = np.full(a.shape, np.nan)
-    inside = (a > 0) & (b > 0) & (x > 0) & (x < 1) & (a < np.inf) & (b < np.inf)
-    out[(a > 0) & (b > 0) & ((x == 0) | (x == 1))] = 0.0
-    left = inside & (x <= a / (a + b))
-    right = inside & ~left
-    if left.any():
-        out[left] = _beta_lower(a[left], b[left], x[left], wrt_b)
-    if right.any():  # I_x(a, b) = 1 - I_{1-x}(b, a)
-        out[right] = -_beta_lower(b[right], a[right], 1.0 - x[right], not wrt_b)
-    return out
-
-
-gamma_gradient = in_double(_gamma_gradient)
-igamma_grad_a = in_double(_igamma_grad_a)
-betainc_grad_a = in_double(lambda a, b, x: _betainc_grad(a, b, x, wrt_b=False))
-betainc_grad_b = in_double(lambda a, b, x: _betainc_grad(a, b, x, wrt_b=True))
+betainc_by_shapes = host(
+    "betainc_by_shapes",
+    _numerics("betainc_derivative"),
+    arity=3,
+    partials=_further(),
+    samples=lambda: [
+        s
+        for orders in ((2, 0), (1, 1), (0, 2))
+        for s in grid_samples(FLOAT, _BETA_POINTS, False, orders=orders)
+    ],
+    cost=5000.0,
+    doc="`betainc_by_shapes(a, b, x, orders)`: I_x(a, b) differentiated orders[0] times in a and "
+    "orders[1] times in b, at least once in all.",
+)

@@ -24,7 +24,7 @@ from bibun.ops.elementwise.arithmetic import (
     sub,
 )
 from bibun.ops.elementwise.comparison import eq
-from bibun.ops.elementwise.exponential import exp, log, log1p
+from bibun.ops.elementwise.exponential import exp
 from bibun.ops.elementwise.selection import select
 from bibun.ops.families.elementwise import FLOAT, elementwise, unary
 
@@ -42,17 +42,6 @@ def scipy_special(name: str) -> Callable[..., Any]:
 
             found = getattr(scipy.special, name)
         return found(*args)
-
-    return call
-
-
-def _numerics(name: str) -> Callable[..., Any]:
-    """A function of `incomplete`, imported when it is first called."""
-
-    def call(*args: Any) -> Any:
-        from bibun.ops.elementwise import incomplete
-
-        return getattr(incomplete, name)(*args)
 
     return call
 
@@ -200,134 +189,6 @@ def _samples(columns: Any, diff: Any) -> list[Any]:
             s.diff = diff
     return found
 
-
-# Incomplete gamma and beta functions ----------------------------------------------------------
-
-
-def _gamma_density(a: Any, x: Any) -> Any:
-    return exp(sub(sub(mul(sub(a, 1.0), log(x)), x), lgamma(a)))
-
-
-igamma = elementwise(
-    "igamma",
-    scipy_special("gammainc"),
-    arity=2,
-    lower="igamma",
-    partials=(
-        lambda a, x, out: igamma_grad_a(a, x),
-        lambda a, x, out: _gamma_density(a, x),
-    ),
-    points=((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)),
-    special=False,
-    cost=200.0,
-    doc="The regularised lower incomplete gamma function P(a, x).",
-)
-
-igammac = elementwise(
-    "igammac",
-    scipy_special("gammaincc"),
-    arity=2,
-    lower="igammac",
-    partials=(
-        lambda a, x, out: neg(igamma_grad_a(a, x)),
-        lambda a, x, out: neg(_gamma_density(a, x)),
-    ),
-    points=((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)),
-    special=False,
-    cost=200.0,
-    doc="The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).",
-)
-
-igamma_grad_a = elementwise(
-    "igamma_grad_a",
-    _numerics("igamma_grad_a"),
-    arity=2,
-    lower="igamma_grad_a",
-    partials=(
-        _underived("igamma_grad_a", "a"),
-        lambda a, x, out: mul(_gamma_density(a, x), sub(log(x), digamma(a))),
-    ),
-    samples=lambda: _samples([(0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)], (1,)),
-    cost=2000.0,
-    doc="dP(a, x)/da, for the incomplete gamma function P.",
-)
-
-random_gamma_grad = elementwise(
-    "random_gamma_grad",
-    _numerics("gamma_gradient"),
-    arity=2,
-    lower="random_gamma_grad",
-    partials=(
-        _underived("random_gamma_grad", "a"),
-        lambda a, x, out: sub(
-            sub(digamma(a), log(x)), mul(out, sub(div(sub(a, 1.0), x), 1.0))
-        ),
-    ),
-    samples=lambda: _samples([(0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0)], (1,)),
-    cost=2000.0,
-    doc="dx/da of a Gamma(a) sample x at its fixed quantile (Figurnov et al. 2018).",
-)
-
-
-def _beta_density(a: Any, b: Any, x: Any) -> Any:
-    log_b = sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
-    powers = add(mul(sub(a, 1.0), log(x)), mul(sub(b, 1.0), log1p(neg(x))))
-    return exp(sub(powers, log_b))
-
-
-_BETA_POINTS = ((0.6, 1.5, 3.0, 8.0), (0.8, 2.5, 1.2, 5.0), (0.3, 0.15, 0.8, 0.6))
-
-betainc = elementwise(
-    "betainc",
-    scipy_special("betainc"),
-    arity=3,
-    lower="betainc",
-    partials=(
-        lambda a, b, x, out: betainc_grad_a(a, b, x),
-        lambda a, b, x, out: betainc_grad_b(a, b, x),
-        lambda a, b, x, out: _beta_density(a, b, x),
-    ),
-    points=_BETA_POINTS,
-    special=False,
-    cost=300.0,
-    doc="The regularised incomplete beta function I_x(a, b).",
-)
-
-
-def _beta_slope_change(a: Any, b: Any, x: Any, log_part: Any, own: Any) -> Any:
-    """d/dx of dI/da (or dI/db): the density times (log x - ψ(a) + ψ(a + b)), or b's."""
-    return mul(_beta_density(a, b, x), add(sub(log_part, digamma(own)), digamma(add(a, b))))
-
-
-betainc_grad_a = elementwise(
-    "betainc_grad_a",
-    _numerics("betainc_grad_a"),
-    arity=3,
-    lower="betainc_grad_a",
-    partials=(
-        _underived("betainc_grad_a", "a"),
-        _underived("betainc_grad_a", "b"),
-        lambda a, b, x, out: _beta_slope_change(a, b, x, log(x), a),
-    ),
-    samples=lambda: _samples(_BETA_POINTS, (2,)),
-    cost=3000.0,
-    doc="dI_x(a, b)/da of the incomplete beta function.",
-)
-
-betainc_grad_b = elementwise(
-    "betainc_grad_b",
-    _numerics("betainc_grad_b"),
-    arity=3,
-    lower="betainc_grad_b",
-    partials=(
-        _underived("betainc_grad_b", "a"),
-        _underived("betainc_grad_b", "b"),
-        lambda a, b, x, out: _beta_slope_change(a, b, x, log1p(neg(x)), b),
-    ),
-    samples=lambda: _samples(_BETA_POINTS, (2,)),
-    cost=3000.0,
-    doc="dI_x(a, b)/db of the incomplete beta function.",
-)
 
 # Bessel functions, scaled by exp(-|x|) -----------------------------------------------------
 

@@ -24,7 +24,7 @@ from bibun.ops.elementwise import (
     sign,
     sub,
 )
-from bibun.ops.elementwise.incomplete import in_double
+from bibun.ops.elementwise.shape_integrals import in_double
 from bibun.ops.elementwise.special import scipy_special
 from bibun.ops.families.elementwise import elementwise, grid_samples, host, unary
 from bibun.ops.op import Sample

@@ -27,7 +27,8 @@ from bibun.ops.elementwise import (
     square,
     sub,
 )
-from bibun.ops.elementwise.special import _beta_density, _gamma_density, scipy_special
+from bibun.ops.elementwise.incomplete import beta_density, gamma_density
+from bibun.ops.elementwise.special import scipy_special
 from bibun.ops.families.elementwise import elementwise, host, unary
 from bibun.ops.special.common import horner, in_double, number
 
@@ -91,7 +92,7 @@ igamma_inv = host(
     arity=2,
     partials=(
         lambda a, p, x: random_gamma_grad(a, x),
-        lambda a, p, x: div(1.0, _gamma_density(a, x)),
+        lambda a, p, x: div(1.0, gamma_density(a, x)),
     ),
     points=_GAMMA_POINTS,
     special=False,
@@ -105,7 +106,7 @@ igammac_inv = host(
     arity=2,
     partials=(
         lambda a, q, x: random_gamma_grad(a, x),
-        lambda a, q, x: div(-1.0, _gamma_density(a, x)),
+        lambda a, q, x: div(-1.0, gamma_density(a, x)),
     ),
     points=_GAMMA_POINTS,
     special=False,
@@ -118,9 +119,9 @@ betainc_inv = host(
     scipy_special("betaincinv"),
     arity=3,
     partials=(
-        lambda a, b, p, x: neg(div(betainc_grad_a(a, b, x), _beta_density(a, b, x))),
-        lambda a, b, p, x: neg(div(betainc_grad_b(a, b, x), _beta_density(a, b, x))),
-        lambda a, b, p, x: div(1.0, _beta_density(a, b, x)),
+        lambda a, b, p, x: neg(div(betainc_grad_a(a, b, x), beta_density(a, b, x))),
+        lambda a, b, p, x: neg(div(betainc_grad_b(a, b, x), beta_density(a, b, x))),
+        lambda a, b, p, x: div(1.0, beta_density(a, b, x)),
     ),
     points=((0.6, 1.5, 3.0, 8.0), (0.8, 2.5, 1.2, 5.0), (0.3, 0.15, 0.8, 0.6)),
     special=False,

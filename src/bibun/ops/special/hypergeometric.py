@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bibun.ops.elementwise import add, div, mul, sub
-from bibun.ops.elementwise.incomplete import in_double
+from bibun.ops.elementwise.shape_integrals import in_double
 from bibun.ops.elementwise.special import scipy_special
 from bibun.ops.families.elementwise import host
 from bibun.ops.special.common import partly, underived
