@@ -120,6 +120,14 @@ def fill_empty(outs: Sequence[np.ndarray], batch: int) -> None:
             out[...] = np.arange(shape[0])
 
 
+def sample_array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
+    """Numbers without a pattern, for the samples of an op."""
+    x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
+    if np.dtype(dtype).kind == "c":
+        x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
+    return x.astype(dtype)
+
+
 # batching ----------------------------------------------------------------------------------------
 
 

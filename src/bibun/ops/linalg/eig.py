@@ -13,7 +13,6 @@ dw = diag M, dV = V (F ∘ M) made to keep the normalisation. Equal eigenvalues:
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from bibun.ops.families.linalg import (
     matmul,
     matrix_op,
     matrix_type,
+    sample_array,
     solve,
 )
 from bibun.ops.op import Sample
@@ -99,9 +99,7 @@ def _largest(v: Any) -> Any:
 
 def _samples() -> list[Sample]:
     def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
+        x = sample_array(*shape, dtype=dtype)
         return (x + np.diag(np.arange(shape[-1]) ** 1.5)).astype(dtype)
 
     right = {"compute_left": False, "compute_right": True}

@@ -19,7 +19,6 @@ funm_hermitian`.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from bibun.ops.families.linalg import (
     per_matrix,
     real_columns,
     routine,
+    sample_array,
 )
 from bibun.ops.op import Sample
 
@@ -113,9 +113,7 @@ def _lower(b: Any, ins: Any, outs: Any, lower: bool, vectors: bool = True) -> No
 
 def _samples() -> list[Sample]:
     def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
+        x = sample_array(*shape, dtype=dtype)
         return (x + 3 * np.diag(np.arange(shape[-1]) ** 1.5)).astype(dtype)
 
     return [

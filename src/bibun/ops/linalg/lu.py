@@ -13,7 +13,6 @@ of the rows is held fixed.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from bibun.ops.families.linalg import (
     matrix_type,
     per_matrix,
     routine,
+    sample_array,
     tril,
     triu,
 )
@@ -158,9 +158,7 @@ def exchange_pivots(b: Any, pivots: str, permutation: str, k: int, size: int) ->
 
 def _samples() -> list[Sample]:
     def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
+        x = sample_array(*shape, dtype=dtype)
         # Rows in the wrong order, with pivots far from a tie.
         return (x + 4 * np.eye(*shape[-2:]))[..., ::-1, :].astype(dtype)
 

@@ -13,7 +13,6 @@ derivative: m > n is an error.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from bibun.ops.families.linalg import (
     per_matrix,
     place,
     routine,
+    sample_array,
     tril,
     workspace,
 )
@@ -149,23 +149,17 @@ def _lower(b: Any, ins: Any, outs: Any, full_matrices: bool) -> None:
 
 
 def _samples() -> list[Sample]:
-    def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
-        return x.astype(dtype)
-
     shapes = [(1, 1), (3, 3), (5, 3), (3, 5), (2, 4, 3), (2, 2, 2, 3), (40, 35)]
     return [
-        *(Sample(array(*s), full_matrices=False) for s in shapes[:-1]),
-        Sample(array(*shapes[-1]), full_matrices=False, smooth=False),
-        Sample(array(5, 3), full_matrices=True, smooth=False),
-        Sample(array(2, 3, 5), full_matrices=True),
-        Sample(array(3, 3), full_matrices=True),
-        Sample(array(4, 3, dtype=np.complex128), full_matrices=False),
-        Sample(array(3, 4, dtype=np.complex128), full_matrices=False),
-        Sample(array(4, 3, dtype=np.float32), full_matrices=False),
-        Sample(array(3, 3, dtype=np.complex64), full_matrices=False),
+        *(Sample(sample_array(*s), full_matrices=False) for s in shapes[:-1]),
+        Sample(sample_array(*shapes[-1]), full_matrices=False, smooth=False),
+        Sample(sample_array(5, 3), full_matrices=True, smooth=False),
+        Sample(sample_array(2, 3, 5), full_matrices=True),
+        Sample(sample_array(3, 3), full_matrices=True),
+        Sample(sample_array(4, 3, dtype=np.complex128), full_matrices=False),
+        Sample(sample_array(3, 4, dtype=np.complex128), full_matrices=False),
+        Sample(sample_array(4, 3, dtype=np.float32), full_matrices=False),
+        Sample(sample_array(3, 3, dtype=np.complex64), full_matrices=False),
         Sample(np.zeros((3, 0)), full_matrices=True, smooth=False),
         Sample(np.zeros((0, 3)), full_matrices=False, smooth=False),
     ]

@@ -7,14 +7,11 @@ the most outside the span of the columns before it (LAPACK's geqp3). The factors
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import call_host
-from bibun.ops.families.linalg import INT32, matrix_op, matrix_type, routine
+from bibun.ops.families.linalg import INT32, matrix_op, matrix_type, routine, sample_array
 from bibun.ops.families.shape import result_type
 from bibun.ops.op import Sample
 
@@ -29,13 +26,13 @@ def _one(a: np.ndarray) -> np.ndarray:
 
 
 def _samples() -> list[Sample]:
-    def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        return np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape).astype(dtype)
-
     return [
         Sample(x, diff=[])
-        for x in (array(3, 3), array(5, 3), array(2, 3, 5), array(4, 4, dtype=np.complex64),
-                  array(3, 2, dtype=np.float32), np.zeros((0, 3, 3)))
+        for x in (
+            sample_array(3, 3), sample_array(5, 3), sample_array(2, 3, 5),
+            sample_array(4, 4, dtype=np.complex64), sample_array(3, 2, dtype=np.float32),
+            np.zeros((0, 3, 3)),
+        )
     ]  # fmt: skip
 
 

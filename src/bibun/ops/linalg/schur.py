@@ -10,7 +10,6 @@ and go. Functions of matrices have derivatives of their own (`bibun.scipy.linalg
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from bibun.errors import DifferentiationError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import call_host
-from bibun.ops.families.linalg import matrix_op, matrix_type
+from bibun.ops.families.linalg import matrix_op, matrix_type, sample_array
 from bibun.ops.op import Sample
 
 
@@ -46,17 +45,13 @@ def _jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _samples() -> list[Sample]:
-    def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
-        return x.astype(dtype)
-
     return [
-        Sample(array(1, 1), diff=[]), Sample(array(4, 4), diff=[]),
-        Sample(array(2, 3, 3), diff=[]), Sample(array(3, 3, dtype=np.complex128), diff=[]),
-        Sample(array(3, 3, dtype=np.float32), diff=[]),
-        Sample(np.full((2, 2), np.nan), diff=[]), Sample(np.zeros((2, 0, 0)), diff=[]),
+        Sample(x, diff=[])
+        for x in (
+            sample_array(1, 1), sample_array(4, 4), sample_array(2, 3, 3),
+            sample_array(3, 3, dtype=np.complex128), sample_array(3, 3, dtype=np.float32),
+            np.full((2, 2), np.nan), np.zeros((2, 0, 0)),
+        )
     ]  # fmt: skip
 
 

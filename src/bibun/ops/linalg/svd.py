@@ -19,7 +19,6 @@ beyond k of `full_matrices` are an arbitrary basis and have no derivative: an er
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -48,6 +47,7 @@ from bibun.ops.families.linalg import (
     real_columns,
     reciprocals,
     routine,
+    sample_array,
     workspace,
 )
 from bibun.ops.op import Sample
@@ -173,9 +173,7 @@ def _identities(b: Any, out: Any) -> None:
 
 def _samples() -> list[Sample]:
     def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
+        x = sample_array(*shape, dtype=dtype)
         return (x + np.eye(*shape[-2:]) * np.arange(1, shape[-1] + 1)).astype(dtype)
 
     thin = {"full_matrices": False, "compute_uv": True}

@@ -11,7 +11,6 @@ equation with a and b transposed.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import call_host
-from bibun.ops.families.linalg import flip, matmul, matrix_op, matrix_type, routine
+from bibun.ops.families.linalg import flip, matmul, matrix_op, matrix_type, routine, sample_array
 from bibun.ops.families.shape import result_type
 from bibun.ops.op import Sample, is_linear
 
@@ -68,16 +67,10 @@ def _transpose(ct: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _samples() -> list[Sample]:
-    def array(*shape: int, dtype: Any = np.float64) -> np.ndarray:
-        x = np.sin(np.arange(math.prod(shape)) ** 2 * 0.37 + 1).reshape(shape)
-        if np.dtype(dtype).kind == "c":
-            x = x + 1j * np.cos(np.arange(x.size) * 0.7).reshape(shape)
-        return x
-
     def sample(m: int, n: int, *batch: int, dtype: Any = np.float64, **options: Any) -> Sample:
-        a = array(*batch, m, m, dtype=dtype) + 3 * np.eye(m)
-        b = array(*batch, n, n, dtype=dtype)[..., ::-1, :] + 2 * np.eye(n)
-        c = array(*batch, m, n, dtype=dtype)
+        a = sample_array(*batch, m, m, dtype=dtype) + 3 * np.eye(m)
+        b = sample_array(*batch, n, n, dtype=dtype)[..., ::-1, :] + 2 * np.eye(n)
+        c = sample_array(*batch, m, n, dtype=dtype)
         return Sample(*(x.astype(dtype) for x in (a, b, c)), **options)
 
     return [
