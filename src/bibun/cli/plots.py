@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # colours that differ for colour-blind eyes too (Okabe & Ito 2008)
 CHAINS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
-INK, FAINT, ACCENT, ALARM = "#222222", "#d9d9d9", "#0072B2", "#D55E00"
+INK, ACCENT, ALARM = "#222222", "#0072B2", "#D55E00"
 TRACE_ROWS, PAIR_ROWS, DPI = 16, 7, 130
 STYLE: dict[Any, Any] = {
     "font.size": 9.0,

@@ -27,8 +27,6 @@ from bibun.nn.graph import (
 from bibun.nn.variables import Variable, make
 from bibun.tree import DictKey
 
-_ABSENT = object()
-
 
 class State(Mapping[Any, Any]):
     """A nested mapping from names and numbers to Variables (or bare arrays).

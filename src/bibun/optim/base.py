@@ -37,11 +37,6 @@ class EmptyState(NamedTuple):
     """The state of a transformation that has none."""
 
 
-def map_updates(f: Callable[..., Any], *trees: Any) -> Any:
-    """`tree.map` that leaves masked places alone."""
-    return tree.map(f, *trees)
-
-
 def zeros_like(params: Any, dtype: Any = None) -> Any:
     """Zeros in the shape of a pytree of parameters; integers count as floats."""
     return tree.map(lambda p: bnp.zeros_like(as_float(p), dtype=dtype), params)

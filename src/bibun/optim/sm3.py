@@ -18,10 +18,6 @@ class ScaleBySM3State(NamedTuple):
     nu: Any
 
 
-def _is_vectors(x: Any) -> bool:
-    return type(x) is tuple
-
-
 def _along(v: Any, axis: int, ndim: int) -> Any:
     """A vector placed along one axis of an array of `ndim` dimensions."""
     return bnp.reshape(v, tuple(-1 if k == axis else 1 for k in range(ndim)))

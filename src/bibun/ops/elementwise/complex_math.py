@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-_PI = math.pi
-
 
 def hypot(b: Any, x: Any, y: Any) -> Any:
     """sqrt(x² + y²) of two reals; inf if either is inf, even beside nan."""

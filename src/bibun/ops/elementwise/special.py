@@ -28,8 +28,6 @@ from bibun.ops.elementwise.exponential import exp
 from bibun.ops.elementwise.selection import select
 from bibun.ops.families.elementwise import FLOAT, elementwise, unary
 
-_POSITIVE = (0.3, 0.9, 1.6, 7.0)
-
 
 def scipy_special(name: str) -> Callable[..., Any]:
     """SciPy's function of that name, imported when it is first called."""
