@@ -30,12 +30,7 @@ from bibun.ops.special.gamma import (  # noqa: F401
     student_t_cdf,
     student_t_quantile,
 )
-from bibun.ops.special.hypergeometric import (  # noqa: F401
-    hyp1f1,
-    hyp1f1_grad_a,
-    hyp1f1_grad_b,
-    hyp2f1,
-)
+from bibun.ops.special.hypergeometric import hyp1f1, hyp2f1  # noqa: F401
 from bibun.ops.special.integrals import (  # noqa: F401
     cosine_integral,
     dawson,

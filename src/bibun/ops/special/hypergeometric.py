@@ -1,120 +1,93 @@
-"""Hypergeometric functions: Kummer's 1F1 with all its derivatives, and Gauss's 2F1.
+"""Hypergeometric functions, Kummer's 1F1 and Gauss's 2F1, with their derivatives of any order.
 
-With M = 1F1(a, b, x): M_x = (a/b) 1F1(a+1, b+1, x), and the derivatives in a and b are those
-of the series term by term, Σ (a)_n/(b)_n x^n/n! [ψ(a+n) - ψ(a)] and the like. Its terms have
-one sign for positive a, b, x; negative x is brought there by Kummer's transformation
-1F1(a, b, x) = e^x 1F1(b - a, b, -x) (DLMF 13.2.39).
+`orders` says how often the function was differentiated in each parameter; those derivatives are
+sums of series (`hypergeometric_series`). In the argument, F' is (a/b) 1F1(a+1, b+1, x) or
+(ab/c) 2F1(a+1, b+1; c+1; x), and derivatives of that product in the parameters follow from
+Leibniz's rule.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from typing import Any
 
 import numpy as np
 
-from bibun.ops.elementwise import add, div, mul, sub
+from bibun.ops.elementwise import add, div, mul
 from bibun.ops.elementwise.shape_integrals import in_double
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import host
-from bibun.ops.special.common import partly, underived
-
-_MOST_TERMS = 20000
-_SECOND = "it is itself a derivative with respect to a parameter"
-_KUMMER_POINTS = ((0.6, 1.5, 3.0, 2.0), (0.8, 2.5, 1.2, 5.0), (0.3, -1.1, 2.0, -6.0))
+from bibun.ops.families.elementwise import grid_samples, host
+from bibun.ops.op import Sample
 
 
-def _series(a: np.ndarray, b: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The derivatives of Σ (a)_n/(b)_n x^n/n! in a and in b, for flat arrays, x >= 0.
-
-    The terms and their derivatives are carried together: t_{n+1} = t_n (a+n) x/((b+n)(n+1)).
-    """
-    t, ta, tb = np.ones_like(x), np.zeros_like(x), np.zeros_like(x)
-    sa, sb = np.zeros_like(x), np.zeros_like(x)
-    for n in range(_MOST_TERMS):
-        ratio = (a + n) * x / ((b + n) * (n + 1.0))
-        ta = ta * ratio + t * x / ((b + n) * (n + 1.0))
-        tb = (tb - t / (b + n)) * ratio
-        t = t * ratio
-        sa, sb = sa + ta, sb + tb
-        done = (np.abs(ta) <= 1e-17 * np.abs(sa)) & (np.abs(tb) <= 1e-17 * np.abs(sb))
-        if np.all(done | ~np.isfinite(sa + sb) | (x == 0)):
-            break
-    return sa, sb
+def _unit(count: int, axis: int) -> tuple[int, ...]:
+    return tuple(int(k == axis) for k in range(count))
 
 
-def _both(a: np.ndarray, b: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    negative = x < 0
-    sa, sb = _series(np.where(negative, b - a, a), b, np.abs(x))
-    factor = np.exp(np.where(negative, x, 0.0))
-    return np.where(negative, -factor * sa, sa), np.where(negative, factor * (sa + sb), sb)
+def _hypergeometric(name: str, numerics: str, points: Any, most: int, doc: str) -> Any:
+    """The op of a function of parameters (tops …, bottom) and an argument."""
+    count = len(points) - 1
+    plain = scipy_special(name)
+
+    def evaluate(*args: Any, orders: tuple[int, ...]) -> np.ndarray:
+        if not any(orders):
+            return plain(*args)
+        from bibun.ops.special import hypergeometric_series
+
+        run = getattr(hypergeometric_series, numerics)
+        return in_double(lambda *rows: run(*rows, orders))(*args)
+
+    def by_parameter(axis: int) -> Any:
+        def partial(*args: Any, orders: tuple[int, ...]) -> Any:
+            more = tuple(map(sum, zip(orders, _unit(count, axis), strict=True)))
+            return op(*args[:-1], orders=more)
+
+        return partial
+
+    def by_argument(*args: Any, orders: tuple[int, ...]) -> Any:
+        """Σ C(orders, p) ∂^p(Π tops/bottom) F^(orders - p) at parameters one larger."""
+        *parameters, x, _ = args
+        *tops, bottom = parameters
+        raised = [add(p, 1.0) for p in parameters]
+        total = None
+        limits = [min(n, 1) for n in orders[:-1]] + [orders[-1]]
+        for p in itertools.product(*(range(n + 1) for n in limits)):
+            rest = tuple(n - q for n, q in zip(orders, p, strict=True))
+            ways = math.prod(map(math.comb, orders, p))
+            term = op(*raised, x, orders=rest)
+            for top, q in zip(tops, p, strict=False):
+                term = term if q else mul(term, top)
+            for _ in range(p[-1] + 1):
+                term = div(term, bottom)
+            term = mul(float(ways * (-1) ** p[-1] * math.factorial(p[-1])), term)
+            total = term if total is None else add(total, term)
+        return total
+
+    def samples() -> list[Sample]:
+        wanted = (o for o in itertools.product(range(3), repeat=count) if sum(o) <= most)
+        return [s for o in wanted for s in grid_samples("f", points, False, orders=o)]
+
+    op = host(
+        name,
+        evaluate,
+        arity=count + 1,
+        partials=(*map(by_parameter, range(count)), by_argument),
+        samples=functools.cache(samples),
+        cost=2000.0,
+        doc=doc,
+    )
+    return op
 
 
-def _slope(op: Any, a: Any, b: Any, x: Any) -> Any:
-    return op(add(a, 1.0), add(b, 1.0), x)
-
-
-hyp1f1 = host(
-    "hyp1f1",
-    scipy_special("hyp1f1"),
-    arity=3,
-    partials=(
-        lambda a, b, x, y: hyp1f1_grad_a(a, b, x),
-        lambda a, b, x, y: hyp1f1_grad_b(a, b, x),
-        lambda a, b, x, y: mul(div(a, b), _slope(hyp1f1, a, b, x)),
-    ),
-    points=_KUMMER_POINTS,
-    special=False,
-    cost=500.0,
-    doc="Kummer's confluent hypergeometric function 1F1(a, b, x).",
-)
-
-hyp1f1_grad_a = host(
-    "hyp1f1_grad_a",
-    in_double(lambda a, b, x: _both(a, b, x)[0]),
-    arity=3,
-    partials=(
-        underived("hyp1f1_grad_a", "a", _SECOND),
-        underived("hyp1f1_grad_a", "b", _SECOND),
-        lambda a, b, x, y: add(
-            div(_slope(hyp1f1, a, b, x), b), mul(div(a, b), _slope(hyp1f1_grad_a, a, b, x))
-        ),
-    ),
-    samples=partly(_KUMMER_POINTS, (2,)),
-    cost=2000.0,
-    doc="The derivative of 1F1(a, b, x) with respect to a.",
-)
-
-hyp1f1_grad_b = host(
-    "hyp1f1_grad_b",
-    in_double(lambda a, b, x: _both(a, b, x)[1]),
-    arity=3,
-    partials=(
-        underived("hyp1f1_grad_b", "a", _SECOND),
-        underived("hyp1f1_grad_b", "b", _SECOND),
-        lambda a, b, x, y: mul(
-            div(a, b), sub(_slope(hyp1f1_grad_b, a, b, x), div(_slope(hyp1f1, a, b, x), b))
-        ),
-    ),
-    samples=partly(_KUMMER_POINTS, (2,)),
-    cost=2000.0,
-    doc="The derivative of 1F1(a, b, x) with respect to b.",
-)
-
-_GAUSS_WHY = "only the argument x has a derivative rule"
-
-hyp2f1 = host(
-    "hyp2f1",
-    scipy_special("hyp2f1"),
-    arity=4,
-    partials=(
-        underived("hyp2f1", "a", _GAUSS_WHY),
-        underived("hyp2f1", "b", _GAUSS_WHY),
-        underived("hyp2f1", "c", _GAUSS_WHY),
-        lambda a, b, c, x, y: mul(
-            div(mul(a, b), c), hyp2f1(add(a, 1.0), add(b, 1.0), add(c, 1.0), x)
-        ),
-    ),
-    samples=partly(((0.6, 1.5), (0.8, 2.5), (1.3, 4.1), (0.3, -1.1)), (3,)),
-    cost=500.0,
-    doc="Gauss's hypergeometric function 2F1(a, b; c; x).",
-)
+hyp1f1 = _hypergeometric(
+    "hyp1f1", "kummer", ((0.6, 1.5, 3.0, 2.0), (0.8, 2.5, 1.2, 5.0), (0.3, -1.1, 2.0, -6.0)), 2,
+    "`hyp1f1(a, b, x, orders)`: Kummer's confluent hypergeometric function 1F1(a, b, x), "
+    "differentiated orders[0] times in a and orders[1] times in b.",
+)  # fmt: skip
+hyp2f1 = _hypergeometric(
+    "hyp2f1", "gauss", ((0.6, 1.5), (0.8, 2.5), (1.3, 4.1), (0.3, -1.1)), 1,
+    "`hyp2f1(a, b, c, x, orders)`: Gauss's hypergeometric function 2F1(a, b; c; x), "
+    "differentiated orders[k] times in the k-th parameter.",
+)  # fmt: skip
