@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import time
 import types
 import warnings
@@ -30,7 +31,7 @@ from bibun.ir.program import Closed
 from bibun.ir.types import RaggedType
 from bibun.runtime.call import call_limits
 from bibun.runtime.plan import NoPlan, argument_steps, result_steps
-from bibun.trace.core import EVAL, Tracer, as_value, state, type_of
+from bibun.trace.core import EVAL, Tracer, as_value, leaked, state, type_of
 from bibun.trace.stage import stage
 
 _SCALARS = (float, int, bool, complex)
@@ -69,6 +70,9 @@ class Trace:
 
         self.compiled = compile_program(self.closed.program)
         self.pool = self.compiled.pool
+        for c in self.closed.consts:
+            if isinstance(c, Tracer):  # kept from a transformation that is over
+                raise leaked(c)
         self.consts = [as_value(c)._value for c in self.closed.consts]
         weak = [t.weak for t in self.closed.program.out_types]
         out_tree = self.out_tree
@@ -153,6 +157,7 @@ class Jitted:
         functools.update_wrapper(self, fun, updated=())
         self.__name__ = getattr(fun, "__name__", type(fun).__name__)
         self.fun = fun
+        self.made_of: tuple[Any, ...] = (fun, static_argnums, static_argnames)
         self.owners = owners(fun)
         self.static_argnums = static_argnums
         self.static_argnames = frozenset(static_argnames)
@@ -160,6 +165,14 @@ class Jitted:
         self.traces: dict[Any, list[Trace]] = {}
         self.history: list[Trace] = []
         self.direct: Direct | None = None  # for arguments like those of an earlier call
+
+    def __reduce__(self) -> Any:
+        """By its name where that finds it, as functions are pickled and copied; else anew."""
+        path = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(self.__module__)
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        return path if found is self else (type(self), self.made_of)
 
     def __get__(self, obj: Any, owner: Any = None) -> Any:
         return self if obj is None else types.MethodType(self, obj)
@@ -201,7 +214,7 @@ class Jitted:
             elif isinstance(x, Tracer):
                 return self.bind(leaves, key, statics, args, kwargs)
             else:
-                v = as_value(x)._value
+                v = self.checked(as_value, x)._value
                 signature += (v.shape, v.dtype, False)
             arrays.append(v)
         full = tuple(signature)
@@ -245,7 +258,7 @@ class Jitted:
                 raise TypeError(
                     f"static argument {k!r} of {self.__name__} must be hashable, got "
                     f"{type(v).__name__}: {str(v)[:80]}. Pass arrays as ordinary arguments, and "
-                    "lists as tuples."
+                    "lists as tuples; a dataclass is hashable with eq=False or frozen=True."
                 ) from None
         leaves, structure = tree.flatten((dynamic, named))
         return leaves, (structure, tuple((k, exact(v)) for k, v in static)), static
@@ -350,13 +363,24 @@ class Jitted:
         )
         return tree.unflatten(trace.out_tree, outs)
 
+    def checked(self, convert: Callable[[Any], Any], x: Any) -> Any:
+        """`convert(x)` of a leaf. Errors: TypeError that tells what the function may be given."""
+        try:
+            return convert(x)
+        except TypeError as error:
+            raise TypeError(
+                f"{self.__name__}: an argument that jit cannot trace: {error}. What is no array, "
+                "number or pytree of these must be static (static_argnums; 0 for the self of a "
+                "method) or have its class registered with bibun.tree"
+            ) from None
+
     # looking inside --------------------------------------------------------------------------
 
     def trace_of(
         self, leaves: Sequence[Any], key: Any, statics: Any, args: Any, kwargs: Any
     ) -> Trace:
         """The trace for leaves of any kind, made if need be."""
-        in_types = [type_of(x) for x in leaves]
+        in_types = [self.checked(type_of, x) for x in leaves]
         full = (key, config.trace_key(), *in_types)
         return self.find(full, statics) or self.trace_for(full, in_types, args, kwargs, statics)
 
@@ -412,6 +436,25 @@ def check_output(x: Any, name: str) -> None:
         ) from e
 
 
+def check_statics(
+    signature: inspect.Signature, nums: tuple[Any, ...], names: tuple[Any, ...]
+) -> None:
+    """Errors: ValueError for static arguments that the function does not have."""
+    kinds = [p.kind for p in signature.parameters.values()]
+    count = sum(k in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+                for k in kinds)  # fmt: skip
+    wrong: list[Any] = []
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        wrong += [k for k in nums if not -count <= k < count]
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        wrong += [n for n in names if n not in signature.parameters]
+    if wrong:
+        raise ValueError(
+            f"jit: static arguments {', '.join(map(repr, wrong))} are none of the function's, "
+            f"whose arguments are {signature}"
+        )
+
+
 def _tuple(x: int | str | Iterable[Any] | None) -> tuple[Any, ...]:
     if x is None:
         return ()
@@ -456,9 +499,12 @@ def jit(
         return fun
     nums, names = _tuple(static_argnums), _tuple(static_argnames)
     try:
-        parameters = list(inspect.signature(fun).parameters)
+        signature = inspect.signature(fun)
     except (TypeError, ValueError):
-        parameters = []
+        signature = inspect.Signature()
+    else:
+        check_statics(signature, nums, names)
+    parameters = list(signature.parameters)
     names = (*names, *(parameters[k] for k in nums if -len(parameters) <= k < len(parameters)))
     extra = tuple(parameters.index(n) for n in _tuple(static_argnames) if n in parameters)
     if is_state(getattr(fun, "__self__", fun)):

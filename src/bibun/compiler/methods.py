@@ -26,6 +26,7 @@ class OwnedMethod(Jitted):
         fun = type(method).__call__ if self.owner is method else method.__func__
         after_owner = tuple(k + 1 if k >= 0 else k for k in static_argnums)
         super().__init__(_unchanging(fun), after_owner, static_argnames)
+        self.made_of = (method, static_argnums, static_argnames)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(self.owner, *args, **kwargs)

@@ -19,7 +19,16 @@ from bibun.array import Array, Value
 from bibun.dtypes import canonical, default_float, default_int, promote, scalar_dtype
 from bibun.errors import DTypeError, ShapeError
 from bibun.ops import elementwise as el
-from bibun.trace.core import EVAL, Tracer, as_value, concrete, need_concrete, state, type_of
+from bibun.trace.core import (
+    EVAL,
+    Tracer,
+    as_value,
+    concrete,
+    need_concrete,
+    plain,
+    state,
+    type_of,
+)
 from bibun.trace.stage import StageTrace
 
 SCALARS = (bool, int, float, complex)
@@ -46,7 +55,7 @@ def arraylike(name: str, arg: str, x: Any) -> Any:
         return x
     if isinstance(x, np.ndarray | np.generic):
         if type(x) is not np.ndarray and isinstance(x, np.ndarray):
-            x = np.asarray(x)
+            x = np.asarray(plain(x))
         return x if canonical(x.dtype) == x.dtype else as_value(x)
     for kind in SCALARS:  # subclasses of the numbers, an IntEnum say
         if isinstance(x, kind):

@@ -13,6 +13,7 @@ real values of the parent trace inside it.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +67,11 @@ class EvalTrace(Trace):
 
     def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if op.structured:
-            out = op.eval(_executor, [as_value(a) for a in args], **params)
+            values = [as_value(a) for a in args]
+            for v in values:
+                if isinstance(v, Tracer):
+                    raise leaked(v)
+            out = op.eval(_executor, values, **params)
             if not op.multiple_results:
                 return out
             return list(out)
@@ -172,14 +177,30 @@ def type_of(x: Any) -> Type:
     if isinstance(x, Value):
         return x.type
     if isinstance(x, np.ndarray | np.generic):
-        return ArrayType(x.shape, canonical(x.dtype))
+        return ArrayType(x.shape, canonical(plain(x).dtype))
     if isinstance(x, bool | int | float | complex):
         dt = scalar_dtype(x)
         return ArrayType((), dt, dt.kind != "b")
-    raise TypeError(
-        f"expected an array or a number, got {type(x).__name__}: {str(x)[:80]!r}. "
-        "Lists and tuples must be made arrays first, with bibun.numpy.array(...)"
-    )
+    hint = ""
+    if isinstance(x, list | tuple) or hasattr(x, "__array__"):
+        hint = ". Make it an array first, with bibun.numpy.array(...)"
+    raise TypeError(f"expected an array or a number, got {type(x).__name__}: {str(x)[:80]!r}{hint}")
+
+
+def plain(x: Any) -> Any:
+    """A NumPy array or scalar whose class means no more than its numbers.
+
+    Errors: TypeError for masked elements, which would be taken for numbers.
+    """
+    if type(x) is not np.ndarray and isinstance(x, np.ndarray):
+        masked = sys.modules.get("numpy.ma")
+        if masked is not None and masked.is_masked(x):
+            raise TypeError(
+                f"a masked array with masked elements: {str(x)[:60]}. Arrays have no masks here: "
+                "give x.filled(value), or x.data and ~x.mask, to bibun.numpy.where or as the "
+                "obs_mask= of a sample statement"
+            )
+    return x
 
 
 def as_value(x: Any) -> Value:
@@ -187,7 +208,7 @@ def as_value(x: Any) -> Value:
     if isinstance(x, Value):
         return x
     if isinstance(x, np.ndarray | np.generic):
-        return Array(np.asarray(x, dtype=canonical(x.dtype)))
+        return Array(np.asarray(plain(x), dtype=canonical(x.dtype)))
     t = type_of(x)
     return Array(np.asarray(x, dtype=t.dtype), t.weak)
 

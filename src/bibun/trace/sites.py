@@ -16,6 +16,11 @@ from typing import NamedTuple
 from bibun.errors import LocatedError
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+# Libraries that call array code on a user's behalf: the line to show is the one that called them.
+_BETWEEN = (
+    os.sep + "functools.py",
+    *(f"-packages{os.sep}{name}{os.sep}" for name in ("numpy", "pandas", "scipy", "xarray")),
+)
 _table: list[tuple[CodeType, int] | None] = [None]
 _index: dict[tuple[CodeType, int], int] = {}
 _internal: dict[CodeType, bool] = {}
@@ -45,9 +50,8 @@ forced = _Forced()
 def _is_internal(code: CodeType) -> bool:
     known = _internal.get(code)
     if known is None:
-        known = code.co_filename.startswith((_PACKAGE, "<frozen")) or os.sep + "functools.py" in (
-            code.co_filename
-        )
+        name = code.co_filename
+        known = name.startswith((_PACKAGE, "<frozen")) or any(part in name for part in _BETWEEN)
         _internal[code] = known
     return known
 
