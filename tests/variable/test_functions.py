@@ -268,6 +268,7 @@ def test_every_function_is_here() -> None:
         "argmax", "argmin", "gumbel_softmax", "zoneout",
         "binary_accuracy", "classification_summary", "erfcx", "f1_score", "log_ndtr", "precision",
         "recall", "zeta",  # test_evaluation
+        "forget",  # test_hooks
         # test_sequences
         "argmax_crf1d", "connectionist_temporal_classification", "crf1d", "slstm",
         "transpose_sequence", "tree_lstm",

@@ -15,36 +15,34 @@ from __future__ import annotations
 from typing import Any
 
 from bibun.variable import operators  # noqa: F401  (installs them)
-from bibun.variable.backprop import grad
+from bibun.variable.backprop import backward, grad
 from bibun.variable.configuration import (
+    DebugMode,
     config,
     force_backprop_mode,
+    global_config,
+    is_debug,
     no_backprop_mode,
+    set_debug,
     using_config,
 )
+from bibun.variable.function_hook import FunctionHook, get_function_hooks
 from bibun.variable.function_node import Function, FunctionNode
 from bibun.variable.lifting import lift
-from bibun.variable.variable import Parameter, Variable, as_variable
+from bibun.variable.variable import Parameter, Variable, as_array, as_variable
+
+_MODULES = ("computational_graph", "function_hooks", "functions", "gradient_check", "utils")
 
 __all__ = [
-    "Function",
-    "FunctionNode",
-    "Parameter",
-    "Variable",
-    "as_variable",
-    "computational_graph",
-    "config",
-    "force_backprop_mode",
-    "functions",
-    "grad",
-    "lift",
-    "no_backprop_mode",
-    "using_config",
-]
+    "DebugMode", "Function", "FunctionHook", "FunctionNode", "Parameter", "Variable", "as_array",
+    "as_variable", "backward", "computational_graph", "config", "force_backprop_mode",
+    "function_hooks", "functions", "get_function_hooks", "global_config", "grad",
+    "gradient_check", "is_debug", "lift", "no_backprop_mode", "set_debug", "using_config", "utils",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("functions", "computational_graph"):
+    if name in _MODULES:
         import importlib
 
         return importlib.import_module(f"bibun.variable.{name}")

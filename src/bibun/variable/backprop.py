@@ -12,14 +12,16 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from bibun.trace.sites import describe, forced
-from bibun.variable.configuration import using_config
+from bibun.trace.sites import forced
+from bibun.variable.configuration import config, using_config
+from bibun.variable.function_hook import hooks_of
 from bibun.variable.function_node import FunctionNode
 from bibun.variable.variable import (
     Variable,
     VariableNode,
     as_variable,
     check_gradient,
+    check_no_nan,
     constant_like,
 )
 
@@ -68,24 +70,26 @@ def _sweep(
             if not indexes:
                 continue
             forced.site = function.site
-            found = function.backward(indexes, cts)
-            if not isinstance(found, tuple | list) or len(found) != len(indexes):
-                raise ValueError(
-                    f"{function.label}.backward must return a tuple of {len(indexes)} Variables "
-                    f"or None, got {found!r}\nFor the call at {describe(function.site)}"
-                )
+            hooks = hooks_of(function)
+            if hooks:
+                seen_data = tuple([x.data for x in function.inputs])
+                seen_grads = tuple([None if g is None else g._data for g in cts])
+                for hook in hooks:
+                    hook.backward_preprocess(function, seen_data, seen_grads)
+            if type(function).backward_accumulate is _ADDED:
+                found = function._gradients(indexes, cts)
+            else:
+                found = _accumulated(function, indexes, cts, gradients)
+            for hook in hooks:
+                hook.backward_postprocess(function, seen_data, seen_grads)
             for k, g in zip(indexes, found, strict=True):
                 if g is None:
                     continue
                 x = function.inputs[k]
-                if not isinstance(g, Variable):
-                    raise TypeError(
-                        f"{function.label}.backward returned {type(g).__name__} for input {k}; it "
-                        "must compute with Variables and return Variables"
-                    )
-                check_gradient(
-                    g, x, f"the gradient of input {k} that {function.label}.backward returned"
-                )
+                what = f"the gradient of input {k} that {function.label}.backward returned"
+                check_gradient(g, x, what)
+                if config.debug:
+                    check_no_nan(g._data, what)
                 before = gradients.get(x)
                 gradients[x] = g if before is None else before + g  # type: ignore[operator]
                 push(x.creator_node)
@@ -98,22 +102,72 @@ def _sweep(
     return gradients
 
 
-def backward(y: Variable, retain_grad: bool, enable_double_backprop: bool) -> None:
-    """`Variable.backward`."""
-    if y.creator_node is None:
-        return
-    if y._grad is None:
-        if y.size != 1:
-            raise ValueError(
-                f"backward() of an array of shape {y.shape} needs its gradient set first "
-                "(y.grad = ...), or a sum or mean of it to start from"
-            )
-        y._grad = constant_like(y, 1)
+_ADDED = FunctionNode.backward_accumulate
+
+
+def _accumulated(
+    function: FunctionNode, indexes: tuple[int, ...], cts: tuple[Variable | None, ...],
+    gradients: Gradients,
+) -> Sequence[Variable | None]:  # fmt: skip
+    """What a function's own `backward_accumulate` returns; the sums take the place of what was."""
+    inputs, taken, before = function.inputs, set(), []
+    assert inputs is not None
+    for k in indexes:  # the first place of a node that occurs twice has its gradient
+        x = inputs[k]
+        before.append(None if x in taken else gradients.get(x))
+        taken.add(x)
+    found = function.backward_accumulate(indexes, cts, tuple(before))
+    if not isinstance(found, tuple | list) or len(found) != len(indexes):
+        raise ValueError(
+            f"{function.label}.backward_accumulate must return a tuple of {len(indexes)} "
+            f"Variables or None, got {found!r}"
+        )
+    for x in taken:
+        gradients.pop(x, None)
+    return found
+
+
+def backward(
+    outputs: Sequence[Variable],
+    grad_outputs: Sequence[Variable | None] | None = None,
+    retain_grad: bool = False,
+    enable_double_backprop: bool = False,
+    loss_scale: float | None = None,
+) -> None:
+    """`Variable.backward` from several outputs at once.
+
+    grad_outputs: what flows into each (None: its `grad`, or 1 where it has none and one element).
+
+    >>> import numpy as np, bibun.variable as chainer
+    >>> x = chainer.Variable(np.array(3.0))
+    >>> chainer.backward([x * x, 2.0 * x])
+    >>> x.grad
+    array(8.)
+    """
+    outs = _variables(outputs, "outputs", "backward")
+    seeds = _matching(grad_outputs, outs, "grad_outputs", "outputs", "backward")
+    gradients: Gradients = {}
     with using_config("enable_backprop", enable_double_backprop):
-        found = _sweep({y._node: y._grad}, None if retain_grad else {y._node})
+        for y, g in zip(outs, seeds, strict=True):
+            if y.creator_node is None:
+                continue
+            if y._node in gradients:
+                raise ValueError("backward: a Variable occurs twice among the outputs")
+            if g is not None:
+                y._grad = g
+            elif y._grad is None:
+                if y.size != 1:
+                    raise ValueError(
+                        f"backward() of an array of shape {y.shape} needs its gradient set first "
+                        "(y.grad = ...), or a sum or mean of it to start from"
+                    )
+                y._grad = constant_like(y, 1 if loss_scale is None else loss_scale)
+            gradients[y._node] = y._grad
+        ends = set(gradients)
+        found = _sweep(gradients, None if retain_grad else ends)
         for node, g in found.items():
             variable = node.get_variable_or_none()
-            if variable is None or node is y._node:
+            if variable is None or node in ends:
                 continue
             if node.creator_node is None:
                 variable.accumulate(g)
@@ -129,14 +183,16 @@ def grad(
     set_grad: bool = False,
     retain_grad: bool = False,
     enable_double_backprop: bool = False,
+    loss_scale: float | None = None,
 ) -> list[Any]:
     """Gradients of the sum of all outputs with respect to inputs, as a list.
 
     Nothing but the ways between `inputs` and `outputs` is visited, and no Variable's `grad`
-    changes unless asked for. `grad_outputs`: what flows into the outputs (None: ones);
-    `grad_inputs`: what the results are added to; `set_grad`: set the inputs' `grad` too;
-    `retain_grad`: and that of what lies between. With `enable_double_backprop` the results can
-    be differentiated. The list holds Variables; None stands for an input that no output depends on.
+    changes unless asked for. `grad_outputs`: what flows into the outputs (None: ones, times
+    `loss_scale`); `grad_inputs`: what the results are added to; `set_grad`: set the inputs'
+    `grad` too; `retain_grad`: and that of what lies between. With `enable_double_backprop` the
+    results can be differentiated. The list holds Variables; None stands for an input that no
+    output depends on.
 
     Errors: TypeError where outputs or inputs are no sequences of Variables.
 
@@ -158,7 +214,7 @@ def grad(
     gradients: Gradients = {}
     with using_config("enable_backprop", enable_double_backprop):
         for y, g in zip(outs, seeds, strict=True):
-            g = constant_like(y, 1) if g is None else g
+            g = constant_like(y, 1 if loss_scale is None else loss_scale) if g is None else g
             known = gradients.get(y._node)
             gradients[y._node] = g if known is None else known + g  # type: ignore[operator]
         ends = set(gradients)
@@ -179,6 +235,21 @@ def grad(
     return results
 
 
+def gradients_within(
+    functions: Sequence[FunctionNode],
+    outputs: Sequence[tuple[Variable, Variable]],
+    inputs: Sequence[Variable],
+) -> list[Variable | None]:
+    """Gradients through some functions alone, of inputs, from pairs of outputs and theirs."""
+    gradients: Gradients = {}
+    for y, g in outputs:
+        known = gradients.get(y._node)
+        gradients[y._node] = g if known is None else known + g  # type: ignore[operator]
+    wanted = {x._node for x in inputs}
+    found = _sweep(gradients, wanted, set(functions), wanted)
+    return [found.get(x._node) for x in inputs]
+
+
 def _between(inputs: set[VariableNode], outputs: Sequence[Variable]) -> set[FunctionNode]:
     """The functions on a way from an input to an output."""
     functions: set[FunctionNode] = set()
@@ -197,25 +268,27 @@ def _between(inputs: set[VariableNode], outputs: Sequence[Variable]) -> set[Func
     return relevant
 
 
-def _variables(xs: Any, what: str) -> list[Variable]:
+def _variables(xs: Any, what: str, name: str = "grad") -> list[Variable]:
     if isinstance(xs, Variable) or not isinstance(xs, tuple | list):
         raise TypeError(
-            f"grad: {what} must be a list or tuple of Variables, got {type(xs).__name__}"
+            f"{name}: {what} must be a list or tuple of Variables, got {type(xs).__name__}"
             + (f"; write [{what[:-1]}]" if isinstance(xs, Variable) else "")
         )
     for x in xs:
         if not isinstance(x, Variable):
-            raise TypeError(f"grad: {what} must be Variables, one is {type(x).__name__}")
+            raise TypeError(f"{name}: {what} must be Variables, one is {type(x).__name__}")
     return list(xs)
 
 
-def _matching(gs: Any, xs: Sequence[Variable], what: str, of: str) -> list[Variable | None]:
+def _matching(
+    gs: Any, xs: Sequence[Variable], what: str, of: str, name: str = "grad"
+) -> list[Variable | None]:
     if gs is None:
         return [None] * len(xs)
     if isinstance(gs, Variable) or not isinstance(gs, tuple | list) or len(gs) != len(xs):
-        raise TypeError(f"grad: {what} must be a list with one entry for each of the {of}")
+        raise TypeError(f"{name}: {what} must be a list with one entry for each of the {of}")
     found = [None if g is None else as_variable(g) for g in gs]
     for g, x in zip(found, xs, strict=True):
         if g is not None:
-            check_gradient(g, x._node, f"grad: one of {what}")
+            check_gradient(g, x._node, f"{name}: one of {what}")
     return found

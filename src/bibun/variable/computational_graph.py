@@ -27,6 +27,7 @@ class ComputationalGraph:
         function_style: dict[str, str],
         rankdir: str,
         remove_variable: bool,
+        show_name: bool,
     ) -> None:
         self.nodes = list(nodes)
         self.edges = list(edges)
@@ -34,6 +35,7 @@ class ComputationalGraph:
         self.function_style = function_style
         self.rankdir = rankdir
         self.remove_variable = remove_variable
+        self.show_name = show_name
 
     def dump(self, format: str = "dot") -> str:
         """The graph as text in Graphviz's language. Errors: ValueError for another format."""
@@ -45,15 +47,15 @@ class ComputationalGraph:
             style = (
                 self.function_style if isinstance(node, FunctionNode) else self.variable_style
             )
-            attributes = {"label": _label(node), **style}
+            attributes = {"label": _label(node, self.show_name), **style}
             text = ", ".join(f"{k}={_quoted(v)}" for k, v in attributes.items())
             lines.append(f"  {name} [{text}];")
         lines += [f"  {names[a]} -> {names[b]};" for a, b in self.edges]
         return "\n".join([*lines, "}"])
 
 
-def _label(node: Any) -> str:
-    name = getattr(node, "name", None) if isinstance(node, VariableNode) else None
+def _label(node: Any, show_name: bool) -> str:
+    name = node.name if show_name and isinstance(node, VariableNode) else None
     return f"{name}: {node.label}" if name else node.label
 
 
@@ -65,16 +67,17 @@ def _quoted(text: str) -> str:
 def build_computational_graph(
     outputs: Sequence[Any],
     remove_split: bool = True,
-    variable_style: dict[str, str] | None = None,
-    function_style: dict[str, str] | None = None,
+    variable_style: dict[str, str] | str = "default",
+    function_style: dict[str, str] | str = "default",
     rankdir: str = "TB",
     remove_variable: bool = False,
     show_name: bool = True,
 ) -> ComputationalGraph:
     """The graph that led to `outputs` (a list of Variables).
 
-    `remove_variable` draws functions only. The styles are Graphviz attributes. `remove_split` is
-    accepted for compatibility.
+    `remove_variable` draws functions only; `show_name` writes the names of Variables. The styles
+    are Graphviz attributes, instead of the default ones; `rankdir`: TB, BT, LR or RL.
+    `remove_split` must be True. Errors: ValueError.
 
     >>> import numpy as np
     >>> from bibun.variable import Variable
@@ -85,6 +88,10 @@ def build_computational_graph(
       n0 [label="_ * _", shape="record", fillcolor="#6495ED", style="filled"];
     }
     """
+    if not remove_split:
+        raise ValueError("build_computational_graph: remove_split must be True")
+    if rankdir not in ("TB", "BT", "LR", "RL"):
+        raise ValueError(f"build_computational_graph: rankdir is TB, BT, LR or RL, got {rankdir!r}")
     nodes: dict[Any, None] = {}
     edges: dict[tuple[Any, Any], None] = {}
     stack = [y.node if isinstance(y, Variable) else y for y in outputs]
@@ -117,8 +124,9 @@ def build_computational_graph(
     return ComputationalGraph(
         list(nodes),
         list(edges),
-        {**_VARIABLE_STYLE, **(variable_style or {})},
-        {**_FUNCTION_STYLE, **(function_style or {})},
+        _VARIABLE_STYLE if isinstance(variable_style, str) else dict(variable_style),
+        _FUNCTION_STYLE if isinstance(function_style, str) else dict(function_style),
         rankdir,
         remove_variable,
+        show_name,
     )

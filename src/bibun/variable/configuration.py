@@ -1,7 +1,9 @@
 """What a computation with Variables depends on besides its arguments.
 
-Two settings, each thread's own: `enable_backprop` (whether the graph is recorded) and `train`
-(whether dropout drops and batch normalization uses the batch).
+Settings are each thread's own (`config`) and fall back to those of all threads
+(`global_config`): `enable_backprop` (whether the graph is recorded), `train` (whether dropout drops
+and batch normalization uses the batch) and `debug` (whether results and gradients are looked
+through for nan).
 """
 
 from __future__ import annotations
@@ -11,31 +13,61 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-_DEFAULTS = {"enable_backprop": True, "train": True}
+_DEFAULTS = {"enable_backprop": True, "train": True, "debug": False}
 
 
-class Config(threading.local):
-    """Settings of this thread, as attributes."""
+def _check(name: str) -> None:
+    if name not in _DEFAULTS:
+        known = ", ".join(_DEFAULTS)
+        raise AttributeError(f"bibun.variable has no setting {name!r}; there are: {known}")
+
+
+class GlobalConfig:
+    """Settings of all threads that have none of their own, as attributes."""
 
     enable_backprop: bool
     train: bool
+    debug: bool
 
     def __init__(self) -> None:
-        for name, value in _DEFAULTS.items():
-            super().__setattr__(name, value)
+        self.__dict__.update(_DEFAULTS)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _DEFAULTS:
-            known = ", ".join(_DEFAULTS)
-            raise AttributeError(f"bibun.variable has no setting {name!r}; there are: {known}")
+        _check(name)
+        self.__dict__[name] = bool(value)
+
+    def show(self, file: Any = None) -> None:
+        """Print every setting."""
+        for name in _DEFAULTS:
+            print(f"{name:<16} {getattr(self, name)}", file=file)
+
+
+global_config = GlobalConfig()
+
+
+class LocalConfig(threading.local):
+    """Settings of this thread, as attributes; deleting one brings back the global setting."""
+
+    enable_backprop: bool
+    train: bool
+    debug: bool
+
+    def __getattr__(self, name: str) -> Any:  # not set in this thread
+        _check(name)
+        return getattr(global_config, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _check(name)
         super().__setattr__(name, bool(value))
 
+    show = GlobalConfig.show
 
-config = Config()
+
+config = LocalConfig()
 
 
 @contextlib.contextmanager
-def using_config(name: str, value: Any, config: Config = config) -> Iterator[None]:
+def using_config(name: str, value: Any, config: Any = config) -> Iterator[None]:
     """A setting changed inside a `with` block, in this thread.
 
     >>> from bibun.variable import config, using_config
@@ -43,12 +75,15 @@ def using_config(name: str, value: Any, config: Config = config) -> Iterator[Non
     ...     config.train
     False
     """
-    before = getattr(config, name) if name in _DEFAULTS else None
+    had, before = name in vars(config), getattr(config, name, None)
     setattr(config, name, value)
     try:
         yield
     finally:
-        setattr(config, name, before)
+        if had:
+            setattr(config, name, before)
+        else:
+            delattr(config, name)
 
 
 def no_backprop_mode() -> contextlib.AbstractContextManager[None]:
@@ -59,3 +94,30 @@ def no_backprop_mode() -> contextlib.AbstractContextManager[None]:
 def force_backprop_mode() -> contextlib.AbstractContextManager[None]:
     """`with force_backprop_mode():` the graph is recorded, inside `no_backprop_mode` too."""
     return using_config("enable_backprop", True)
+
+
+def is_debug() -> bool:
+    """Whether results and gradients are looked through for nan."""
+    return config.debug
+
+
+def set_debug(debug: bool) -> None:
+    """Whether results and gradients of functions are looked through for nan, in this thread.
+
+    A nan is then a RuntimeError that names the function. (`bibun.config`'s `debug_nans` looks at
+    every op.)
+    """
+    config.debug = debug
+
+
+class DebugMode:
+    """`with DebugMode(True):` `set_debug` inside a block."""
+
+    def __init__(self, debug: bool) -> None:
+        self._change = using_config("debug", debug)
+
+    def __enter__(self) -> None:
+        self._change.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._change.__exit__(*error)

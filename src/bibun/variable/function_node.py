@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bibun.array import Array, Value
-from bibun.trace.sites import current_site
+from bibun.trace.sites import current_site, describe
 from bibun.variable.configuration import config
-from bibun.variable.variable import Variable, VariableNode, as_variable
+from bibun.variable.function_hook import FunctionHook, hooks_of
+from bibun.variable.variable import Variable, VariableNode, as_variable, check_no_nan
 
 
 class FunctionNode:
@@ -44,6 +45,7 @@ class FunctionNode:
     _to_retain: tuple[int, ...] = ()
     _outputs_to_retain: tuple[int, ...] = ()
     _retained_outputs: tuple[Any, ...] = ()
+    _local_hooks: dict[str, FunctionHook] | None = None
 
     @property
     def label(self) -> str:
@@ -68,6 +70,66 @@ class FunctionNode:
         default says that no input has a gradient.
         """
         return (None,) * len(indexes)
+
+    def backward_accumulate(
+        self,
+        indexes: tuple[int, ...],
+        grad_outputs: tuple[Variable | None, ...],
+        grad_inputs: tuple[Variable | None, ...],
+    ) -> Sequence[Variable | None]:
+        """`backward`, added to the gradients that the inputs have from elsewhere (or None).
+
+        To be overwritten instead of `backward` where the sum can be had more cheaply.
+        """
+        found = self._gradients(indexes, grad_outputs)
+        return tuple([
+            old if g is None else g if old is None else old + g  # type: ignore[operator]
+            for g, old in zip(found, grad_inputs, strict=True)
+        ])  # fmt: skip
+
+    def _gradients(
+        self, indexes: tuple[int, ...], grad_outputs: tuple[Variable | None, ...]
+    ) -> Sequence[Variable | None]:
+        """What `backward` returns, for the inputs `indexes`; it may return those of all inputs."""
+        found = self.backward(indexes, grad_outputs)
+        count = len(self.inputs) if self.inputs is not None else 0
+        if isinstance(found, tuple | list) and len(found) == count != len(indexes):
+            found = [found[k] for k in indexes]
+        if not isinstance(found, tuple | list) or len(found) != len(indexes):
+            raise ValueError(
+                f"{self.label}.backward must return a tuple of {len(indexes)} Variables or None, "
+                f"got {found!r}\nFor the call at {describe(self.site)}"
+            )
+        for k, g in zip(indexes, found, strict=True):
+            if g is not None and not isinstance(g, Variable):
+                raise TypeError(
+                    f"{self.label}.backward returned {type(g).__name__} for input {k}; it "
+                    "must compute with Variables and return Variables"
+                )
+        return found
+
+    def add_hook(self, hook: FunctionHook, name: str | None = None) -> None:
+        """Run a hook before and after this function alone. Errors: KeyError for a name taken."""
+        if not isinstance(hook, FunctionHook):
+            raise TypeError(f"a hook must be a FunctionHook, got {type(hook).__name__}")
+        name = hook.name if name is None else name
+        if name in self.local_function_hooks:
+            raise KeyError(f"{self.label} has a hook named {name!r} already")
+        self.local_function_hooks[name] = hook
+        hook.added(self)
+
+    def delete_hook(self, name: str) -> None:
+        """Take a hook away. Errors: KeyError where there is none of that name."""
+        if name not in self.local_function_hooks:
+            raise KeyError(f"{self.label} has no hook named {name!r}")
+        self.local_function_hooks.pop(name).deleted(self)
+
+    @property
+    def local_function_hooks(self) -> dict[str, FunctionHook]:
+        """The hooks of this function, by name."""
+        if self._local_hooks is None:
+            self._local_hooks = {}
+        return self._local_hooks
 
     def retain_inputs(self, indexes: Sequence[int]) -> None:
         """In `forward`: keep these inputs for `get_retained_inputs`."""
@@ -114,11 +176,19 @@ class FunctionNode:
             raise RuntimeError(f"{self.label}: a function object can be applied only once")
         variables = [as_variable(x) for x in inputs]
         arrays = tuple([v._data for v in variables])
+        hooks = hooks_of(self)
+        for hook in hooks:
+            hook.forward_preprocess(self, arrays)
         outputs = self.forward(arrays)
         if type(outputs) is not tuple:
             raise TypeError(
                 f"{self.label}.forward must return a tuple of arrays, got {type(outputs).__name__}"
             )
+        for hook in hooks:
+            hook.forward_postprocess(self, arrays)
+        if config.debug:
+            for y in outputs:
+                check_no_nan(y, f"a result of {self.label}")
         needed = config.enable_backprop and any(v._node.requires_grad for v in variables)
         results = tuple([Variable(y, requires_grad=needed) for y in outputs])
         if needed:
@@ -134,6 +204,11 @@ class FunctionNode:
                 y._node.rank = rank + 1
             self.outputs = tuple([weakref.ref(y._node) for y in results])
         return results
+
+    def __call__(self, *inputs: Any) -> Any:
+        """`apply` of several arguments; the Variable where there is one result."""
+        outputs = self.apply(inputs)
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def unchain(self) -> None:
         """Forget inputs and outputs: nothing flows back through this call."""
@@ -180,6 +255,10 @@ class Function:
     @property
     def inputs(self) -> Any:
         return None if self.node is None else self.node.inputs
+
+    @property
+    def outputs(self) -> Any:
+        return None if self.node is None else self.node.outputs
 
     @property
     def rank(self) -> int:

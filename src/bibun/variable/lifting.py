@@ -19,6 +19,7 @@ from bibun.array import Array, Value
 from bibun.dtypes import scalar_dtype
 from bibun.trace.core import as_value
 from bibun.variable.configuration import config
+from bibun.variable.function_hook import get_function_hooks
 from bibun.variable.function_node import FunctionNode, all_plain, unwrapped
 from bibun.variable.recipe import Recipe, merge, recipe_for
 from bibun.variable.variable import Variable, as_variable
@@ -62,11 +63,16 @@ class RecipeNode(FunctionNode):
         return [next(found) if self.wanted[k] else None for k in indexes]
 
 
+def _watched() -> bool:
+    """Whether calls must be nodes although nothing is recorded: for hooks, and to look for nan."""
+    return bool(get_function_hooks()) or config.debug
+
+
 def run(recipe: Recipe, inputs: Sequence[Any], name: str) -> tuple[Variable, ...]:
     """Apply a recipe to Variables and arrays; recorded if an input requires a gradient."""
     variables = [as_variable(x) for x in inputs]
     wanted = tuple([v._node.requires_grad and v._data.dtype.kind in "fc" for v in variables])
-    if config.enable_backprop and any(wanted):
+    if (config.enable_backprop and any(wanted)) or _watched():
         return RecipeNode(recipe, name, wanted).apply(variables)
     arrays = [v._data for v in variables]
     plain = all_plain(arrays)
@@ -127,7 +133,7 @@ def _finish(
     )
     # a weak number beside NumPy arrays does not make the result bibun's
     plain = not any(isinstance(a, Value) and not a.weak for a in arrays)
-    if not recorded:
+    if not recorded and not _watched():
         args, kwargs = tree.unflatten(structure, merge(static, values))
         outs, out_tree = tree.flatten(fun(*args, **kwargs))
         results = [

@@ -148,7 +148,7 @@ def _method(fun: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _name, _fun in {
-    "sum": bnp.sum, "mean": bnp.mean, "max": bnp.max, "min": bnp.min, "prod": bnp.prod,
+    "sum": bnp.sum, "max": bnp.max, "min": bnp.min, "prod": bnp.prod,
     "cumsum": bnp.cumsum, "ravel": bnp.ravel, "squeeze": bnp.squeeze, "dot": bnp.dot,
     "clip": bnp.clip, "astype": bnp.astype,
 }.items():  # fmt: skip
@@ -160,6 +160,22 @@ def _reshape(self: Variable, *shape: Any) -> Any:
     return apply_function(
         bnp.reshape, (self, shape[0] if len(shape) == 1 else shape), {}, "Reshape"
     )
+
+
+def mean_of(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
+    """The mean along axes, weighted by `weights` if given, which may have the size of one axis."""
+    if weights is None:
+        return bnp.mean(x, axis=axis, keepdims=keepdims)
+    if weights.ndim != x.ndim and axis is not None:
+        (k,) = axis if isinstance(axis, tuple) else (axis,)
+        shape = [1] * x.ndim
+        shape[k % x.ndim] = -1
+        weights = bnp.reshape(weights, shape)
+    total = bnp.sum(bnp.broadcast_to(weights, x.shape), axis=axis, keepdims=keepdims)
+    return bnp.sum(x * weights, axis=axis, keepdims=keepdims) / total
+
+
+_install("mean", _method(mean_of))
 
 
 def _transpose(self: Variable, *axes: Any) -> Any:

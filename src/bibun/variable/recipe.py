@@ -27,9 +27,9 @@ from bibun.config import config
 from bibun.ir.program import Closed, Equation, Program, Var
 from bibun.ir.types import Type
 from bibun.trace.core import EVAL, as_value, using_trace
+from bibun.trace.replay import replay
 from bibun.trace.stage import stage
 from bibun.transforms import vjp
-from bibun.transforms.context import evaluate
 from bibun.transforms.simplify import drop_dead, simplify
 
 _LIMIT = 4096  # recipes kept; beyond it all are forgotten and made again when needed
@@ -49,7 +49,7 @@ class Recipe:
         self._pullbacks: dict[Any, Pullback] = {}
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
-        outs = evaluate(self.program, [*self.consts, *values])
+        outs = replay(self.program, [*self.consts, *values])
         return [o if isinstance(o, Value) else as_value(o) for o in outs]
 
     @property
@@ -119,7 +119,7 @@ def make_pullback(recipe: Recipe, wanted: tuple[bool, ...]) -> Pullback:
             inputs = list(args[:count])
             for k, x in zip(diff, chosen, strict=True):
                 inputs[k] = x
-            outs = evaluate(program, inputs)
+            outs = replay(program, inputs)
             return [outs[k] for k in live], outs
 
         _, pull, outs = vjp(forward, *[args[k] for k in diff], has_aux=True)

@@ -79,6 +79,27 @@ class VariableNode:
         elif self.data is None:
             raise RuntimeError("cannot retain the array of a Variable that is gone")
 
+    def set_creator_node(self, node: FunctionNode) -> None:
+        """Say which function made it."""
+        self.creator_node = node
+        self.rank = node.rank + 1
+
+    def set_creator(self, creator: Any) -> None:
+        """Say which function made it, a `FunctionNode` or a `Function` that has been called."""
+        self.set_creator_node(getattr(creator, "node", None) or creator)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient of its Variable as an array; None where nobody holds that any more."""
+        found = self._variable()
+        return None if found is None else found.grad
+
+    @property
+    def grad_var(self) -> Variable | None:
+        """The gradient of its Variable, as a Variable."""
+        found = self._variable()
+        return None if found is None else found.grad_var
+
     def unchain(self) -> None:
         """Cut the link to the function that made it."""
         self.creator_node = None
@@ -201,6 +222,9 @@ class Variable:
             raise TypeError("iteration over a 0-d Variable")
         return (self[k] for k in range(self.shape[0]))  # type: ignore[index]
 
+    def to_cpu(self) -> None:
+        """Nothing to do: arrays are in the memory of the processor."""
+
     def item(self) -> Any:
         """The element as a Python number. Errors: ValueError if there are more."""
         return self._data.item()
@@ -308,20 +332,29 @@ class Variable:
 
     def set_creator_node(self, node: FunctionNode) -> None:
         """Say which function made this Variable."""
-        self._node.creator_node = node
-        self._node.rank = node.rank + 1
+        self._node.set_creator_node(node)
+
+    def set_creator(self, creator: Any) -> None:
+        """Say which function made it, a `FunctionNode` or a `Function` that has been called."""
+        self._node.set_creator(creator)
 
     def retain_data(self) -> None:
         """Let the graph keep the array."""
         self._node.data = self._data
 
-    def backward(self, retain_grad: bool = False, enable_double_backprop: bool = False) -> None:
+    def backward(
+        self,
+        retain_grad: bool = False,
+        enable_double_backprop: bool = False,
+        loss_scale: float | None = None,
+    ) -> None:
         """Gradients of this Variable with respect to all that it was computed from.
 
         They are added to the `grad` of the leaves (`cleargrad()` first for a new start), and
         with `retain_grad` set on what lies between. The gradient of a Variable of one element
-        with respect to itself is 1; others need `y.grad` set. With `enable_double_backprop` the
-        gradients are themselves differentiable: see `grad_var`.
+        with respect to itself is 1, or `loss_scale`, by which then all gradients are too large;
+        others need `y.grad` set. With `enable_double_backprop` the gradients are themselves
+        differentiable: see `grad_var`.
 
         Errors: ValueError for an array of several elements without `grad`.
 
@@ -338,7 +371,7 @@ class Variable:
         """
         from bibun.variable.backprop import backward
 
-        backward(self, retain_grad, enable_double_backprop)
+        backward([self], None, retain_grad, enable_double_backprop, loss_scale)
 
     def unchain(self) -> None:
         """Forget how this Variable was computed."""
@@ -471,6 +504,17 @@ def as_variable(x: Any) -> Variable:
     return x if isinstance(x, Variable) else Variable(x, requires_grad=False)
 
 
+def as_array(x: Any) -> Any:
+    """The array of a Variable; what is none as it is.
+
+    >>> import numpy as np
+    >>> from bibun.variable import Variable, as_array
+    >>> as_array(Variable(np.array([1.0])))
+    array([1.])
+    """
+    return x._data if isinstance(x, Variable) else x
+
+
 def constant_like(x: Variable | VariableNode, fill: float) -> Variable:
     """A constant Variable of one number, in shape and dtype of `x`."""
     array: Any = np.full(x.shape, fill, x.dtype)  # type: ignore[arg-type]
@@ -478,6 +522,13 @@ def constant_like(x: Variable | VariableNode, fill: float) -> Variable:
     if holder is not None and isinstance(holder._data, Value):
         array = Array(array)
     return Variable(array, requires_grad=False)
+
+
+def check_no_nan(array: Any, what: str) -> None:
+    """For `set_debug`. Errors: RuntimeError where an array holds nan."""
+    known = concrete(as_value(array))
+    if known is not None and known.dtype.kind in "fc" and np.isnan(known).any():
+        raise RuntimeError(f"nan in {what}, an array of shape {known.shape} (bibun.variable.debug)")
 
 
 def check_gradient(g: Variable, node: VariableNode, what: str) -> None:

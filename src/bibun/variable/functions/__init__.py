@@ -19,6 +19,7 @@ from bibun.variable.functions import (
     noise,
     normalization,
     pooling,
+    recompute,
     recurrent,
     sampling,
     sequences,
@@ -33,12 +34,13 @@ from bibun.variable.functions.math import *  # noqa: F403
 from bibun.variable.functions.noise import *  # noqa: F403
 from bibun.variable.functions.normalization import *  # noqa: F403
 from bibun.variable.functions.pooling import *  # noqa: F403
+from bibun.variable.functions.recompute import *  # noqa: F403
 from bibun.variable.functions.recurrent import *  # noqa: F403
 from bibun.variable.functions.sampling import *  # noqa: F403
 from bibun.variable.functions.sequences import *  # noqa: F403
 
 _ROOMS = (
     activation, array, connection, convolution, evaluation, loss, math, noise, normalization,
-    pooling, recurrent, sampling, sequences,
+    pooling, recompute, recurrent, sampling, sequences,
 )  # fmt: skip
 __all__ = sorted(name for room in _ROOMS for name in room.__all__)

@@ -193,6 +193,8 @@ def floor(x: Any, /) -> Any:
     """The next integer downwards; its derivative is zero."""
 def fmod(x1: Any, x2: Any, /) -> Any:
     """The remainder of a division, with the sign of the dividend."""
+def forget(func: Any, *xs: Any) -> Any:
+    """func(*xs) without keeping what it computes in between: it is computed again backwards."""
 def gaussian(mean: Any, ln_var: Any, *, eps: Any = None, return_eps: Any = False) -> Any:
     """A draw from a normal distribution, differentiable in mean and log variance."""
 def gaussian_kl_divergence(mean: Any, ln_var: Any, reduce: Any = 'sum') -> Any:
@@ -273,8 +275,8 @@ def maximum(*xs: Any) -> Any:
     """The largest of several arrays, element by element; equal ones share the gradient."""
 def maxout(x: Any, pool_size: Any, axis: Any = 1) -> Any:
     """The largest of each `pool_size` elements that are neighbours along an axis."""
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None) -> Any:
-    """The mean along axes."""
+def mean(x: Any, axis: Any = None, weights: Any = None, keepdims: Any = False) -> Any:
+    """The mean along axes, weighted by `weights` if given."""
 def mean_absolute_error(x0: Any, x1: Any) -> Any:
     """The mean of |x0 - x1|."""
 def mean_squared_error(x0: Any, x1: Any) -> Any:
@@ -321,8 +323,8 @@ def prelu(x: Any, W: Any) -> Any:
     """Leaky relu with learnt slopes W, lined up with the axes of x after the first."""
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None, promote_integers: Any = True) -> Any:
     """The product along axes."""
-def r2_score(pred: Any, true: Any) -> Any:
-    """1 - the squared errors over the squares around the mean."""
+def r2_score(pred: Any, true: Any, multioutput: Any = 'uniform_average') -> Any:
+    """1 - the squared errors over the squares around the mean, column by column; 0 of constants."""
 def recall(y: Any, t: Any, label_num: Any = None, ignore_label: Any = -1) -> Any:
     """(recall, support) of every class."""
 def relu(x: Any) -> Any:

@@ -74,9 +74,20 @@ def f1_score(y: Any, t: Any, label_num: int | None = None, ignore_label: int = -
 
 
 @function
-def r2_score(pred: Any, true: Any) -> Any:
-    """1 - the squared errors over the squares around the mean."""
-    return 1 - bnp.sum((pred - true) ** 2) / bnp.sum((true - bnp.mean(true, axis=0)) ** 2)
+def r2_score(pred: Any, true: Any, multioutput: str = "uniform_average") -> Any:
+    """1 - the squared errors over the squares around the mean, column by column; 0 of constants.
+
+    multioutput: "uniform_average", the mean over columns, or "raw_values".
+    """
+    if multioutput not in ("uniform_average", "raw_values"):
+        raise ValueError(
+            "r2_score: multioutput must be 'uniform_average' or 'raw_values', got "
+            f"{multioutput!r}"
+        )
+    wrong = bnp.sum((pred - true) ** 2, axis=0)
+    total = bnp.sum((true - bnp.mean(true, axis=0)) ** 2, axis=0)
+    score = bnp.where(total != 0, 1 - wrong / total, 0.0)
+    return bnp.mean(score) if multioutput == "uniform_average" else score
 
 
 __all__ = [

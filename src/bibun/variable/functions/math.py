@@ -13,7 +13,7 @@ from bibun.errors import ShapeError
 from bibun.scipy import special
 from bibun.transforms import stop_gradient
 from bibun.variable.functions._common import along, function, named
-from bibun.variable.operators import power
+from bibun.variable.operators import mean_of, power
 from bibun.variable.utils import CooMatrix
 from bibun.variable.variable import Variable, as_variable
 
@@ -68,7 +68,6 @@ _REDUCTIONS = {
     "cumsum": (bnp.cumsum, "Sums of the elements so far along an axis."),
     "max": (bnp.max, "The largest element along axes; several largest share the gradient."),
     "min": (bnp.min, "The smallest element along axes; several smallest share the gradient."),
-    "mean": (bnp.mean, "The mean along axes."),
     "prod": (bnp.prod, "The product along axes."),
     "sum": (bnp.sum, "The sum along axes."),
 }
@@ -120,16 +119,10 @@ def minimum(*xs: Any) -> Variable:
     return functools.reduce(_smallest, xs)
 
 
-@function
-def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
-    """The mean along axes, weighted by `weights` if given."""
-    if weights is None:
-        return bnp.mean(x, axis=axis, keepdims=keepdims)
-    if weights.ndim != x.ndim and axis is not None:
-        (k,) = axis if isinstance(axis, tuple) else (axis,)
-        weights = along(x, weights, k % x.ndim, "average")
-    total = bnp.sum(bnp.broadcast_to(weights, x.shape), axis=axis, keepdims=keepdims)
-    return bnp.sum(x * weights, axis=axis, keepdims=keepdims) / total
+average = named(
+    "average", mean_of, "The mean along axes, weighted by `weights` if given."
+)
+mean = average
 
 
 @function
@@ -271,5 +264,6 @@ def _swapped(x: Any) -> Any:
 __all__ = [
     *_ELEMENTWISE, *_REDUCTIONS, *_PRODUCTS, "add", "average", "batch_l2_norm_squared",
     "batch_matmul", "bias", "clip", "fft", "identity", "ifft", "linear_interpolate", "logsumexp",
-    "matmul", "maximum", "minimum", "pow", "scale", "sparse_matmul", "squared_difference", "sum_to",
+    "matmul", "maximum", "mean", "minimum", "pow", "scale", "sparse_matmul",
+    "squared_difference", "sum_to",
 ]  # fmt: skip
