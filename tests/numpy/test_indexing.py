@@ -13,7 +13,7 @@ import bibun.numpy as bnp
 from bibun.errors import ConcretizationError
 from bibun.numpy.at import update
 from bibun.numpy.indexing import plan_index, read
-from bibun.transforms.context import evaluate
+from bibun.trace.replay import replay
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4)
 
@@ -131,7 +131,7 @@ def test_traced_indices(case):
 
     args = [bnp.array(x), *(bnp.array(index[i]) for i in places)]
     closed = bibun.make_program(f)(*args)
-    got, added = evaluate(closed.program, [*closed.consts, *args])
+    got, added = replay(closed.program, [*closed.consts, *args])
     # NumPy takes a 0-d integer array for a number, unless there are other arrays.
     np.testing.assert_array_equal(np.asarray(got), want)
     copy = x.copy()
@@ -179,7 +179,7 @@ class TestErrors:
         f = bibun.make_program(lambda x, i: x[i])
         closed = f(self.x, 0)
         with pytest.raises(IndexError, match="5 is out of bounds for axis 0 with size 2"):
-            evaluate(closed.program, [*closed.consts, self.x, bnp.array(5)])
+            replay(closed.program, [*closed.consts, self.x, bnp.array(5)])
         with pytest.raises(IndexError, match="5 is out of bounds for axis 0 with size 2"):
             bibun.vmap(lambda i: self.x[i])(bnp.array([0, 5]))
 
@@ -243,7 +243,7 @@ class TestModes:
     def test_masks_may_be_traced_in_at(self):
         f = lambda x: bnp.sum(x.at[x > 1.5].set(0.0) * x)
         closed = bibun.make_program(f)(self.x)
-        (got,) = evaluate(closed.program, [*closed.consts, self.x])
+        (got,) = replay(closed.program, [*closed.consts, self.x])
         assert float(got) == 1.0
         np.testing.assert_array_equal(np.asarray(bibun.grad(f)(self.x)), [2.0, 0.0, 0.0])
 
@@ -263,7 +263,7 @@ def test_sizes_make_dynamic_results_static(size):
         return bnp.nonzero(m, size=size, fill_value=-1)[0], bnp.unique(m, size=2)
 
     closed = bibun.make_program(f)(mask)
-    got, values = evaluate(closed.program, [*closed.consts, mask])
+    got, values = replay(closed.program, [*closed.consts, mask])
     np.testing.assert_array_equal(np.asarray(got), ([1, 2, 4] + [-1] * 3)[:size])
     np.testing.assert_array_equal(np.asarray(values), [False, True])
 
@@ -274,7 +274,7 @@ def test_unique_with_size_gives_all_parts():
         v, return_index=True, return_inverse=True, return_counts=True, size=5, fill_value=0.0
     )
     closed = bibun.make_program(f)(bnp.array(x))
-    values, index, inverse, counts = evaluate(closed.program, [*closed.consts, bnp.array(x)])
+    values, index, inverse, counts = replay(closed.program, [*closed.consts, bnp.array(x)])
     np.testing.assert_array_equal(np.asarray(values), [1, 2, 3, 0, 0])
     np.testing.assert_array_equal(np.asarray(index)[:3], [1, 3, 0])
     np.testing.assert_array_equal(np.asarray(inverse), [2, 0, 2, 1])

@@ -26,6 +26,7 @@ from bibun.ir.spec import verify
 from bibun.ops.check import ERRORS  # noqa: F401  (its import registers the checks)
 from bibun.store import structure as shapes
 from bibun.trace.core import as_value, type_of
+from bibun.trace.replay import replay
 from bibun.transforms import ShapeDtypeStruct
 
 FORMAT = "bibun.export"
@@ -99,7 +100,7 @@ class Exported:
         self._types = types
         self._result = document["result"]
         self._structure = tree.structure(self.in_tree)
-        self._run = bibun.jit(lambda *xs: program.evaluate([*consts, *xs]))
+        self._run = bibun.jit(lambda *xs: replay(program, [*consts, *xs]))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, structure = tree.flatten((args, kwargs))

@@ -83,9 +83,8 @@ class Reducer:
 
     `init(b, dtype, **params)` -> accumulators; `step(b, acc, x, idx, **params)` -> acc takes
     one element, with its index in the input; `merge(b, acc1, acc2, **params)` -> acc combines
-    two partial results (associative; the first holds the lower indices where lanes are
-    merged in order is not promised: lane k holds elements k, k+W, …);
-    `final(b, acc, **params)` -> the output element.
+    two partial results (it must be associative and commutative: lane k holds elements k, k+W,
+    …, so neither has the lower indices); `final(b, acc, **params)` -> the output element.
     """
 
     __slots__ = ("init", "step", "merge", "final")

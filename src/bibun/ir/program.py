@@ -14,7 +14,7 @@ share compiled code and still report the right line.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bibun.ir.types import ArrayType, Type
@@ -120,20 +120,6 @@ class Program:
             self._hash = content_hash(self)
         return self._hash
 
-    def evaluate(self, args: Sequence[Any], call: Callable[..., Any] | None = None) -> list[Any]:
-        """Run the equations on `args` by binding each op in the current trace."""
-        if len(args) != len(self.inputs):
-            raise TypeError(f"program takes {len(self.inputs)} inputs, got {len(args)}")
-        env: dict[Var, Any] = dict(zip(self.inputs, args, strict=True))
-        for eq in self.equations:
-            ins = [a.value if type(a) is Literal else env[a] for a in eq.inputs]  # type: ignore[index]
-            outs = eq.op(*ins, **eq.params) if call is None else call(eq, ins)
-            if eq.op.multiple_results:
-                env.update(zip(eq.outputs, outs, strict=True))
-            else:
-                env[eq.outputs[0]] = outs
-        return [a.value if type(a) is Literal else env[a] for a in self.outputs]  # type: ignore[index]
-
     def __str__(self) -> str:
         from bibun.ir.printer import format_program
 
@@ -158,9 +144,6 @@ class Closed:
     @property
     def out_types(self) -> tuple[Type, ...]:
         return self.program.out_types
-
-    def evaluate(self, args: Sequence[Any]) -> list[Any]:
-        return self.program.evaluate((*self.consts, *args))
 
     def __str__(self) -> str:
         return str(self.program)

@@ -17,8 +17,9 @@ from bibun.ops.control.linear_solve import linear_solve
 from bibun.ops.control.rules import over_consts, unite
 from bibun.ops.families.tangents import zeros_of
 from bibun.trace.core import as_value, type_of
+from bibun.trace.replay import replay
 from bibun.trace.stage import stage
-from bibun.transforms.context import CONTEXT, evaluate
+from bibun.transforms.context import CONTEXT
 
 __all__ = ["custom_linear_solve", "custom_root"]
 
@@ -83,7 +84,7 @@ def custom_linear_solve(
         known = list(consts)
 
         def vecmat(v: Any) -> Any:
-            outs = evaluate(transposed, [*known, *map(as_value, tree.leaves(v))])
+            outs = replay(transposed, [*known, *map(as_value, tree.leaves(v))])
             return tree.unflatten(structure, outs)
 
         backward = stage(flat(lambda v: transpose_solve(vecmat, v), "transpose_solve"), types, name)

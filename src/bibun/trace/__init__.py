@@ -1,1 +1,1 @@
-"""Tracing: `bind`, the one point where every operation may be intercepted."""
+"""Tracing: where every call of an op may be intercepted, and how programs are written down."""

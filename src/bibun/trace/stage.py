@@ -44,11 +44,13 @@ class StageTrace(Trace):
         self.inputs: list[Var] = []
 
     def new_input(self, type: Type) -> StageTracer:
+        """A further argument of the program."""
         var = Var(type)
         self.inputs.append(var)
         return StageTracer(self, var)
 
     def capture(self, value: Any) -> Var:
+        """The variable that stands for a value from outside; one for each object."""
         var = self.consts.get(id(value))
         if var is None:
             var = self.consts[id(value)] = Var(type_of(value))
@@ -56,6 +58,7 @@ class StageTrace(Trace):
         return var
 
     def atom(self, x: Any) -> Atom:
+        """What stands for `x` in the program: its variable, a literal, or a captured constant."""
         if type(x) is StageTracer and x._trace is self:
             return x.atom
         if isinstance(x, np.generic):
@@ -122,9 +125,9 @@ def stage(fun: Callable[..., Any], in_types: Sequence[Type], name: str = "") -> 
 
 
 def stage_program(fun: Callable[..., Any], in_types: Sequence[Type], name: str = "") -> Program:
-    """Like `stage`, for functions known to capture nothing but small constants.
+    """Like `stage`, for functions that capture no array: a rule's own, made of ops and numbers.
 
-    Errors: ValueError if the function captured an array.
+    Errors: ValueError if one is captured.
     """
     closed = stage(fun, in_types, name)
     if closed.consts:

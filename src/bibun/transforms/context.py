@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from bibun.config import config
 from bibun.ir.program import Program
 from bibun.trace.core import EVAL, install_executor, using_trace
-from bibun.trace.replay import replay as evaluate
+from bibun.trace.replay import replay
 from bibun.trace.sites import forced
 
 
@@ -94,13 +94,13 @@ class Context(Protocol):
         ...
 
     def simplify(self, program: Program) -> Program:
-        """Dead code, common subexpressions and unused inputs kept: a smaller equal program."""
+        """An equal program without dead code and duplicates; its inputs stay, used or not."""
         ...
 
 
 def _interpret(program: Program, args: Sequence[Any]) -> list[Any]:
     with using_trace(EVAL):
-        return evaluate(program, args)
+        return replay(program, args)
 
 
 Flags = tuple[bool, ...] | bool
@@ -127,7 +127,7 @@ class SubprogramContext:
 
     def run(self, fun: Program | Callable[..., Any], args: Sequence[Any]) -> list[Any]:
         if isinstance(fun, Program):
-            return evaluate(fun, args)
+            return replay(fun, args)
         site, forced.site = forced.site, 0  # a user's function has sites of its own
         try:
             return list(fun(*args))

@@ -50,7 +50,10 @@ class custom_vjp(CustomRule):  # noqa: N801  (a decorator)
         symbolic_zeros: bool = False,
         optimize_remat: bool = False,
     ) -> None:
-        """Set the forward and the backward pass."""
+        """Set the forward and the backward pass.
+
+        `optimize_remat` is a hint that changes no result; here there is nothing for it to do.
+        """
         if symbolic_zeros:
             raise NotImplementedError(
                 "symbolic_zeros=True is not supported: rules get zeros as arrays"

@@ -10,8 +10,8 @@ from bibun.errors import DifferentiationError
 from bibun.ir.types import ArrayType, Type
 from bibun.ops.families.tangents import has_tangent, zeros_of
 from bibun.trace.core import as_value, type_of
+from bibun.trace.replay import replay
 from bibun.trace.stage import stage
-from bibun.transforms.context import evaluate
 from bibun.transforms.flat import (
     Flat,
     boundary_tangent,
@@ -191,7 +191,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
             for d, v, nz in zip(directions, values, nonzero, strict=True)
             if nz
         ]
-        some = iter(evaluate(program, [*closed.consts, *ins]))
+        some = iter(replay(program, [*closed.consts, *ins]))
         results = [
             boundary_tangent(next(some) if w else None, t)
             for w, t in zip(wanted, out_types, strict=True)

@@ -115,6 +115,22 @@ def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
     return tuple(result)
 
 
+def of_chosen(
+    fun: Callable[..., Any], argnums: Any, args: tuple[Any, ...], kwargs: dict[str, Any], what: str
+) -> tuple[Callable[[Any], Any], Any]:
+    """The function of argument(s) `argnums` alone, and these argument(s)."""
+    nums = normalize_argnums(argnums, len(args), what)
+    single = isinstance(argnums, int)
+
+    def part(chosen: Any) -> Any:
+        full = list(args)
+        for i, a in zip(nums, (chosen,) if single else chosen, strict=True):
+            full[i] = a
+        return fun(*full, **kwargs)
+
+    return part, args[nums[0]] if single else tuple(args[i] for i in nums)
+
+
 def float0_zeros(shape: Sequence[int]) -> np.ndarray:
     """The derivative of, or with respect to, what has none: no bytes, only a shape."""
     return np.zeros(tuple(shape), FLOAT0)

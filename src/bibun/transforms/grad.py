@@ -19,7 +19,7 @@ from bibun.transforms.flat import (
     check_callable,
     float0_zeros,
     name_of,
-    normalize_argnums,
+    of_chosen,
     strip,
     wraps,
 )
@@ -80,24 +80,15 @@ def value_and_grad(
 
     @wraps(fun, _what)
     def both(*args: Any, **kwargs: Any) -> Any:
-        nums = normalize_argnums(argnums, len(args), _what)
-        chosen = args[nums[0]] if isinstance(argnums, int) else tuple(args[i] for i in nums)
+        part, chosen = of_chosen(fun, argnums, args, kwargs, _what)
         leaves, tree = flatten(chosen)
         primals = [differentiable(x, _what, holomorphic, allow_int) for x in leaves]
         nonzero = [p.dtype.kind in "fc" for p in primals]
 
-        def call(part: Any) -> Any:
-            if isinstance(argnums, int):
-                part = (part,)
-            full_args = list(args)
-            for i, a in zip(nums, part, strict=True):
-                full_args[i] = a
-            return fun(*full_args, **kwargs)
-
         aux: list[Any] = [None]
 
         def flat(*xs: Any) -> list[Any]:
-            out = call(unflatten(tree, xs))
+            out = part(unflatten(tree, xs))
             if has_aux:
                 out, aux[0] = aux_pair(out, name_of(fun))
             if isinstance(out, Value):

@@ -23,7 +23,7 @@ from bibun.transforms.flat import (
     check_callable,
     float0_zeros,
     name_of,
-    normalize_argnums,
+    of_chosen,
     wraps,
 )
 from bibun.transforms.grad import differentiable, grad
@@ -59,22 +59,6 @@ def _cut(stack: Any, leaves: Sequence[Any], axis: int) -> list[Any]:
         )
         start += n
     return pieces
-
-
-def _select(
-    fun: Callable[..., Any], argnums: Any, args: tuple[Any, ...], kwargs: dict[str, Any], what: str
-) -> tuple[Callable[[Any], Any], Any]:
-    """The function of the chosen argument(s) alone, and the chosen argument(s)."""
-    nums = normalize_argnums(argnums, len(args), what)
-    single = isinstance(argnums, int)
-
-    def part(chosen: Any) -> Any:
-        full = list(args)
-        for i, a in zip(nums, (chosen,) if single else chosen, strict=True):
-            full[i] = a
-        return fun(*full, **kwargs)
-
-    return part, args[nums[0]] if single else tuple(args[i] for i in nums)
 
 
 def _check_output(leaves: Sequence[Any], what: str, fun: Any, holomorphic: bool) -> None:
@@ -113,7 +97,7 @@ def jacfwd(
 
     @wraps(fun, "jacfwd")
     def jacobian_fun(*args: Any, **kwargs: Any) -> Any:
-        part, chosen = _select(fun, argnums, args, kwargs, "jacfwd")
+        part, chosen = of_chosen(fun, argnums, args, kwargs, "jacfwd")
         leaves, tree = flatten(chosen)
         leaves = [differentiable(x, "jacfwd", holomorphic) for x in leaves]
         if not holomorphic and any(x.dtype.kind == "c" for x in leaves):
@@ -180,7 +164,7 @@ def jacrev(
 
     @wraps(fun, "jacrev")
     def jacobian_fun(*args: Any, **kwargs: Any) -> Any:
-        part, chosen = _select(fun, argnums, args, kwargs, "jacrev")
+        part, chosen = of_chosen(fun, argnums, args, kwargs, "jacrev")
         leaves, tree = flatten(chosen)
         leaves = [differentiable(x, "jacrev", holomorphic, allow_int) for x in leaves]
         out, pull, *aux = vjp(part, unflatten(tree, leaves), has_aux=has_aux)

@@ -41,14 +41,7 @@ class JVPTrace(Trace):
         self.parent = parent
 
     def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        primals = list(args)
-        tangents: list[Any] = [None] * len(primals)
-        live = False
-        for i, a in enumerate(args):
-            if type(a) is JVPTracer and a._trace is self:
-                primals[i] = a.primal
-                tangents[i] = a.tangent
-                live = True
+        primals, tangents, live = self.operands(args)
         state.trace = self.parent
         try:
             if not live or op.jvp is None:
@@ -60,6 +53,18 @@ class JVPTrace(Trace):
         finally:
             state.trace = self
         return self.wrap(op, out, tangent)
+
+    def operands(self, args: Sequence[Any]) -> tuple[list[Any], list[Any], bool]:
+        """Primals, tangents (None: zero), and whether there are any."""
+        primals = list(args)
+        tangents: list[Any] = [None] * len(primals)
+        live = False
+        for i, a in enumerate(args):
+            if type(a) is JVPTracer and a._trace is self:
+                primals[i] = a.primal
+                tangents[i] = a.tangent
+                live = True
+        return primals, tangents, live
 
     def wrap(self, op: Any, out: Any, tangent: Any) -> Any:
         if op.multiple_results:

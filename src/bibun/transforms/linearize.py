@@ -53,14 +53,7 @@ class LinearizeTrace(JVPTrace):
         self.parent = SplitTrace(parent, tangents)
 
     def process(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        primals = list(args)
-        tangents: list[Any] = [None] * len(primals)
-        live = False
-        for i, a in enumerate(args):
-            if type(a) is JVPTracer and a._trace is self:
-                primals[i] = a.primal
-                tangents[i] = a.tangent
-                live = True
+        primals, tangents, live = self.operands(args)
         state.trace = self.base
         try:
             if not live or (op.jvp is None and op.linearize is None):

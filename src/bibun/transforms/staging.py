@@ -11,8 +11,8 @@ from bibun.dtypes import canonical
 from bibun.ir.program import Closed
 from bibun.ops.families.tangents import has_tangent
 from bibun.trace.core import Tracer, type_of
+from bibun.trace.replay import replay
 from bibun.trace.stage import stage
-from bibun.transforms.context import evaluate
 from bibun.transforms.derivatives import shaped_type
 from bibun.transforms.flat import Flat, check_callable, check_same_tree, wraps
 from bibun.tree import flatten, unflatten
@@ -131,6 +131,6 @@ def closure_convert(
         captured = [
             next(some) if m else c for c, m in zip(closed.consts, moved, strict=True)
         ]
-        return unflatten(out_tree, evaluate(closed.program, [*captured, *given]))
+        return unflatten(out_tree, replay(closed.program, [*captured, *given]))
 
     return converted, consts

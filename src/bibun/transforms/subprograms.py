@@ -1,6 +1,6 @@
 """Transformations of programs to programs, by tracing them again.
 
-Each stages `evaluate(program)` under the trace of the transformation; so a program inside a
+Each stages `replay(program)` under the trace of the transformation; so a program inside a
 loop or a `jit` obeys the very rules that eager code obeys. `CONTEXT` memoises the results.
 """
 
@@ -17,9 +17,10 @@ from bibun.ir.types import ArrayType, RaggedType, Type
 from bibun.ops.families.tangents import has_tangent, sum_front, zeros_of
 from bibun.ops.families.tangents import instantiate as instantiated
 from bibun.trace.core import current_trace, type_of, using_trace
+from bibun.trace.replay import replay
 from bibun.trace.stage import StageTrace
 from bibun.transforms.batch import batched_to_front
-from bibun.transforms.context import CONTEXT, Flags, Linearized, evaluate
+from bibun.transforms.context import CONTEXT, Flags, Linearized
 from bibun.transforms.jvp import jvp_flat
 from bibun.transforms.linearize import linearize_flat
 from bibun.transforms.simplify import drop_dead, merge_equal, simplify
@@ -74,7 +75,7 @@ def jvp_program(
         some = iter(args[count:])
         tangents_in = [next(some) if nz else None for nz in nonzero]
         outs, tangents, _ = jvp_flat(
-            lambda *xs: evaluate(program, xs), args[:count], tangents_in
+            lambda *xs: replay(program, xs), args[:count], tangents_in
         )
         for i, want in enumerate(_flags(instantiate, len(outs))):
             if want and has_tangent(program.outputs[i].type):
@@ -95,7 +96,7 @@ def linearize_program(
     inputs = [outer.new_input(t) for t in program.in_types]
     with using_trace(outer):
         outs, linear_map, _ = linearize_flat(
-            lambda *xs: evaluate(program, xs), inputs, nonzero
+            lambda *xs: replay(program, xs), inputs, nonzero
         )
     inner = linear_map.trace
     tangents = list(linear_map.outputs)
@@ -212,7 +213,7 @@ def batch_program(
     def fun(*args: Any) -> list[Any]:
         nonlocal flags
         outs, flags = batched_to_front(
-            lambda *xs: evaluate(program, xs), size, args, mapped, instantiate
+            lambda *xs: replay(program, xs), size, args, mapped, instantiate
         )
         return outs
 

@@ -22,6 +22,7 @@ from bibun.ops.control.scan import counted_loop
 from bibun.ops.control.scan import scan as scan_op
 from bibun.ops.elementwise import add, mul
 from bibun.trace.core import type_of
+from bibun.trace.replay import replay
 from bibun.trace.stage import stage, stage_program
 
 F = np.dtype(np.float64)
@@ -165,9 +166,9 @@ def test_masked_program():
 
     effect = stage_program(f, [scalar])
     assert needs_mask(effect)
-    close(masked(effect).evaluate([np.bool_(False), np.float64(-1.0)])[0], -1.0)
+    close(replay(masked(effect), [np.bool_(False), np.float64(-1.0)])[0], -1.0)
     with pytest.raises(ValueError):
-        masked(effect).evaluate([np.bool_(True), np.float64(-1.0)])
+        replay(masked(effect), [np.bool_(True), np.float64(-1.0)])
 
 
 def test_an_even_loop_stays_as_it_is():

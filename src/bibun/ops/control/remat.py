@@ -87,7 +87,7 @@ def recompute_and_apply(lin: Any, count: int) -> tuple[Program, list[Var]]:
         residuals = [
             a.value if type(a) is Literal else env[a] for a in primal.outputs[count:]
         ]
-        return lin.linear.evaluate([*residuals, *args[len(saved) + len(primal.inputs) :]])
+        return replay(lin.linear, [*residuals, *args[len(saved) + len(primal.inputs) :]])
 
     tangents = lin.linear.in_types[lin.num_residuals :]
     types = [*(v.type for v in saved), *primal.in_types, *tangents]
