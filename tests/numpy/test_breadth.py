@@ -240,3 +240,51 @@ def test_options_that_mean_nothing_are_refused(call: Any) -> None:
         bnp.stack([bnp.ones(2)], out=np.ones(2))
     with pytest.raises(TypeError, match="out="):
         bnp.round(1.5, out=np.ones(2))
+
+
+PADDED = [
+    {"mode": "reflect", "reflect_type": "odd"}, {"mode": "symmetric", "reflect_type": "odd"},
+    {"mode": "linear_ramp", "end_values": ((1, -2), (0, 5))}, {"mode": "mean"},
+    {"mode": "mean", "stat_length": ((2, 3), (1, 9))}, {"mode": "median"}, {"mode": "minimum"},
+    {"mode": "maximum", "stat_length": 2}, {"mode": "edge"}, {"mode": "wrap"},
+    {"mode": "reflect"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", PADDED, ids=str)
+def test_pad(options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    widths = ((2, 5), (0, 3))  # more than the array is long, on one side
+    for x in (rng.normal(size=(3, 4)), rng.integers(-9, 9, (3, 4)), rng.normal(size=(3, 4)) * 1j):
+        if x.dtype.kind == "c" and options["mode"] in ("median", "minimum", "maximum"):
+            continue
+        want = np.pad(x, widths, **options)
+        if x.dtype.kind == "i" and options["mode"] == "linear_ramp":
+            continue  # NumPy rounds the steps of the ramp, not what it ramps to
+        for run in (lambda f: f, bibun.jit):
+            got = run(lambda v: bnp.pad(v, widths, **options))(x)
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
+    from bibun.testing import check_grads
+
+    check_grads(lambda v: bnp.pad(v, widths, **options), (rng.normal(size=(3, 4)),), order=1)
+
+
+def test_pad_by_a_function_and_by_axes() -> None:
+    x = np.arange(6.0).reshape(2, 3)
+
+    def own(vector: Any, width: Any, axis: int, options: Any) -> None:
+        vector[: width[0]] = options["fill"]
+        vector[len(vector) - width[1] :] = options["fill"] * 2
+
+    def ours(vector: Any, width: Any, axis: int, options: Any) -> Any:
+        vector = vector.at[: width[0]].set(options["fill"])
+        return vector.at[vector.shape[0] - width[1] :].set(options["fill"] * 2)
+
+    widths = ((1, 2), (0, 1))
+    assert np.array_equal(bnp.pad(x, widths, ours, fill=7.0), np.pad(x, widths, own, fill=7))
+    assert np.array_equal(bnp.pad(x, {-1: (1, 2)}), np.pad(x, {-1: (1, 2)}))
+    with pytest.raises(ValueError, match="mode must be one of"):
+        bnp.pad(x, 1, "mirror")
+    with pytest.raises(TypeError, match="unknown arguments"):
+        bnp.pad(x, 1, fill=3)

@@ -279,3 +279,13 @@ def test_unique_with_size_gives_all_parts():
     np.testing.assert_array_equal(np.asarray(index)[:3], [1, 3, 0])
     np.testing.assert_array_equal(np.asarray(inverse), [2, 0, 2, 1])
     np.testing.assert_array_equal(np.asarray(counts), [1, 1, 2, 0, 0])
+
+
+@pytest.mark.parametrize("how", ["add", "multiply", "min", "max"])
+def test_values_broadcast_against_two_axes_of_indices(how: str) -> None:
+    place = np.arange(9)[:, None] * 4 + np.arange(8)  # NumPy 2.4's ufunc.at reads past the end here
+    x, v = np.full(40, 2.0), np.arange(1.0, 9.0)
+    whole = getattr(bnp.asarray(x).at[place], how)(np.broadcast_to(v, place.shape).copy())
+    for run in (lambda f: f, bibun.jit):
+        got = run(lambda x: getattr(x.at[place], how)(bnp.asarray(v)))(bnp.asarray(x))
+        assert np.array_equal(got, whole)

@@ -1,9 +1,10 @@
 """`bibun.numpy`: NumPy's functions on bibun arrays; they differentiate, batch and compile.
 
 Importing it installs the operators of arrays. Rooms: `elementwise`, `arithmetic`, `formulas`,
-`reductions`, `cumulative`, `shape`, `joining`, `creation`, `grids`, `indexing`, `taking`, `at`,
-`contraction`, `sorting`, `statistics`, `calculus`, `functional`, `bits`, `files`, `data_types`,
-`namespace`; `ufuncs` gives functions NumPy's methods; `linalg` and `fft` are submodules.
+`reductions`, `cumulative`, `shape`, `joining`, `padding`, `creation`, `grids`, `indexing`,
+`taking`, `at`, `contraction`, `sorting`, `statistics`, `calculus`, `functional`, `bits`, `files`,
+`data_types`, `namespace`; `ufuncs` gives functions NumPy's methods; `linalg` and `fft` are
+submodules.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from bibun.numpy.grids import *  # noqa: F403
 from bibun.numpy.indexing import *  # noqa: F403
 from bibun.numpy.joining import *  # noqa: F403
 from bibun.numpy.namespace import __array_api_version__, __array_namespace_info__
+from bibun.numpy.padding import *  # noqa: F403
 from bibun.numpy.reductions import *  # noqa: F403
 from bibun.numpy.shape import *  # noqa: F403
 from bibun.numpy.sorting import *  # noqa: F403

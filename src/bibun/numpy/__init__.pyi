@@ -526,8 +526,8 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     """All products of an element of a with one of b, both raveled."""
 def packbits(a: Any, axis: Any = None, bitorder: Any = 'big') -> Any:
     """Booleans (anything not 0) packed eight to a byte along an axis, zeros at the end."""
-def pad(array: Any, pad_width: Any, mode: Any = 'constant', *, constant_values: Any = 0, reflect_type: Any = 'even') -> Any:
-    """Elements added around: constants, or copies of those inside."""
+def pad(array: Any, pad_width: Any, mode: Any = 'constant', *, constant_values: Any = 0, stat_length: Any = None, end_values: Any = 0, reflect_type: Any = 'even', **kwargs: Any) -> Any:
+    """Elements added around: constants, copies of those inside, or what is computed from them."""
 def partition(a: Any, kth: Any, axis: Any = -1) -> Any:
     """Sorted wholly, which puts the kth element, the smaller and the larger in place."""
 def percentile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: Any = False, method: Any = 'linear', keepdims: Any = False, *, weights: Any = None) -> Any:

@@ -266,7 +266,11 @@ def _eager(x: Array, index: Any, values: Array, how: str) -> Array | None:
         if ufunc is None:
             out[plain] = values._value
         else:
-            ufunc.at(out, plain, values._value)
+            new = values._value
+            if out.ndim == 1 and new.ndim:
+                # NumPy's (2.4) fast way reads beyond the end of values that it should broadcast
+                new = np.broadcast_to(new, out[plain].shape)
+            ufunc.at(out, plain, new)
     except (IndexError, ValueError):
         return None  # the general way has the better message
     return Array(out, x._weak)

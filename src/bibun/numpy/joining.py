@@ -35,7 +35,7 @@ from bibun.ops import shape as sh
 
 __all__ = [
     "append", "array_split", "block", "column_stack", "concat", "concatenate", "delete", "dsplit",
-    "dstack", "hsplit", "hstack", "insert", "pad", "repeat", "split", "stack", "tile", "unstack",
+    "dstack", "hsplit", "hstack", "insert", "repeat", "split", "stack", "tile", "unstack",
     "vsplit", "vstack", "trim_zeros",
 ]  # fmt: skip
 
@@ -339,57 +339,6 @@ def repeat(a: Any, repeats: Any, axis: int | None = None, *,
         places = np.concatenate([places[:total_repeat_length],
                                  np.full(max(short, 0), n - 1, places.dtype)])  # fmt: skip
     return take(x, places, axis=k)
-
-
-_PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty")
-
-
-def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0,
-        reflect_type: str = "even") -> Value:  # fmt: skip
-    """Elements added around: constants, or copies of those inside.
-
-    pad_width: one number, (before, after), or a pair for each axis.
-    mode: "constant", "edge", "reflect", "symmetric", "wrap", "empty".
-
-    >>> import bibun.numpy as bnp
-    >>> print(bnp.pad(bnp.array([1, 2]), 1))
-    [0 1 2 0]
-    """
-    x = value("pad", "array", array)
-    if mode not in _PAD_MODES:
-        raise ValueError(f"pad: mode must be one of {', '.join(_PAD_MODES)}, got {mode!r}")
-    if reflect_type != "even":
-        raise ValueError("pad: only reflect_type='even' is supported")
-    width = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))
-    if width.dtype.kind not in "iu" or (width < 0).any():
-        raise ValueError(f"pad: pad_width must be integers, not negative, got {pad_width!r}")
-    if mode in ("constant", "empty"):
-        return _pad_constant(x, width, constant_values if mode == "constant" else 0)
-    from bibun.numpy.taking import take
-
-    for k, (lo, hi) in enumerate(width.tolist()):
-        if lo or hi:
-            source = np.pad(np.arange(x.shape[k]), (lo, hi), mode=mode)  # type: ignore[call-overload]
-            x = take(x, source, axis=k)
-    return x
-
-
-def _pad_constant(x: Value, width: np.ndarray, fill: Any) -> Value:
-    if isinstance(fill, tuple | list | np.ndarray) and np.size(fill) > 1:
-        fills = np.broadcast_to(np.asarray(fill), (x.ndim, 2))
-        for k, (lo, hi) in enumerate(width.tolist()):
-            for count, config, one in (
-                (lo, (lo, 0, 0), fills[k, 0]), (hi, (0, hi, 0), fills[k, 1])
-            ):  # fmt: skip
-                if count:
-                    full = [(0, 0, 0)] * x.ndim
-                    full[k] = config
-                    x = sh.pad(x, cast(one, x.dtype), config=tuple(full))
-        return x
-    if isinstance(fill, tuple | list | np.ndarray):
-        fill = np.asarray(fill).reshape(()).item()
-    config = tuple((lo, hi, 0) for lo, hi in width.tolist())
-    return sh.pad(x, cast(fill, x.dtype), config=config)
 
 
 def delete(arr: Any, obj: Any, axis: int | None = None, *,
