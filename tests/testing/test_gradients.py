@@ -46,3 +46,21 @@ def test_bad_arguments() -> None:
         check_grads(bnp.sin, (1.0,), modes=("forward",))
     with pytest.raises(TypeError, match="nothing to differentiate"):
         check_grads(bnp.sin, (np.arange(3),))
+    with pytest.raises(ValueError, match="order must be at least 1"):
+        check_grads(bnp.sin, (1.0,), order=0)
+
+
+def test_a_tolerance_of_zero_is_one() -> None:
+    """A difference is never exact, so nothing passes."""
+    for check in (check_jvp, check_vjp):
+        with pytest.raises(AssertionError):
+            check(bnp.sin, (0.4,), atol=0.0, rtol=0.0)
+
+
+def test_what_has_no_derivative_is_left_alone() -> None:
+    def f(x, n, flags):
+        return {"y": bnp.where(flags, x**n, bnp.sin(x)), "count": n, "big": x > 1.0}
+
+    check_grads(f, (np.array([0.5, 1.5]), 3, np.array([True, False])), order=2)
+    with pytest.raises(AssertionError):
+        check_jvp(lambda x, n: wrong_forward(x) * n, (0.4, 2))
