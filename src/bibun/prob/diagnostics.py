@@ -82,39 +82,45 @@ def rhat(x: Any) -> np.ndarray:
     return np.maximum(gelman_rubin(_rank_normalize(x)), gelman_rubin(_rank_normalize(folded)))
 
 
-def autocovariance(x: Any, axis: int = 0) -> np.ndarray:
-    """Autocovariance at all lags (biased: divided by n), by FFT."""
+def autocovariance(x: Any, axis: int = 0, bias: bool = True) -> np.ndarray:
+    """Autocovariance at all lags, by FFT.
+
+    `bias`: divide the sum at each lag by n, which is steadier at great lags; else by the number of
+    its terms, n - lag.
+    """
     x = np.moveaxis(np.asarray(x, dtype=float), axis, -1)
     n = x.shape[-1]
     centred = x - x.mean(axis=-1, keepdims=True)
     size = 1 << (2 * n - 1).bit_length()
     spectrum = np.fft.rfft(centred, size)
-    out = np.fft.irfft(spectrum * np.conj(spectrum), size)[..., :n] / n
+    out = np.fft.irfft(spectrum * np.conj(spectrum), size)[..., :n]
+    out = out / (n if bias else n - np.arange(n))
     return np.moveaxis(out, -1, axis)
 
 
-def autocorrelation(x: Any, axis: int = 0) -> np.ndarray:
-    """Autocorrelation at all lags.
+def autocorrelation(x: Any, axis: int = 0, bias: bool = True) -> np.ndarray:
+    """Autocorrelation at all lags; `bias` as for `autocovariance`.
 
     >>> import numpy as np
     >>> float(autocorrelation(np.array([1.0, -1.0, 1.0, -1.0]))[0])
     1.0
     """
-    cov = autocovariance(x, axis)
+    cov = autocovariance(x, axis, bias)
     with np.errstate(divide="ignore", invalid="ignore"):
         return cov / np.take(cov, [0], axis=axis)
 
 
-def effective_sample_size(x: Any) -> np.ndarray:
+def effective_sample_size(x: Any, bias: bool = True) -> np.ndarray:
     """Effective sample size of the mean of (chains, draws, ...).
 
-    Geyer's initial monotone sequence on the chains' common autocorrelation; no split.
+    Geyer's initial monotone sequence on the chains' common autocorrelation; no split. `bias` as
+    for `autocovariance`.
     """
     x = _chains(x)
     m, n = x.shape[:2]
     if n < 4:
         return np.full(x.shape[2:], np.nan)
-    cov = autocovariance(x, axis=1)
+    cov = autocovariance(x, 1, bias)
     within = cov[:, 0].mean(axis=0) * n / (n - 1)
     total = within * (n - 1) / n
     if m > 1:
@@ -222,6 +228,7 @@ def summary(
     """Statistics of each site: mean, std, median, interval, n_eff, ess_bulk, ess_tail, r_hat.
 
     `samples`: site -> (chains, draws, ...), or (draws, ...) with `group_by_chain=False`.
+    What fewer than four draws cannot tell is nan.
     """
     if not isinstance(samples, Mapping):
         samples = {"Param:0": samples}
@@ -231,16 +238,18 @@ def summary(
         x = np.asarray(value)
         x = _chains(x if group_by_chain else x[None])
         interval = hpdi(x.reshape(-1, *x.shape[2:]), prob)
+        unknown = np.full(x.shape[2:], np.nan)
+        enough = x.shape[1] >= 4  # draws of each half of a chain have a variance
         table[name] = {
             "mean": x.mean(axis=(0, 1)),
-            "std": x.std(axis=(0, 1), ddof=1),
+            "std": x.std(axis=(0, 1), ddof=1) if x.shape[0] * x.shape[1] > 1 else unknown,
             "median": np.median(x, axis=(0, 1)),
             low_name: interval[0],
             high_name: interval[1],
-            "n_eff": effective_sample_size(_split(x)),
-            "ess_bulk": ess_bulk(x),
-            "ess_tail": ess_tail(x),
-            "r_hat": rhat(x),
+            "n_eff": effective_sample_size(_split(x)) if enough else unknown,
+            "ess_bulk": ess_bulk(x) if enough else unknown,
+            "ess_tail": ess_tail(x) if enough else unknown,
+            "r_hat": rhat(x) if enough else unknown,
         }
     return table
 

@@ -12,7 +12,7 @@ from typing import Any
 import bibun.numpy as bnp
 from bibun import random
 from bibun.prob.infer.ensemble import EnsembleKernel, distinct_pairs
-from bibun.prob.infer.util import init_to_uniform
+from bibun.prob.infer.initialization import init_to_uniform
 from bibun.prob.infer.walk import WalkState
 
 Move = Callable[[Any, Any, Any], tuple[Any, Any]]

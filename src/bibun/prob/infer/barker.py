@@ -18,7 +18,7 @@ from bibun import random
 from bibun.prob.distributions.transforms import softplus
 from bibun.prob.infer import trajectory as tr
 from bibun.prob.infer.hmc import HMC, HMCState
-from bibun.prob.infer.util import init_to_uniform
+from bibun.prob.infer.initialization import init_to_uniform
 from bibun.scipy.special import expit
 from bibun.transforms import value_and_grad
 

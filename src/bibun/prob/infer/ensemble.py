@@ -15,7 +15,7 @@ import numpy as np
 
 import bibun.numpy as bnp
 from bibun import lax, random
-from bibun.prob.infer.util import init_to_uniform
+from bibun.prob.infer.initialization import init_to_uniform
 from bibun.prob.infer.walk import WalkKernel, WalkState
 
 

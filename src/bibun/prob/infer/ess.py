@@ -15,7 +15,7 @@ from typing import Any
 import bibun.numpy as bnp
 from bibun import lax, random
 from bibun.prob.infer.ensemble import EnsembleKernel, distinct_pairs
-from bibun.prob.infer.util import init_to_uniform
+from bibun.prob.infer.initialization import init_to_uniform
 from bibun.prob.infer.walk import Tuning, WalkState
 
 Move = Callable[[Any, Any, Any], Any]

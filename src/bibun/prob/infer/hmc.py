@@ -24,7 +24,8 @@ from bibun.errors import ShapeError
 from bibun.prob.infer import adaptation as ad
 from bibun.prob.infer import mass
 from bibun.prob.infer import trajectory as tr
-from bibun.prob.infer.util import FlatModel, find_valid_initial, init_to_uniform, split_arguments
+from bibun.prob.infer.initialization import init_to_uniform
+from bibun.prob.infer.util import FlatModel, find_valid_initial, split_arguments
 from bibun.transforms import custom_vjp, jacfwd, value_and_grad
 
 

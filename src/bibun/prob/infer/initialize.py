@@ -10,7 +10,8 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import random, tree
 from bibun.compiler import jit
-from bibun.prob.infer.util import FlatModel, find_valid_initial, init_to_uniform
+from bibun.prob.infer.initialization import init_to_uniform
+from bibun.prob.infer.util import FlatModel, find_valid_initial
 from bibun.transforms import jacfwd, value_and_grad
 
 
@@ -40,11 +41,13 @@ def initialize_model(
     model_args: tuple[Any, ...] = (),
     model_kwargs: Mapping[str, Any] | None = None,
     forward_mode_differentiation: bool = False,
+    validate_grad: bool = True,
 ) -> ModelInfo:
     """A starting point, the potential energy, and the way back to the sites' values.
 
     `rng_key`: one key, or an array of keys for as many starting points. `dynamic_args`: the
-    functions are of (*model_args, **model_kwargs) and return those of the values. Discrete
+    functions are of (*model_args, **model_kwargs) and return those of the values.
+    `validate_grad`: whether a starting point needs a finite gradient too. Discrete
     latent sites are summed out. Errors: RuntimeError, naming the sites, where no valid point is
     found. Names are NumPyro's.
 
@@ -80,8 +83,9 @@ def initialize_model(
     starts = []
     for k in range(len(data) if many else 1):
         z, value, grad = find_valid_initial(
-            flat, both, init_strategy, rng_key[k] if many else rng_key
-        )
+            flat, both, init_strategy, rng_key[k] if many else rng_key,
+            check_gradient=validate_grad,
+        )  # fmt: skip
         starts.append(ParamInfo(flat.unflatten(z), value, flat.unflatten(grad)))
     info = tree.map(lambda *xs: bnp.stack(xs), *starts) if many else starts[0]
     if dynamic_args:

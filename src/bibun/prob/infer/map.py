@@ -11,13 +11,8 @@ import bibun.numpy as bnp
 from bibun import random
 from bibun.compiler import jit
 from bibun.prob import handlers
-from bibun.prob.infer.util import (
-    FlatModel,
-    find_valid_initial,
-    init_to_median,
-    log_density,
-    split_arguments,
-)
+from bibun.prob.infer.initialization import init_to_median
+from bibun.prob.infer.util import FlatModel, find_valid_initial, log_density, split_arguments
 from bibun.solvers import LBFGS
 from bibun.transforms import hessian, value_and_grad
 

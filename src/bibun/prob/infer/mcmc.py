@@ -13,7 +13,7 @@ import contextlib
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +45,9 @@ class MCMC:
     `num_warmup`, `num_samples`: per chain. `thinning`: keep one draw of so many, so
     num_samples // thinning in all.
     `chain_method`: "parallel" (a thread per chain) or "sequential". `progress_bar`: draws done,
-    step size, divergences and acceptance while it runs.
+    step size, divergences and acceptance while it runs; with `progress_rate`, when so many draws
+    have come. `jit_model_args` is accepted for compatibility: arrays are always arguments of the
+    compiled code, so new data of the same shapes compile nothing.
 
     The names and results are NumPyro's: `run`, `get_samples`, `get_extra_fields`,
     `print_summary`, `post_warmup_state`, `last_state`.
@@ -72,6 +74,7 @@ class MCMC:
         postprocess_fn: Callable[..., Any] | None = None,
         chain_method: str = "parallel",
         progress_bar: bool = True,
+        progress_rate: int | None = None,
         jit_model_args: bool = True,
     ) -> None:
         for name, value, least in (
@@ -105,10 +108,14 @@ class MCMC:
         self.postprocess_fn = postprocess_fn
         self.chain_method = chain_method
         self.progress_bar = progress_bar
+        if progress_rate is not None and progress_rate < 1:
+            raise ValueError(f"progress_rate must be at least 1, got {progress_rate}")
+        self.progress_rate = progress_rate
         self.interrupted = False
         self._runners: dict[Any, _Prepared] = {}
         self._samples: dict[str, np.ndarray] | None = None
         self._stats: dict[str, np.ndarray] = {}
+        self._aliases: dict[str, str] = {}  # statistics by the names they were asked for
         self._warmup_states: list[HMCState] | None = None
         self._last: list[HMCState] | None = None
         self._args: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
@@ -126,9 +133,11 @@ class MCMC:
 
     def warmup(
         self, rng_key: Any, *args: Any, init_params: Any = None, collect_warmup: bool = False,
-        batch: jobs.Axes = None, executor: Any = None, **kwargs: Any,
+        extra_fields: Sequence[str] = (), batch: jobs.Axes = None, executor: Any = None,
+        **kwargs: Any,
     ) -> None:  # fmt: skip
         """Run the warmup alone; `run` then goes on from its end. Options are those of `run`."""
+        self._ask(extra_fields)
         self._go(
             rng_key, args, kwargs, init_params, warm=True, sample=False, collect=collect_warmup,
             batch=batch, executor=executor,
@@ -136,6 +145,7 @@ class MCMC:
 
     def run(
         self, rng_key: Any, *args: Any, init_params: Any = None,
+        extra_fields: Sequence[str] = (),
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool | str | os.PathLike[str] = False, checkpoint_every: float = ck.EVERY,
         batch: jobs.Axes = None, executor: Any = None, **kwargs: Any,
@@ -146,6 +156,9 @@ class MCMC:
 
         `rng_key`: a key or an integer seed. `init_params`: unconstrained start, a dict of
         arrays or a flat vector; with a leading axis of chains, or one start for all of them.
+
+        `extra_fields`: statistics that `get_extra_fields` must have; it has all that are kept, and
+        those by NumPyro's longer names that are asked for, such as "adapt_state.step_size".
 
         `checkpoint`: a directory in which the run is stored every `checkpoint_every` seconds and at
         its end; `resume=True` goes on with the run that is there, if any, and `resume=path`
@@ -166,6 +179,7 @@ class MCMC:
         `bibun.store.CheckpointMismatchError` if that was another run.
         KeyboardInterrupt is not raised: the run ends with the draws so far and `interrupted`.
         """
+        self._ask(extra_fields)
         if not isinstance(resume, bool):
             checkpoint, resume = resume, True
         elif resume and checkpoint is None:
@@ -212,6 +226,15 @@ class MCMC:
             executor=executor,
         )  # fmt: skip
 
+    def _ask(self, extra_fields: Sequence[str]) -> None:
+        """Errors: ValueError for a statistic that is not kept."""
+        self._aliases = {f: f.removeprefix("adapt_state.") for f in extra_fields}
+        unknown = [f for f, name in self._aliases.items() if name not in STATISTICS]
+        if unknown:
+            raise ValueError(
+                f"extra_fields {unknown} are not kept; there are {', '.join(STATISTICS)}"
+            )
+
     def _go(
         self, rng_key: Any, args: Any, kwargs: Any, init_params: Any, warm: bool, sample: bool,
         collect: bool, checkpoint: str | os.PathLike[str] | None = None, go_on: bool = False,
@@ -243,7 +266,7 @@ class MCMC:
         total = (self.num_warmup if warm else 0) + (self.num_samples if sample else 0)
         plan = Plan(warm, sample, collect)
         with (
-            Progress(total, len(chains), self.progress_bar) as progress,
+            Progress(total, len(chains), self.progress_bar, self.progress_rate) as progress,
             saver or contextlib.nullcontext(),
         ):
             for c in chains if stored is not None else ():
@@ -483,7 +506,8 @@ class MCMC:
     def get_extra_fields(self, group_by_chain: bool = False) -> dict[str, Any]:
         """Statistics of each draw: energy, accept_prob, diverging, num_steps, step_size, …"""
         self._need()
-        return self._grouped(self._stats, group_by_chain)
+        out = self._grouped(self._stats, group_by_chain)
+        return out | {f: out[name] for f, name in self._aliases.items() if name in out}
 
     def data_set(self, k: int) -> MCMC:
         """The finished run on the k-th data set of a `batch`, as a run of its own."""

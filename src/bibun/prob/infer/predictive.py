@@ -26,8 +26,9 @@ class Predictive:
     `return_sites`: names to return (default: all that are not in `posterior_samples`,
     deterministic ones included). `infer_discrete`: discrete latent sites are drawn from their
     joint posterior given the draws and the data in the arguments. `batch_ndims`: leading axes
-    that are draws (2 for draws by chain). `parallel` is accepted for compatibility: all draws
-    are one compiled map.
+    that are draws (2 for draws by chain). `condition_deterministic`: deterministic sites keep
+    the values they have in `posterior_samples`; else they are computed anew. `parallel` is
+    accepted for compatibility: all draws are one compiled map.
 
     >>> import bibun.prob as prob, numpy as np
     >>> import bibun.prob.distributions as dist
@@ -52,8 +53,11 @@ class Predictive:
         infer_discrete: bool = False,
         parallel: bool = False,
         batch_ndims: int | None = None,
-        exclude_deterministic: bool = True,
+        condition_deterministic: bool = False,
+        exclude_deterministic: bool | None = None,
     ) -> None:
+        if exclude_deterministic is not None:  # NumPyro's older name, the other way round
+            condition_deterministic = not exclude_deterministic
         if posterior_samples is None and num_samples is None:
             raise ValueError("Predictive needs posterior_samples or num_samples")
         if guide is not None and (posterior_samples is not None or num_samples is None):
@@ -81,7 +85,7 @@ class Predictive:
             self.batch_shape = (int(num_samples),)  # type: ignore[arg-type]
         self.samples = samples
         self.return_sites = list(return_sites) if return_sites is not None else None
-        self.exclude_deterministic = exclude_deterministic
+        self.condition_deterministic = condition_deterministic
         self._compiled: dict[Any, Any] = {}
 
     def __call__(self, rng_key: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -123,7 +127,7 @@ class Predictive:
             name
             for name in flat
             if name in trace
-            and not (trace[name]["type"] == "deterministic" and self.exclude_deterministic)
+            and not (trace[name]["type"] == "deterministic" and not self.condition_deterministic)
         }
 
     def _wanted(self, trace: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 import bibun.numpy as bnp
 from bibun import random
-from bibun.prob.infer.util import init_to_uniform
+from bibun.prob.infer.initialization import init_to_uniform
 from bibun.prob.infer.walk import WalkKernel, WalkState
 from bibun.scipy.linalg import solve_triangular
 from bibun.transforms import vmap

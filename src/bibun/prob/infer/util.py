@@ -7,7 +7,6 @@ values are one flat vector, so that a sampler's arithmetic is arithmetic on vect
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,6 +25,7 @@ from bibun.prob.infer.enumeration.sites import (
     is_enumerable,
     is_enumerated,
 )
+from bibun.transforms import vmap
 
 Model = Callable[..., Any]
 
@@ -118,8 +118,18 @@ def constrain_fn(
     model_kwargs: Mapping[str, Any],
     params: Mapping[str, Any],
     return_deterministic: bool = False,
+    batch_ndims: int = 0,
 ) -> dict[str, Any]:
-    """Constrained values at unconstrained `params`; also deterministic sites if asked for."""
+    """Constrained values at unconstrained `params`; also deterministic sites if asked for.
+
+    `batch_ndims`: how many leading axes of the params count points (1: draws; 2: by chain).
+    """
+    if batch_ndims:
+        return vmap(
+            lambda p: constrain_fn(
+                model, model_args, model_kwargs, p, return_deterministic, batch_ndims - 1
+            )
+        )(dict(params))
 
     def substitute_fn(site: Mapping[str, Any]) -> Any:
         if site["name"] in params and site["type"] == "sample":
@@ -176,72 +186,6 @@ def potential_energy(
     return -trace_log_density(model_trace)
 
 
-# initial values -------------------------------------------------------------------------------
-
-
-def init_to_uniform(site: Any = None, radius: float = 2.0) -> Any:
-    """Uniform in (-radius, radius) in unconstrained space (Stan's default)."""
-    if site is None:
-        return functools.partial(init_to_uniform, radius=radius)
-    if site["type"] != "sample" or site["is_observed"]:
-        return None
-    transform = biject_to(site["fn"].support)
-    shape = transform.inverse_shape(tuple(np.shape(site["value"])))
-    u = random.uniform(site["kwargs"]["rng_key"], shape, minval=-radius, maxval=radius)
-    return transform(u)
-
-
-def init_to_feasible(site: Any = None) -> Any:
-    """Zero in unconstrained space: the middle of the support."""
-    if site is None:
-        return init_to_feasible
-    return init_to_uniform(site, radius=0.0)
-
-
-def init_to_value(site: Any = None, values: Mapping[str, Any] | None = None) -> Any:
-    """The given constrained values; uniform for sites not named."""
-    values = values or {}
-    if site is None:
-        return functools.partial(init_to_value, values=values)
-    if site["type"] == "sample" and not site["is_observed"]:
-        if site["name"] in values:
-            return bnp.asarray(values[site["name"]])
-        return init_to_uniform(site)
-    return None
-
-
-def init_to_sample(site: Any = None) -> Any:
-    """A draw from the prior."""
-    if site is None:
-        return init_to_sample
-    if site["type"] == "sample" and not site["is_observed"]:
-        return site["value"]
-    return None
-
-
-def init_to_median(site: Any = None, num_samples: int = 15) -> Any:
-    """The median of a few draws from the prior."""
-    if site is None:
-        return functools.partial(init_to_median, num_samples=num_samples)
-    if site["type"] == "sample" and not site["is_observed"]:
-        fn = site["fn"]
-        draws = fn.sample(site["kwargs"]["rng_key"], (num_samples,))
-        return bnp.median(draws, axis=0)
-    return None
-
-
-def init_to_mean(site: Any = None) -> Any:
-    """The prior's mean; its median where the mean does not exist."""
-    if site is None:
-        return init_to_mean
-    if site["type"] == "sample" and not site["is_observed"]:
-        mean = site["fn"].mean
-        if not np.all(np.isfinite(np.asarray(mean))):
-            return init_to_median(site)
-        return bnp.broadcast_to(mean, np.shape(site["value"]))
-    return None
-
-
 # the model as a function of one vector --------------------------------------------------------
 
 
@@ -271,7 +215,13 @@ class FlatModel:
         self.sizes = {k: math.prod(s) for k, s in self.shapes.items()}
         self.dimension = sum(self.sizes.values())
         if not self.sites:
-            raise ValueError("the model has no latent variable to infer")
+            discrete = [k for k, s in self.template.items() if is_enumerable(s)]
+            raise ValueError(
+                "the model has no latent variable to infer" if not discrete else
+                f"the model's latent sites ({', '.join(discrete)}) are all discrete and would be "
+                "summed out, which leaves nothing to sample: use DiscreteHMCGibbs, or "
+                "infer_discrete for their posterior given the data"
+            )  # fmt: skip
 
     def functions(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -437,6 +387,7 @@ def find_valid_initial(
     strategy: Callable[[Any], Any],
     key: Any,
     tries: int = 100,
+    check_gradient: bool = True,
 ) -> tuple[Any, Any, Any]:
     """A starting point with finite potential and gradient: (z, potential, gradient).
 
@@ -446,7 +397,8 @@ def find_valid_initial(
     for k in range(tries):
         z = flat.initial(strategy, random.fold_in(key, k))
         value, grad = value_and_grad(z)
-        if np.isfinite(np.asarray(value)) and np.all(np.isfinite(np.asarray(grad))):
+        good = np.all(np.isfinite(np.asarray(grad))) or not check_gradient
+        if good and np.isfinite(np.asarray(value)):
             return z, value, grad
     raise RuntimeError(
         f"no valid starting point in {tries} tries. At the last one:\n{flat.report(z)}\n"

@@ -17,7 +17,8 @@ import bibun.numpy as bnp
 from bibun import random
 from bibun.compiler import jit
 from bibun.prob.infer.hmc import Potential
-from bibun.prob.infer.util import FlatModel, find_valid_initial, init_to_uniform, split_arguments
+from bibun.prob.infer.initialization import init_to_uniform
+from bibun.prob.infer.util import FlatModel, find_valid_initial, split_arguments
 from bibun.transforms import vmap
 
 

@@ -17,13 +17,8 @@ from bibun import random, tree
 from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
 from bibun.prob.distributions.transforms import sum_rightmost
-from bibun.prob.infer.util import (
-    FlatModel,
-    constrain_fn,
-    find_valid_initial,
-    init_to_uniform,
-    potential_energy,
-)
+from bibun.prob.infer.initialization import init_to_uniform
+from bibun.prob.infer.util import FlatModel, constrain_fn, find_valid_initial, potential_energy
 from bibun.prob.primitives import prng_key
 from bibun.trace.core import concrete
 from bibun.transforms import value_and_grad, vmap

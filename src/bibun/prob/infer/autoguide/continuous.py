@@ -13,7 +13,8 @@ from bibun.prob import handlers
 from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.autoguide.base import GuideOptions, NormalGuide
 from bibun.prob.infer.autoguide.transport import transport
-from bibun.prob.infer.util import init_to_uniform, potential_energy
+from bibun.prob.infer.initialization import init_to_uniform
+from bibun.prob.infer.util import potential_energy
 from bibun.prob.primitives import param, sample
 from bibun.transforms import hessian
 

@@ -12,7 +12,7 @@ import bibun.numpy as bnp
 from bibun.prob import distributions as dist
 from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.autoguide.base import AutoGuide, NormalGuide
-from bibun.prob.infer.util import init_to_median
+from bibun.prob.infer.initialization import init_to_median
 from bibun.prob.primitives import Message, Messenger, param, plate, sample
 
 
