@@ -162,6 +162,10 @@ class Checkpointer:
         return self._read(directory, look)
 
     def _read(self, directory: PathLike, use: Callable[[Folder], Any]) -> Any:
+        return self.read_now(directory, use)
+
+    def read_now(self, directory: PathLike, use: Callable[[Folder], Any]) -> Any:
+        """What `use(folder)` gives, on one whole checkpoint even where it is being replaced."""
         path = atomic.absolute(directory)
         for _ in range(_ATTEMPTS):
             found = atomic.locate(path)

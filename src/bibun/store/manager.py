@@ -153,7 +153,7 @@ class CheckpointManager:
         def read(folder: Any) -> Any:
             return folder.json(f"{_METRICS}/data.json") if _METRICS in folder.items else None
 
-        return super(AsyncCheckpointer, self._checkpointer)._read(self._path(step), read)
+        return self._checkpointer.read_now(self._path(step), read)
 
     def should_save(self, step: int) -> bool:
         """Whether `save` would save this step: after the latest, and of the interval."""
