@@ -42,6 +42,12 @@ class trace(Messenger):
         name = msg["name"]
         if name in self.trace:
             if msg["type"] == "plate" and self.trace[name]["type"] == "plate":
+                sizes = self.trace[name]["args"][0], msg["args"][0]
+                if sizes[0] != sizes[1]:
+                    raise ValueError(
+                        f"two plates are named {name!r}, of sizes {sizes[0]} and {sizes[1]}; a "
+                        "plate may be entered again, but another one needs a name of its own"
+                    )
                 return
             raise ValueError(
                 f"two statements of the model are named {name!r}; every site needs a name of "

@@ -21,7 +21,12 @@ from bibun import numpy as bnp
 from bibun import random, tree
 from bibun.errors import ShapeError
 from bibun.lax import fori_loop
-from bibun.prob.distributions.distribution import Distribution, satisfied
+from bibun.prob.distributions.distribution import (
+    Distribution,
+    ExpandedDistribution,
+    MaskedDistribution,
+    satisfied,
+)
 from bibun.prob.distributions.transformed import Unit
 from bibun.trace.core import concrete
 
@@ -171,6 +176,11 @@ def sample(
     >>> sorted(trace)
     ['mu', 'y']
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"sample: the first argument is the site's name, a string; got {type(name).__name__}: "
+            f"{str(name)[:60]}"
+        )
     if not isinstance(fn, Distribution):
         raise TypeError(
             f"sample({name!r}): expected a distribution of bibun.prob.distributions, got "
@@ -179,6 +189,8 @@ def sample(
     sample_shape = tuple(sample_shape)
     if not _stack.handlers:
         return fn(rng_key=rng_key, sample_shape=sample_shape) if obs is None else obs
+    if obs is not None:
+        _check_numbers(name, obs)
     if obs_mask is not None:
         return _sample_masked(name, fn, obs, obs_mask, infer)
     msg = _message(
@@ -206,9 +218,25 @@ def _sample_masked(name: str, fn: Distribution, obs: Any, obs_mask: Any, infer: 
         wide = bnp.reshape(obs_mask, obs_mask.shape + (1,) * fn.event_dim)
         obs = bnp.where(wide, obs, safe)
     observed = sample(f"{name}_observed", fn.mask(obs_mask), obs=obs, infer=infer)
-    unobserved = sample(f"{name}_unobserved", fn.mask(bnp.logical_not(obs_mask)), infer=infer)
+    # Of all elements, those that were observed too, as variables of which nothing depends: they
+    # integrate to 1. With no density they would drift without end, and an ELBO would grow.
+    whole = fn.expand(np.broadcast_shapes(fn.batch_shape, obs_mask.shape))
+    unobserved = sample(f"{name}_unobserved", whole, infer=infer)
     wide = bnp.reshape(obs_mask, obs_mask.shape + (1,) * fn.event_dim)
     return deterministic(name, bnp.where(wide, observed, unobserved))
+
+
+def _check_numbers(name: str, obs: Any) -> None:
+    """Refuse data that are no real numbers."""
+    try:
+        kind = bnp.asarray(obs).dtype.kind
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"site {name!r}: obs is not data for a distribution: {error}") from None
+    if kind == "c":
+        raise TypeError(
+            f"site {name!r}: obs is complex, and distributions are of real numbers: observe its "
+            "real and its imaginary part at a site each"
+        )
 
 
 def _check_observed(msg: Message) -> None:
@@ -262,6 +290,12 @@ def _check_support(name: str, fn: Distribution, value: Any) -> None:
         return  # shapes that only a plate makes fit were accepted above
     if ok is None or ok.all():
         return
+    counts = _counted(fn)
+    if counts is None:
+        return
+    ok = ok | ~counts
+    if ok.all():
+        return
     known = np.asarray(concrete(value))
     ok = np.broadcast_to(ok, np.broadcast_shapes(ok.shape, known.shape[: ok.ndim]))
     at = np.unravel_index(int(np.argmin(ok)), ok.shape)
@@ -271,6 +305,16 @@ def _check_support(name: str, fn: Distribution, value: Any) -> None:
         f"site {name!r}: observed value {shown}{where} is outside the support of "
         f"{type(fn).__name__}, {support!r} ({int((~ok).sum())} of {ok.size} values)"
     )
+
+
+def _counted(fn: Any) -> np.ndarray | None:
+    """Which elements of the batch count in the density, under masks; None where not known."""
+    if isinstance(fn, ExpandedDistribution):
+        return _counted(fn.base_dist)
+    if not isinstance(fn, MaskedDistribution):
+        return np.True_
+    inner, mask = _counted(fn.base_dist), concrete(fn.mask_value)
+    return None if inner is None or mask is None else inner & mask
 
 
 def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
