@@ -34,7 +34,15 @@ from bibun.nn.attention import (
     make_attention_mask,
     make_causal_mask,
 )
-from bibun.nn.convolution import Conv, ConvTranspose, avg_pool, convolve, max_pool, min_pool
+from bibun.nn.convolution import (
+    Conv,
+    ConvTranspose,
+    avg_pool,
+    convolve,
+    max_pool,
+    min_pool,
+    pool,
+)
 from bibun.nn.filters import All, Everything, Not, Nothing, OfType, PathContains, WithTag
 from bibun.nn.filters import Any_ as Any
 from bibun.nn.graph import Dict, GraphDef, List, Object
@@ -63,6 +71,7 @@ from bibun.nn.recurrent import (
     OptimizedLSTMCell,
     RNNCellBase,
     SimpleCell,
+    flip_sequences,
 )
 from bibun.nn.regularization import Dropout
 from bibun.nn.rngs import Rngs, RngStream, reseed
@@ -112,9 +121,9 @@ __all__ = [
     "RNNCellBase", "RngCount", "RngKey", "RngState", "RngStream", "Rngs", "Sequential",
     "SimpleCell", "State", "StateAxes", "Variable", "WithTag", "avg_pool", "clone",
     "combine_masks", "convolve", "count", "display", "dot_product_attention", "eval_shape",
-    "filter_state", "from_flat_state", "grad", "graphdef", "initializers", "iter_children",
+    "filter_state", "flip_sequences", "from_flat_state", "grad", "graphdef", "initializers", "iter_children",
     "iter_graph", "iter_modules", "jit", "make_attention_mask", "make_causal_mask", "max_pool",
-    "merge", "merge_state", "metrics", "min_pool", "pop", "remat", "replace_by_pure_dict",
+    "merge", "merge_state", "metrics", "min_pool", "pool", "pop", "remat", "replace_by_pure_dict",
     "reseed", "scan", "split", "split_state", "state", "tabulate", "to_flat_state",
     "to_pure_dict", "update", "value_and_grad", "variables", "vmap", *activations.__all__,
 ]  # fmt: skip

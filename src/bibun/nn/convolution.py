@@ -5,8 +5,6 @@ The convolution itself is `lax.conv_general_dilated`; here are the paddings and 
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -57,23 +55,6 @@ def _pads(
     return pairs  # type: ignore[return-value]
 
 
-def _windows(
-    x: Any, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> list[Any]:
-    """For each place in the window, what the input has there at each step of it."""
-    sizes = x.shape[1:-1]
-    steps = [(n - (w - 1) * d - 1) // s + 1
-             for n, w, s, d in zip(sizes, window, strides, dilation, strict=True)]  # fmt: skip
-    if min(steps, default=1) < 1:
-        raise ValueError(f"a window of {tuple(window)} does not fit into an input of {sizes}")
-    out = []
-    for place in itertools.product(*map(range, window)):
-        cut = [slice(p * d, p * d + (n - 1) * s + 1, s)
-               for p, d, n, s in zip(place, dilation, steps, strides, strict=True)]  # fmt: skip
-        out.append(x[(slice(None), *cut)])
-    return out
-
-
 def convolve(
     x: Any,
     kernel: Any,
@@ -121,7 +102,43 @@ def _batched(x: Any, n: int) -> tuple[Any, tuple[int, ...]]:
     ), batch
 
 
-class Conv(Module):
+class _Convolution(Module):
+    """What the layers share: kernel, bias, mask, and batches of any number of axes."""
+
+    kernel: Any
+    bias: Any
+    mask: Any
+    dtype: Any
+    kernel_size: tuple[int, ...]
+
+    def _keep(
+        self, kernel_size: Any, features: tuple[int, int], out_features: int, use_bias: bool,
+        mask: Any, dtype: Any, param_dtype: Any, kernel_init: Any, bias_init: Any, rngs: Any,
+        padding: Padding, **each: Any,
+    ) -> None:  # fmt: skip
+        self.kernel_size = (kernel_size,) if isinstance(kernel_size, int) else tuple(kernel_size)
+        key = stream_of(rngs, "params")
+        self.kernel = Param(kernel_init(key(), (*self.kernel_size, *features), param_dtype))
+        self.bias = Param(bias_init(key(), (out_features,), param_dtype)) if use_bias else None
+        self.mask = mask
+        self.padding = padding if isinstance(padding, str | int) else tuple(
+            p if isinstance(p, int) else tuple(p) for p in padding)  # fmt: skip
+        self.dtype = dtype
+        for name, value in each.items():
+            setattr(self, name, _each(value, len(self.kernel_size)))
+
+    def _convolved(self, x: Any, kernel: Any) -> Any:
+        """The convolution itself, of one batch axis."""
+        raise NotImplementedError
+
+    def __call__(self, x: Any) -> Any:
+        x, kernel, bias = promote(self.dtype, x, self.kernel, self.bias)
+        x, batch = _batched(x, len(self.kernel_size))
+        y = self._convolved(x, kernel if self.mask is None else kernel * self.mask)
+        return _unbatched(y if bias is None else y + bias, batch)
+
+
+class Conv(_Convolution):
     """A convolution of (..., *places, in_features) to (..., *places, out_features).
 
     `kernel_size`: a number (one axis of places) or one for each; `padding`: "SAME", "VALID",
@@ -152,34 +169,20 @@ class Conv(Module):
         bias_init: Any = zeros,
         rngs: Any,
     ) -> None:
-        self.kernel_size = (kernel_size,) if isinstance(kernel_size, int) else tuple(kernel_size)
-        n = len(self.kernel_size)
         if in_features % feature_group_count or out_features % feature_group_count:
             raise ValueError(
                 f"Conv: {feature_group_count} groups do not divide {in_features} and {out_features}"
             )
-        key = stream_of(rngs, "params")
-        shape = (*self.kernel_size, in_features // feature_group_count, out_features)
-        self.kernel = Param(kernel_init(key(), shape, param_dtype))
-        self.bias = Param(bias_init(key(), (out_features,), param_dtype)) if use_bias else None
-        self.mask = mask
-        self.strides = _each(strides, n)
-        self.padding = padding if isinstance(padding, str | int) else tuple(
-            p if isinstance(p, int) else tuple(p) for p in padding)  # fmt: skip
-        self.input_dilation = _each(input_dilation, n)
-        self.kernel_dilation = _each(kernel_dilation, n)
+        self._keep(
+            kernel_size, (in_features // feature_group_count, out_features), out_features,
+            use_bias, mask, dtype, param_dtype, kernel_init, bias_init, rngs, padding,
+            strides=strides, input_dilation=input_dilation, kernel_dilation=kernel_dilation,
+        )  # fmt: skip
         self.feature_group_count = feature_group_count
-        self.dtype = dtype
 
-    def __call__(self, x: Any) -> Any:
-        x, kernel, bias = promote(self.dtype, x, self.kernel, self.bias)
-        x, batch = _batched(x, len(self.kernel_size))
-        if self.mask is not None:
-            kernel = kernel * self.mask
-        y = convolve(x, kernel, self.strides, self.padding, self.input_dilation,
-                     self.kernel_dilation, self.feature_group_count)  # fmt: skip
-        y = y if bias is None else y + bias
-        return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+    def _convolved(self, x: Any, kernel: Any) -> Any:
+        return convolve(x, kernel, self.strides, self.padding, self.input_dilation,
+                        self.kernel_dilation, self.feature_group_count)  # fmt: skip
 
 
 def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
@@ -193,7 +196,7 @@ def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
     return before, total - before
 
 
-class ConvTranspose(Module):
+class ConvTranspose(_Convolution):
     """A convolution of the input with `strides - 1` zeros between its elements.
 
     "SAME": places times strides; "VALID": what a convolution that gave the input could have had;
@@ -225,28 +228,17 @@ class ConvTranspose(Module):
         transpose_kernel: bool = False,
         rngs: Any,
     ) -> None:
-        self.kernel_size = (kernel_size,) if isinstance(kernel_size, int) else tuple(kernel_size)
-        n = len(self.kernel_size)
         if padding in ("CIRCULAR", "REFLECT", "CAUSAL"):
             raise ValueError(f"ConvTranspose: padding {padding!r} is not offered")
-        key = stream_of(rngs, "params")
         ends = (out_features, in_features) if transpose_kernel else (in_features, out_features)
-        self.kernel = Param(kernel_init(key(), (*self.kernel_size, *ends), param_dtype))
-        self.bias = Param(bias_init(key(), (out_features,), param_dtype)) if use_bias else None
-        self.mask = mask
-        self.strides = _each(strides, n)
-        self.padding = padding if isinstance(padding, str | int) else tuple(
-            p if isinstance(p, int) else tuple(p) for p in padding)  # fmt: skip
-        self.kernel_dilation = _each(kernel_dilation, n)
+        self._keep(
+            kernel_size, ends, out_features, use_bias, mask, dtype, param_dtype, kernel_init,
+            bias_init, rngs, padding, strides=strides, kernel_dilation=kernel_dilation,
+        )  # fmt: skip
         self.transpose_kernel = transpose_kernel
-        self.dtype = dtype
 
-    def __call__(self, x: Any) -> Any:
-        x, kernel, bias = promote(self.dtype, x, self.kernel, self.bias)
+    def _convolved(self, x: Any, kernel: Any) -> Any:
         n = len(self.kernel_size)
-        x, batch = _batched(x, n)
-        if self.mask is not None:
-            kernel = kernel * self.mask
         if self.transpose_kernel:
             kernel = bnp.swapaxes(bnp.flip(kernel, tuple(range(n))), -1, -2)
         pads: Any = self.padding
@@ -254,30 +246,41 @@ class ConvTranspose(Module):
             pads = [_transposed_pads((w - 1) * d + 1, s, pads) for w, d, s in
                     zip(self.kernel_size, self.kernel_dilation, self.strides,
                         strict=True)]  # fmt: skip
-        y = convolve(x, kernel, 1, pads, self.strides, self.kernel_dilation)
-        y = y if bias is None else y + bias
-        return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+        return convolve(x, kernel, 1, pads, self.strides, self.kernel_dilation)
 
 
-def _pooled(
-    x: Any, window: Any, strides: Any, padding: Padding, fill: float
-) -> tuple[list[Any], Any]:
-    window = (window,) if isinstance(window, int) else tuple(window)
+def _unbatched(y: Any, batch: tuple[int, ...]) -> Any:
+    return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+
+
+def pool(
+    x: Any, init: Any, reduce_fn: Any, window_shape: Any, strides: Any = None,
+    padding: Padding = "VALID",
+) -> Any:  # fmt: skip
+    """Each window of (..., *places, features) reduced by a function of two elements.
+
+    `init`: what padding holds and each window begins with, neutral for `reduce_fn` (-inf for
+    `lax.max`); steps of 1 unless `strides`.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import lax, nn
+    >>> nn.pool(bnp.arange(4.0).reshape(1, 4, 1), 0.0, lax.add, (3,)).ravel()
+    Array([3., 6.], dtype=float64)
+    """
+    window = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
     n = len(window)
     strides = _each(strides, n)
     x = bnp.asarray(x)
     if x.ndim < n + 1:
         raise ValueError(f"pooling over {n} axes wants (..., {n} places, features), got {x.shape}")
     x, batch = _batched(x, n)
-    pads = _pads(padding, x.shape[1:-1], window, strides)
-    if any(map(any, pads)):
-        config = [(0, 0, 0), *((a, b, 0) for a, b in pads), (0, 0, 0)]
-        x = lax.pad(x, bnp.asarray(fill, x.dtype), config)
-    return _windows(x, window, strides, (1,) * n), batch
-
-
-def _unbatched(y: Any, batch: tuple[int, ...]) -> Any:
-    return y if len(batch) == 1 else bnp.reshape(y, (*batch, *y.shape[1:]))
+    sizes = x.shape[1:-1]
+    pads = _pads(padding, sizes, window, strides)
+    if any(m + a + b < w for m, (a, b), w in zip(sizes, pads, window, strict=True)):
+        raise ValueError(f"a window of {window} does not fit into an input of {sizes}")
+    y = lax.reduce_window(x, bnp.asarray(init, x.dtype), reduce_fn, (1, *window, 1),
+                          (1, *strides, 1), ((0, 0), *pads, (0, 0)))  # fmt: skip
+    return _unbatched(y, batch)
 
 
 def _extreme(dtype: Any, sign: int) -> Any:
@@ -290,21 +293,21 @@ def _extreme(dtype: Any, sign: int) -> Any:
 def max_pool(x: Any, window_shape: Any, strides: Any = None, padding: Padding = "VALID") -> Any:
     """The largest of each window of (..., *places, features); steps of 1 unless `strides`.
 
+    The gradient goes to the first of equals.
+
     >>> import bibun.numpy as bnp
     >>> from bibun import nn
     >>> nn.max_pool(bnp.arange(4.0).reshape(1, 4, 1), (2,), (2,)).ravel()
     Array([1., 3.], dtype=float64)
     """
     x = bnp.asarray(x)
-    parts, batch = _pooled(x, window_shape, strides, padding, _extreme(x.dtype, -1))
-    return _unbatched(functools.reduce(bnp.maximum, parts), batch)
+    return pool(x, _extreme(x.dtype, -1), lax.max, window_shape, strides, padding)
 
 
 def min_pool(x: Any, window_shape: Any, strides: Any = None, padding: Padding = "VALID") -> Any:
     """The smallest of each window; see `max_pool`."""
     x = bnp.asarray(x)
-    parts, batch = _pooled(x, window_shape, strides, padding, _extreme(x.dtype, 1))
-    return _unbatched(functools.reduce(bnp.minimum, parts), batch)
+    return pool(x, _extreme(x.dtype, 1), lax.min, window_shape, strides, padding)
 
 
 def avg_pool(
@@ -321,11 +324,7 @@ def avg_pool(
     >>> nn.avg_pool(bnp.arange(4.0).reshape(1, 4, 1), (2,), (2,)).ravel()
     Array([0.5, 2.5], dtype=float64)
     """
-    parts, batch = _pooled(x, window_shape, strides, padding, 0)
-    total = functools.reduce(bnp.add, parts)
-    n: Any = len(parts)
-    if not count_include_pad:
-        n = functools.reduce(
-            bnp.add, _pooled(bnp.ones_like(x), window_shape, strides, padding, 0)[0]
-        )
-    return _unbatched(total / n, batch)
+    total = pool(x, 0, lax.add, window_shape, strides, padding)
+    if count_include_pad:
+        return total / math.prod((window_shape,) if isinstance(window_shape, int) else window_shape)
+    return total / pool(bnp.ones_like(x), 0, lax.add, window_shape, strides, padding)

@@ -87,10 +87,16 @@ class SimpleCell(RNNCellBase):
         return h, h
 
 
-class OptimizedLSTMCell(RNNCellBase):
-    """`LSTMCell` with the four gates in one matrix: two products a step instead of eight."""
+class _GatedCell(RNNCellBase):
+    """A cell with gates: linear maps of the input, and of h, by the names of `_gates`.
 
-    _carries = 2
+    Each name of the first list is a map of `_width` times the hidden features from the input,
+    each of the second one from h; the bias is in those of `_biased` (0: input, 1: h).
+    """
+
+    _gates: tuple[tuple[str, ...], tuple[str, ...]] = (("dense_i",), ("dense_h",))
+    _width = 1
+    _biased = 1
 
     def __init__(
         self,
@@ -109,24 +115,25 @@ class OptimizedLSTMCell(RNNCellBase):
     ) -> None:
         self._keep(in_features, hidden_features, gate_fn=gate_fn, activation_fn=activation_fn,
                    carry_init=carry_init, param_dtype=param_dtype)  # fmt: skip
-        common = {"dtype": dtype, "param_dtype": param_dtype, "rngs": rngs}
-        self.dense_i = Linear(in_features, 4 * hidden_features, use_bias=False,
-                              kernel_init=kernel_init, **common)  # fmt: skip
-        self.dense_h = Linear(hidden_features, 4 * hidden_features, bias_init=bias_init,
-                              kernel_init=recurrent_kernel_init, **common)  # fmt: skip
+        sides = ((in_features, kernel_init), (hidden_features, recurrent_kernel_init))
+        for k, (names, (size, init)) in enumerate(zip(self._gates, sides, strict=True)):
+            for name in names:
+                layer = Linear(size, self._width * hidden_features, use_bias=k == self._biased,
+                               kernel_init=init, bias_init=bias_init, dtype=dtype,
+                               param_dtype=param_dtype, rngs=rngs)  # fmt: skip
+                setattr(self, name, layer)
 
-    def _gates(self, x: Any, h: Any) -> Sequence[Any]:
-        return bnp.split(self.dense_i(x) + self.dense_h(h), 4, axis=-1)
+    def _maps(self, x: Any, h: Any) -> tuple[list[Any], list[Any]]:
+        """The gates' inputs from x and from h."""
+        first, second = (
+            [part for name in names for part in
+             bnp.split(getattr(self, name)(a), self._width, axis=-1)]
+            for names, a in zip(self._gates, (x, h), strict=True)
+        )  # fmt: skip
+        return first, second
 
-    def __call__(self, carry: Any, x: Any) -> tuple[Any, Any]:
-        c, h = carry
-        i, f, g, o = self._gates(x, h)
-        c = self.gate_fn(f) * c + self.gate_fn(i) * self.activation_fn(g)
-        h = self.gate_fn(o) * self.activation_fn(c)
-        return (c, h), h
 
-
-class LSTMCell(OptimizedLSTMCell):
+class LSTMCell(_GatedCell):
     """Long short-term memory: c' = σ(f)·c + σ(i)·tanh(g), h' = σ(o)·tanh(c').
 
     The gates are `ii(x) + hi(h)` and so on, a matrix each, with biases in those of h.
@@ -138,37 +145,25 @@ class LSTMCell(OptimizedLSTMCell):
     (5, 3)
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        hidden_features: int,
-        *,
-        gate_fn: Callable[..., Any] = sigmoid,
-        activation_fn: Callable[..., Any] = tanh,
-        kernel_init: Any = default_kernel_init,
-        recurrent_kernel_init: Any = orthogonal(),  # noqa: B008
-        bias_init: Any = zeros,
-        dtype: Any = None,
-        param_dtype: Any = None,
-        carry_init: Any = None,
-        rngs: Any,
-    ) -> None:
-        self._keep(in_features, hidden_features, gate_fn=gate_fn, activation_fn=activation_fn,
-                   carry_init=carry_init, param_dtype=param_dtype)  # fmt: skip
-        common = {"dtype": dtype, "param_dtype": param_dtype, "rngs": rngs}
-        for name in ("ii", "if_", "ig", "io"):
-            setattr(self, name, Linear(in_features, hidden_features, use_bias=False,
-                                       kernel_init=kernel_init, **common))  # fmt: skip
-        for name in ("hi", "hf", "hg", "ho"):
-            setattr(self, name, Linear(hidden_features, hidden_features, bias_init=bias_init,
-                                       kernel_init=recurrent_kernel_init, **common))  # fmt: skip
+    _carries = 2
+    _gates = (("ii", "if_", "ig", "io"), ("hi", "hf", "hg", "ho"))
 
-    def _gates(self, x: Any, h: Any) -> Sequence[Any]:
-        pairs = ((self.ii, self.hi), (self.if_, self.hf), (self.ig, self.hg), (self.io, self.ho))
-        return [a(x) + b(h) for a, b in pairs]
+    def __call__(self, carry: Any, x: Any) -> tuple[Any, Any]:
+        c, h = carry
+        i, f, g, o = (a + b for a, b in zip(*self._maps(x, h), strict=True))
+        c = self.gate_fn(f) * c + self.gate_fn(i) * self.activation_fn(g)
+        h = self.gate_fn(o) * self.activation_fn(c)
+        return (c, h), h
 
 
-class GRUCell(RNNCellBase):
+class OptimizedLSTMCell(LSTMCell):
+    """`LSTMCell` with the four gates in one matrix: two products a step instead of eight."""
+
+    _gates = (("dense_i",), ("dense_h",))
+    _width = 4
+
+
+class GRUCell(_GatedCell):
     """Gated recurrent unit: h' = (1 - z)·n + z·h with n = tanh(W x + b + r·(U h)).
 
     >>> from bibun import nn
@@ -178,32 +173,11 @@ class GRUCell(RNNCellBase):
     (5, 3)
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        hidden_features: int,
-        *,
-        gate_fn: Callable[..., Any] = sigmoid,
-        activation_fn: Callable[..., Any] = tanh,
-        kernel_init: Any = default_kernel_init,
-        recurrent_kernel_init: Any = orthogonal(),  # noqa: B008
-        bias_init: Any = zeros,
-        dtype: Any = None,
-        param_dtype: Any = None,
-        carry_init: Any = None,
-        rngs: Any,
-    ) -> None:
-        self._keep(in_features, hidden_features, gate_fn=gate_fn, activation_fn=activation_fn,
-                   carry_init=carry_init, param_dtype=param_dtype)  # fmt: skip
-        common = {"dtype": dtype, "param_dtype": param_dtype, "rngs": rngs}
-        self.dense_i = Linear(in_features, 3 * hidden_features, kernel_init=kernel_init,
-                              bias_init=bias_init, **common)  # fmt: skip
-        self.dense_h = Linear(hidden_features, 3 * hidden_features, use_bias=False,
-                              kernel_init=recurrent_kernel_init, **common)  # fmt: skip
+    _width = 3
+    _biased = 0
 
     def __call__(self, carry: Any, x: Any) -> tuple[Any, Any]:
-        xr, xz, xn = bnp.split(self.dense_i(x), 3, axis=-1)
-        hr, hz, hn = bnp.split(self.dense_h(carry), 3, axis=-1)
+        (xr, xz, xn), (hr, hz, hn) = self._maps(x, carry)
         r, z = self.gate_fn(xr + hr), self.gate_fn(xz + hz)
         n = self.activation_fn(xn + r * hn)
         h = (1 - z) * n + z * carry
