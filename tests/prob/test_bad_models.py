@@ -11,8 +11,10 @@ import bibun
 import bibun.numpy as bnp
 import bibun.prob as prob
 import bibun.prob.distributions as dist
+from bibun import optim
 from bibun.prob import handlers
-from bibun.prob.infer import MCMC, NUTS
+from bibun.prob.infer import HMC, MCMC, NUTS, SVI, Predictive, Trace_ELBO
+from bibun.prob.infer.autoguide import AutoNormal
 from bibun.prob.infer.util import potential_energy
 
 
@@ -132,3 +134,42 @@ def test_missing_data_are_latent_and_proper() -> None:
 def test_a_summary_of_hardly_any_draws(count: int, capsys: Any) -> None:
     run(normal, np.ones(3), num_warmup=5, num_samples=count).print_summary()
     assert "nan" in capsys.readouterr().out
+
+
+def fit(guide: Any, steps: int = 20, rate: float = 0.1, loss: Any = None) -> Any:
+    svi = SVI(normal, guide, optim.sgd(rate), loss or Trace_ELBO())
+    return svi.run(0, steps, np.ones(3), progress_bar=False)
+
+
+def test_what_svi_is_given() -> None:
+    with pytest.raises(TypeError, match=r"Trace_ELBO\(\), made by its class"):
+        SVI(normal, AutoNormal(normal), optim.sgd(0.1), Trace_ELBO)
+
+    def unknown(y: Any) -> None:
+        prob.sample("mu", dist.Normal(prob.param("q"), 1.0))
+
+    with pytest.raises(ValueError, match=r"param\('q'\) has no value"):
+        fit(unknown)
+
+    def outside(y: Any) -> None:
+        prob.param("q", -1.0, constraint=dist.constraints.positive)
+        prob.sample("mu", dist.Normal(0.0, 1.0))
+
+    with pytest.raises(ValueError, match=r"param\('q'\): the starting value -1.0 does not"):
+        fit(outside)
+
+
+def test_a_loss_that_is_not_finite_is_said() -> None:
+    with pytest.warns(RuntimeWarning, match=r"step \d+, and not finite[\s\S]*mu_auto_loc"):
+        fit(AutoNormal(normal), rate=1e200)
+
+
+def test_what_samplers_are_given() -> None:
+    with pytest.raises(TypeError, match="the class NUTS"):
+        MCMC(NUTS, num_warmup=1, num_samples=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="init_to_"):
+        NUTS(normal, init_strategy=3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="num_steps must be at least 1"):
+        HMC(normal, num_steps=0)
+    with pytest.raises(ValueError, match="posterior_samples or num_samples"):
+        Predictive(normal, {})

@@ -336,6 +336,11 @@ def param(name: str, init_value: Any = None, **kwargs: Any) -> Any:
     else:
 
         def fn(init: Any, *_: Any, **__: Any) -> Any:
+            if init is None:
+                raise ValueError(
+                    f"param({name!r}) has no value: give its first statement an init_value, or "
+                    "substitute one"
+                )
             return init
 
     msg = _message(

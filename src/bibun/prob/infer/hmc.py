@@ -111,6 +111,13 @@ class HMC:
             raise ValueError(f"step_size must be positive, got {step_size}")
         if num_steps is not None and trajectory_length is not None:
             raise ValueError("give num_steps or trajectory_length, not both")
+        if isinstance(num_steps, int) and num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        if not callable(init_strategy):
+            raise TypeError(
+                "init_strategy must be one of bibun.prob.infer.init_to_*, or a function of a "
+                f"site, got {type(init_strategy).__name__}"
+            )
         self.model = model
         self.potential_fn = potential_fn
         if kinetic_fn is not None and not callable(kinetic_fn):

@@ -88,10 +88,13 @@ class MCMC:
                 "chain_method must be 'parallel', 'sequential' or 'vectorized', "
                 f"got {chain_method!r}"
             )
-        if not hasattr(sampler, "init") or not hasattr(sampler, "setup"):
+        is_kernel = hasattr(sampler, "init") and hasattr(sampler, "setup")
+        if isinstance(sampler, type) or not is_kernel:
             raise TypeError(
-                f"sampler must be a kernel such as NUTS(model), got {type(sampler).__name__}"
-            )
+                "sampler must be a kernel such as NUTS(model), got "
+                + (f"the class {sampler.__name__}" if isinstance(sampler, type)
+                   else type(sampler).__name__)
+            )  # fmt: skip
         self.sampler = sampler
         self._groups = int(num_chains)  # chains that run by themselves
         if getattr(sampler, "is_ensemble", False):

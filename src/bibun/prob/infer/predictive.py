@@ -58,7 +58,7 @@ class Predictive:
     ) -> None:
         if exclude_deterministic is not None:  # NumPyro's older name, the other way round
             condition_deterministic = not exclude_deterministic
-        if posterior_samples is None and num_samples is None:
+        if not posterior_samples and num_samples is None:
             raise ValueError("Predictive needs posterior_samples or num_samples")
         if guide is not None and (posterior_samples is not None or num_samples is None):
             raise ValueError(

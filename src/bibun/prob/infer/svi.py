@@ -9,6 +9,7 @@ Source: Hoffman et al. (2013); names are NumPyro's.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -73,6 +74,11 @@ class SVI:
         loss: Any,
         **static_kwargs: Any,
     ) -> None:
+        if isinstance(loss, type) or not hasattr(loss, "loss"):
+            raise TypeError(
+                "SVI: loss must be an ELBO such as Trace_ELBO(), made by its class, got "
+                f"{loss.__name__ if isinstance(loss, type) else type(loss).__name__}"
+            )
         self.model = model
         self.guide = guide
         self.loss = loss
@@ -102,9 +108,15 @@ class SVI:
             if site["type"] != "param" or site["name"] in params:
                 continue
             name = site["name"]
-            transforms[name] = biject_to(site["kwargs"].get("constraint", c.real))
+            constraint = site["kwargs"].get("constraint", c.real)
+            transforms[name] = biject_to(constraint)
             value = tree.map(_float, site["value"])
             params[name] = tree.map(_float, transforms[name]._inverse(value))
+            if not all(np.all(np.isfinite(np.asarray(x))) for x in tree.leaves(params[name])):
+                raise ValueError(
+                    f"param({name!r}): the starting value {value} does not satisfy its "
+                    f"constraint, {constraint!r}"
+                )
         if not params:
             raise ValueError("neither guide nor model has a param statement: nothing to optimise")
         self._transforms = transforms
@@ -184,7 +196,11 @@ class SVI:
         init_params: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> SVIRunResult:
-        """`num_steps` steps; `init_state` goes on from an earlier run's."""
+        """`num_steps` steps; `init_state` goes on from an earlier run's.
+
+        A loss that is not finite is a RuntimeWarning that tells at which step it came, unless
+        `stable_update` skips such steps.
+        """
         if not isinstance(num_steps, int | np.integer) or num_steps < 1:
             raise ValueError(f"num_steps must be a positive integer, got {num_steps!r}")
         state = init_state
@@ -205,7 +221,10 @@ class SVI:
                 losses.append(np.asarray(rows)[:n])
                 left -= n
                 bar.update(n, losses)
-        return SVIRunResult(self.get_params(state), state, bnp.asarray(np.concatenate(losses)))
+        params = self.get_params(state)
+        if not stable_update:
+            _warn_unless_finite(np.concatenate(losses), params)
+        return SVIRunResult(params, state, bnp.asarray(np.concatenate(losses)))
 
     def _loop(
         self, piece: int, args: Any, kwargs: Any, stable: bool, forward: bool
@@ -233,6 +252,23 @@ class SVI:
         if known not in self._compiled:
             self._compiled[known] = jit(advance)
         return data, self._compiled[known]
+
+
+def _warn_unless_finite(losses: np.ndarray, params: Mapping[str, Any]) -> None:
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if not bad.size:
+        return
+    lost = [k for k, v in params.items()
+            if not all(np.all(np.isfinite(np.asarray(x))) for x in tree.leaves(v))]  # fmt: skip
+    warnings.warn(
+        f"SVI: the loss was {losses[bad[0]]} at step {bad[0]}, and not finite at {bad.size} of "
+        f"{losses.size} steps"
+        + (f"; the parameters {', '.join(lost)} are not finite" if lost else "")
+        + ". Take a smaller step size, clip gradients (bibun.optim.clip_by_global_norm), or "
+        "stable_update=True, which skips such steps; if it was so from step 0, look at the "
+        "starting values and the data.",
+        RuntimeWarning, stacklevel=3,
+    )  # fmt: skip
 
 
 def _float(x: Any) -> Any:
