@@ -289,6 +289,7 @@ EDGES = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-300, 1e300, 
 
 @pytest.mark.parametrize(
     "name",
+    "expi exp1 dawsn erfi ellipk ellipe "
     "erfcx log_ndtr ndtr ndtri logit expit log_expit entr exprel xlogy xlog1py rel_entr "
     "huber erfcinv i0e exp10".split(),
 )
@@ -544,6 +545,9 @@ def test_nothing_that_models_use_calls_back():
         special.gammainc(a, x) + special.betainc(a, x, 0.3) + special.stdtr(a, x)
         + special.polygamma(2, x) + special.i0e(x) + special.k1(x) + special.kv(a, x)
         + special.log_ndtr(x) + special.ndtri(0.1 * x) + special.owens_t(a, x) + special.j0(x)
+        + special.expi(x) + special.exp1(x) + special.expn(2, x) + special.dawsn(x)
+        + special.erfi(x) + special.spence(x) + special.ellipk(x) + special.ellipe(x)
+        + sum(special.sici(x)) + sum(special.shichi(x)) + sum(special.fresnel(x))
     )  # fmt: skip
     g = bibun.jit(bibun.value_and_grad(lambda a, x: bnp.sum(f(a, x)), argnums=(0, 1)))
     text = g.lower(bnp.array(A), bnp.array(P)).as_text("llvm")

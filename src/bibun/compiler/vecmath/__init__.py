@@ -20,11 +20,13 @@ from typing import Any
 from bibun.compiler.vecmath import bessel as _bessel
 from bibun.compiler.vecmath import beta_integrals as _beta_integrals
 from bibun.compiler.vecmath import cbrt as _cbrt
+from bibun.compiler.vecmath import elliptic as _elliptic
 from bibun.compiler.vecmath import erf as _erf
 from bibun.compiler.vecmath import exp as _exp
 from bibun.compiler.vecmath import gamma as _gamma
 from bibun.compiler.vecmath import gamma_integrals as _gamma_integrals
 from bibun.compiler.vecmath import hyperbolic as _hyperbolic
+from bibun.compiler.vecmath import integrals as _integrals
 from bibun.compiler.vecmath import inverse as _inverse
 from bibun.compiler.vecmath import log as _log
 from bibun.compiler.vecmath import orders as _orders
@@ -47,6 +49,10 @@ _ROOMS: dict[Any, str] = {
     _zeta: "hurwitz zeta polygamma trigamma",
     _beta_integrals: "betainc betainc_grad_a betainc_grad_b",
     _gamma_integrals: "igamma igammac igamma_grad_a random_gamma_grad",
+    _integrals: "exponential_integral exponential_integral_e1 generalized_exponential_integral "
+    "sine_integral cosine_integral hyperbolic_sine_integral hyperbolic_cosine_integral "
+    "fresnel_sine fresnel_cosine dawson imaginary_erf dilogarithm",
+    _elliptic: "elliptic_k elliptic_e",
 }
 
 KERNELS: dict[str, Callable[..., Any]] = {

@@ -332,6 +332,77 @@ CASES |= {
     "betainc_grad_b": Case(_in(1, _beta), _BETAS, 2000.0, 1.0, arity=3, slow=16),
 }  # fmt: skip
 
+def _expn(n: Any, x: Any) -> Any:
+    return mp.expint(int(n), x)
+
+
+def _spence(x: Any) -> Any:
+    return mp.polylog(2, 1 - x).real
+
+
+_LINE = [Range(1e-300, 1e-3, log=True), Range(0.001, 8), Range(-8, -0.001)]
+CASES |= {
+    "exponential_integral": Case(
+        mp.ei, [Range(1e-300, 1, log=True), Range(0.2, 0.6), Range(0.5, 30), Range(20, 700),
+                Range(-700, -1e-3)], 16.0, 1.0,
+        ranges32=[Range(1e-36, 1, log=True), Range(0.5, 30), Range(20, 85), Range(-80, -1e-3)],
+    ),
+    "exponential_integral_e1": Case(
+        lambda x: mp.expint(1, x), [Range(1e-300, 1, log=True), Range(0.5, 6), Range(3, 700)],
+        16.0, 1.0, ranges32=[Range(1e-36, 1, log=True), Range(0.5, 6), Range(3, 80)],
+    ),
+    "generalized_exponential_integral": Case(
+        _expn,
+        [(Near([0.0, 1.0, 2.0, 3.0, 8.0, 30.0], reach=0), r)
+         for r in (Range(1e-3, 1), Range(1, 3), Range(3, 60))], 64.0, 1.0, arity=2, slow=2,
+    ),
+    "sine_integral": Case(mp.si, [*_LINE, Range(8, 1e3), Range(1e3, 1e6)], 8.0, 1.0,
+                          ranges32=[Range(1e-30, 1, log=True), Range(-30, 30)]),
+    "cosine_integral": Case(
+        mp.ci, [Range(1e-300, 3, log=True), Range(0.5, 0.7), Range(2, 8, floor=0.25),
+                Range(8, 1e3, floor=1e-2), Range(1e3, 1e6, floor=1e-5)], 32.0, 1.0,
+        ranges32=[Range(1e-30, 3, log=True), Range(2, 8, floor=0.25), Range(8, 90, floor=0.01)],
+    ),
+    "hyperbolic_sine_integral": Case(
+        mp.shi, [*_LINE, Range(8, 700)], 16.0, 1.0,
+        ranges32=[Range(1e-30, 1, log=True), Range(-80, 80)],
+    ),
+    "hyperbolic_cosine_integral": Case(
+        mp.chi, [Range(1e-300, 3, log=True), Range(0.5, 0.55), Range(1, 9), Range(8, 700)],
+        16.0, 1.0, ranges32=[Range(1e-30, 3, log=True), Range(1, 80)],
+    ),
+    "fresnel_sine": Case(
+        mp.fresnels, [Range(1e-100, 1e-3, log=True), Range(-3, 3), Range(2, 300)], 16.0, 1.0,
+        ranges32=[Range(1e-12, 1, log=True), Range(-30, 30)],
+    ),
+    "fresnel_cosine": Case(
+        mp.fresnelc, [Range(1e-300, 1e-3, log=True), Range(-3, 3), Range(2, 300)], 16.0, 1.0,
+        ranges32=[Range(1e-30, 1, log=True), Range(-30, 30)],
+    ),
+    "dawson": Case(
+        lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x),
+        [Range(1e-300, 1, log=True), Range(-6, 6), Range(4, 20)], 16.0, 1.0,
+        ranges32=[Range(1e-30, 1, log=True), Range(-6, 6), Range(4, 20)],
+    ),
+    "imaginary_erf": Case(
+        mp.erfi, [Range(1e-300, 1, log=True), Range(-6, 6), Range(4, 26.6)], 16.0, 1.0,
+        ranges32=[Range(1e-30, 1, log=True), Range(-6, 6), Range(4, 9.3)],
+    ),
+    "dilogarithm": Case(
+        _spence, [Range(1e-300, 1, log=True), Range(0, 4), Range(0.9, 1.1),
+                  Range(2, 1e300, log=True)], 16.0, 1.0,
+        ranges32=[Range(1e-30, 1, log=True), Range(0, 4), Range(2, 1e30, log=True)],
+    ),
+    "elliptic_k": Case(
+        mp.ellipk, [Range(0, 1), Range(-8, 0), Range(-1e300, -1, log=True)], 16.0, 1.0,
+        ranges32=[Range(0, 1), Range(-8, 0), Range(-1e30, -1, log=True)],
+    ),
+    "elliptic_e": Case(
+        mp.ellipe, [Range(0, 1), Range(-8, 0), Range(-1e300, -1, log=True)], 16.0, 1.0,
+        ranges32=[Range(0, 1), Range(-8, 0), Range(-1e30, -1, log=True)],
+    ),
+}  # fmt: skip
+
 # Where algorithms change or numbers are hard: (floats around these points, further ranges).
 _HALF_PIS = [s * k * math.pi / 2 for k in (1, 2, 3, 4, 7, 11, 22, 355, 103993, 4 * 10**8)
              for s in (1, -1)]  # fmt: skip

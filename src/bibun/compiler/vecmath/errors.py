@@ -1,11 +1,11 @@
 """The table of vector math's errors: measured against mpmath, stored, rendered.
 
-    python -m bibun.compiler.vecmath.errors [points per range]
+    python -m bibun.compiler.vecmath.errors [points per range [kernel ...]]
 
-measures every kernel on the ranges of `cases.py`, in double and single precision, writes
-`docs/design/vecmath.json`, and renders it into `docs/design/vecmath.md` between two markers;
-with 0 points it only renders. A test measures a fixed sample, which is part of what the
-command measures, and holds it against the stored figures.
+measures every kernel (or those named) on the ranges of `cases.py`, in double and single
+precision, writes `docs/design/vecmath.json`, and renders it into `docs/design/vecmath.md` between
+two markers; with 0 points it only renders. A test measures a fixed sample, which is part of what
+the command measures, and holds it against the stored figures.
 
 An error is counted in ulps: the distance from the exact value over the distance of the floats
 around it (subnormals included). A correctly rounded result has at most 0.5. Needs mpmath and
@@ -115,10 +115,14 @@ def special_values(name: str, dtype: np.dtype) -> list[float]:
     return [float(v) for v in compiled(name, dtype)(np.array(x, dtype))]
 
 
-def measure(points: int) -> dict[str, Any]:
-    """Everything that is stored, by kernel and dtype."""
+def measure(points: int, names: Sequence[str]) -> dict[str, Any]:
+    """Everything that is stored, by kernel and dtype; of kernels not named what was stored."""
+    known = stored() if names else {}
     found: dict[str, Any] = {}
     for name, case in CASES.items():
+        if names and name not in names:
+            found[name] = known[name]
+            continue
         found[name] = {}
         for dtype in DTYPES:
             seed, few = FIXED
@@ -168,12 +172,13 @@ def stored() -> dict[str, Any]:
     return json.loads(STORED.read_text(encoding="utf-8"))
 
 
-def main(points: int = 300) -> None:
+def main(points: str = "300", *names: str) -> None:
     """Measure (unless `points` is 0), store, render."""
-    if points:
-        STORED.write_text(json.dumps(measure(points), indent=1) + "\n", encoding="utf-8")
+    if int(points):
+        found = measure(int(points), names)
+        STORED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), stored()), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])

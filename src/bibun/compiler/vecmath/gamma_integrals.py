@@ -145,7 +145,7 @@ def _ascending(a: Num, x: Num, active: Num) -> Num:
     return repeat(active, (one, one), step, STEPS)[1]
 
 
-def _fraction(a: Num, x: Num, active: Num) -> Num:
+def legendre_fraction(a: Num, x: Num, active: Num) -> Num:
     """h = 1/(x+1-a - 1(1-a)/(x+3-a - …)), Legendre's continued fraction."""
     b = x + 1.0 - a
     d = 1.0 / b
@@ -191,7 +191,7 @@ def _values(a0: Num, x0: Num) -> tuple[Num, Num]:
     def by_weight() -> tuple[Num, Num]:
         d = weight(a, x, mu)
         low = d * _ascending(a, x, series) / a
-        high = d * _fraction(a, x, upper)
+        high = d * legendre_fraction(a, x, upper)
         return where(series, low, 1.0 - high), where(series, 1.0 - low, high)
 
     p, q = rare(series | upper, by_weight, (p, q))

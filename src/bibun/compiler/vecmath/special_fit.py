@@ -110,6 +110,82 @@ def _y_regular(order: int, x: Any) -> Any:
 Series = tuple[float, float, tuple[float, ...]]
 
 
+def _about(f: Callable[[Any], Any], root: Any, power: int) -> Callable[[Any], Any]:
+    """(f(x) - log(x/root))/(x^power - root^power), as a function of x^power."""
+
+    def smooth(z: Any) -> Any:
+        x = z if power == 1 else _root(z)
+        return (f(x) - mp.log(x / root)) / (z - root**power)
+
+    return smooth
+
+
+def integral_roots() -> dict[str, Any]:
+    """The zeros of Ei, and the first ones of Ci and Chi."""
+    return {
+        name: mp.findroot(f, start)
+        for name, f, start in (("ei", mp.ei, 0.37), ("ci", mp.ci, 0.62), ("chi", mp.chi, 0.52))
+    }
+
+
+def _auxiliary(x: Any) -> tuple[Any, Any]:
+    """x f and x² g, where Si = π/2 - f cos - g sin and Ci = f sin - g cos (DLMF 6.2.17)."""
+    c, s = mp.ci(x), mp.pi / 2 - mp.si(x)
+    return (c * mp.sin(x) + s * mp.cos(x)) * x, (s * mp.sin(x) - c * mp.cos(x)) * x * x
+
+
+def _fresnel_auxiliary(x: Any) -> tuple[Any, Any]:
+    """πx f and π²x³ g, where with w = πx²/2 S = 1/2 - f cos w - g sin w (DLMF 7.5.3)."""
+    c, s, w = mp.fresnelc(x) - mpf(1) / 2, mpf(1) / 2 - mp.fresnels(x), mp.pi * x * x / 2
+    f, g = c * mp.sin(w) + s * mp.cos(w), s * mp.sin(w) - c * mp.cos(w)
+    return f * mp.pi * x, g * mp.pi**2 * x**3
+
+
+def _dawson(x: Any) -> Any:
+    return mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x)
+
+
+def integral_pieces() -> dict[str, list[Series]]:
+    """The smooth parts of exponential, sine, Fresnel's, Dawson's, elliptic integrals."""
+    root, e1, k, e = integral_roots(), lambda x: mp.expint(1, x), mp.ellipk, mp.ellipe
+    inverse = lambda x: 1 / _root(x)  # noqa: E731
+    quarter = lambda z: mp.root(z, 4)  # noqa: E731
+
+    def ei_over(u: Any) -> Any:
+        return mp.ei(1 / u) * mp.exp(-1 / u) / u
+
+    def e1_over(u: Any) -> Any:
+        return e1(1 / u) * mp.exp(1 / u) / u
+
+    return {
+        "ei": [chebyshev(_about(mp.ei, root["ei"], 1), 0, 6)]
+        + [chebyshev(ei_over, a, b) for a, b in ((mpf(1) / 12, mpf(1) / 6),
+                                                 (mpf(1) / 24, mpf(1) / 12), (0, mpf(1) / 24))],
+        "e1": [chebyshev(lambda x: e1(x) + mp.log(x), 0, 1), chebyshev(e1_over, 0.25, 1),
+               chebyshev(e1_over, 0, 0.25)],
+        "si": [chebyshev(lambda z: mp.si(_root(z)) / _root(z), 0, 16)],
+        "ci": [chebyshev(_about(mp.ci, root["ci"], 2), 0, 16)],
+        "auxiliary": [chebyshev(lambda u, i=i: _auxiliary(4 / _root(u))[i], 0, 1, 90)
+                      for i in (0, 1)],
+        "shi": [chebyshev(lambda z: mp.shi(_root(z)) / _root(z), 0, 4)],
+        "chi": [chebyshev(_about(mp.chi, root["chi"], 2), 0, 4)],
+        "fresnel": [chebyshev(lambda z: mp.fresnels(quarter(z)) / quarter(z) ** 3, 0, 16),
+                    chebyshev(lambda z: mp.fresnelc(quarter(z)) / quarter(z), 0, 16)],
+        "fresnel_auxiliary": [
+            chebyshev(lambda u, i=i: _fresnel_auxiliary(2 / quarter(u))[i], 0, 1, 90)
+            for i in (0, 1)],
+        "dawson": [chebyshev(lambda z: _dawson(_root(z)) / _root(z), 0, 6.25),
+                   chebyshev(_dawson, 2.5, 5),
+                   chebyshev(lambda z: 2 * _dawson(inverse(z)) * inverse(z), 0, mpf(1) / 25)],
+        "dilogarithm": [chebyshev(lambda u: mp.polylog(2, -u).real / u, -0.5, 0.5)],
+        # about 1: K(1-s) = P - log(s) K(s)/π and E(1-s) = P - log(s) (K(s) - E(s))/π
+        "elliptic": [chebyshev(k, 0, 0.5), chebyshev(e, 0, 0.5),
+                     chebyshev(lambda s: (k(s) - e(s)) / s, 0, 0.5),
+                     chebyshev(lambda s: k(1 - s) + mp.log(s) * k(s) / mp.pi, 0, 0.5),
+                     chebyshev(lambda s: e(1 - s) + mp.log(s) * (k(s) - e(s)) / mp.pi, 0, 0.5)],
+    }  # fmt: skip
+
+
 def pieces() -> dict[str, list[Series]]:
     """Each function's smooth parts: of z = x² near zero, of 8/x or its square far away."""
     found: dict[str, list[Series]] = {}
@@ -148,9 +224,15 @@ def main() -> None:
         *(f"({_zero(n, 1)}, {_zero(n, 2)})," for n in (0, 1)),
         ")",
         "",
+        "# zeros in two parts, and their logarithms",
+        "INTEGRAL_ROOTS = {",
+        *(f"{name!r}: ({split(r, 8, 2)}, {float(mp.log(r))!r}),"
+          for name, r in integral_roots().items()),
+        "}",
+        "",
         "CHEBYSHEV = {",
-    ]
-    for name, parts in pieces().items():
+    ]  # fmt: skip
+    for name, parts in (pieces() | integral_pieces()).items():
         print(name, [len(series) for _, _, series in parts], flush=True)
         body = "\n".join(f"({lo!r}, {hi!r}, {_literal(series)})," for lo, hi, series in parts)
         out.append(f"{name!r}: (\n{body}\n),")

@@ -38,6 +38,7 @@ from bibun.ops.special.integrals import (  # noqa: F401
     elliptic_e,
     elliptic_k,
     exponential_integral,
+    exponential_integral_e1,
     fresnel_cosine,
     fresnel_sine,
     generalized_exponential_integral,

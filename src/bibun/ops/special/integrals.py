@@ -30,7 +30,7 @@ from bibun.ops.elementwise import (
     sub,
 )
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import host
+from bibun.ops.families.elementwise import elementwise, unary
 from bibun.ops.special.common import near_zero, partly, underived
 
 _POSITIVE = (0.4, 1.3, 2.2, 7.0)
@@ -42,8 +42,18 @@ def _pair(name: str, which: int) -> Callable[[Any], Any]:
     return lambda x: both(x)[which]
 
 
+def _limits(fun: Callable[[Any], Any], limit: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """SciPy's function with its limit where SciPy has nan for large x."""
+
+    def evaluate(x: Any) -> Any:
+        y, far = fun(x), np.abs(x) > 1e15
+        return np.where(far & np.isnan(y), limit(x), y).astype(np.asarray(x).dtype)
+
+    return evaluate
+
+
 def _integral(name: str, fun: Callable[..., Any], slope: Any, doc: str, points: Any = _BOTH) -> Any:
-    return host(name, fun, arity=1, partials=(slope,), points=(points,), cost=60.0, doc=doc)
+    return unary(name, fun, partial=slope, points=points, lower=name, cost=60.0, doc=doc)
 
 
 def _over_x(fun: Callable[[Any], Any], terms: list[float], radius: float = 0.5) -> Any:
@@ -59,9 +69,21 @@ def _odd(alternate: bool) -> list[float]:
     return out
 
 
+def _half(x: Any) -> Any:
+    return np.copysign(0.5, x)
+
+
+def _falling(x: Any) -> Any:
+    return np.where(np.asarray(x) > 0, -np.inf, np.nan)
+
+
 exponential_integral = _integral(
     "exponential_integral", scipy_special("expi"), lambda x, y: div(exp(x), x),
     "Ei(x), the integral of e^t/t from -∞ to x (principal value).",
+)  # fmt: skip
+exponential_integral_e1 = _integral(
+    "exponential_integral_e1", scipy_special("exp1"), lambda x, y: neg(div(exp(neg(x)), x)),
+    "E_1(x), the integral of e^-t/t from x to ∞; nan for x < 0.", _POSITIVE,
 )  # fmt: skip
 sine_integral = _integral(
     "sine_integral", _pair("sici", 0), _over_x(sin, _odd(True)),
@@ -80,11 +102,13 @@ hyperbolic_cosine_integral = _integral(
     "Chi(x) = γ + log x + the integral of (cosh t - 1)/t from 0 to x.", _POSITIVE,
 )  # fmt: skip
 fresnel_sine = _integral(
-    "fresnel_sine", _pair("fresnel", 0), lambda x, y: sin(mul(math.pi / 2, square(x))),
+    "fresnel_sine", _limits(_pair("fresnel", 0), _half),
+    lambda x, y: sin(mul(math.pi / 2, square(x))),
     "S(x), the integral of sin(π t²/2) from 0 to x.",
 )  # fmt: skip
 fresnel_cosine = _integral(
-    "fresnel_cosine", _pair("fresnel", 1), lambda x, y: cos(mul(math.pi / 2, square(x))),
+    "fresnel_cosine", _limits(_pair("fresnel", 1), _half),
+    lambda x, y: cos(mul(math.pi / 2, square(x))),
     "C(x), the integral of cos(π t²/2) from 0 to x.",
 )  # fmt: skip
 imaginary_erf = _integral(
@@ -105,7 +129,7 @@ def _spence_slope(x: Any, y: Any) -> Any:
 
 
 dilogarithm = _integral(
-    "dilogarithm", scipy_special("spence"), _spence_slope,
+    "dilogarithm", _limits(scipy_special("spence"), _falling), _spence_slope,
     "Spence's function, the integral of log(t)/(1 - t) from 1 to x.", (0.4, 1.0, 2.2, 7.0),
 )  # fmt: skip
 
@@ -123,14 +147,15 @@ def _expn(n: Any, x: Any) -> Any:
     dtype = next(a.dtype for a in (x, n) if hasattr(a, "dtype"))
     n = np.asarray(n)
     # SciPy computes E_0 to single precision only
-    out = np.where(n == 0, np.exp(-np.asarray(x)) / x, scipy_special("expn")(n, x))
+    out = np.where(n == 0, np.exp(-np.asarray(x)) / x, scipy_special("expn")(np.floor(n), x))
     return np.where(np.floor(n) == n, out, np.nan).astype(dtype)
 
 
-generalized_exponential_integral = host(
+generalized_exponential_integral = elementwise(
     "generalized_exponential_integral",
     _expn,
     arity=2,
+    lower="generalized_exponential_integral",
     partials=(
         underived("expn", "its order", "the order is a whole number"),
         _expn_slope,

@@ -126,9 +126,9 @@ def gdtrc(a: Any, b: Any, x: Any, /) -> Any:
 def huber(delta: Any, r: Any, /) -> Any:
     """Huber's loss: r²/2 up to delta, linear beyond; inf for negative delta."""
 def hyp1f1(x: Any, y: Any, z: Any, /) -> Any:
-    """Kummer's confluent hypergeometric function, differentiable in a, b and x."""
+    """Kummer's confluent hypergeometric function, differentiable in all arguments, to any order."""
 def hyp2f1(w: Any, x: Any, y: Any, z: Any, /) -> Any:
-    """Gauss's hypergeometric function, differentiable in z."""
+    """Gauss's hypergeometric function, differentiable in all arguments, to any order."""
 def i0(x: Any, /) -> Any:
     """The modified Bessel function of the first kind of order 0."""
 def i0e(x: Any, /) -> Any:

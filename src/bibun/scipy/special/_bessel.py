@@ -40,11 +40,6 @@ def _second_kind(x: Any, scaled: Any) -> Any:
     return el.mul(el.exp(el.neg(x)), scaled)
 
 
-def _exp1(x: Any) -> Any:
-    x = value("exp1", "x", x)
-    return sp.generalized_exponential_integral(x.dtype.type(1), x)
-
-
 _KIND = "Bessel function of the {} kind of "
 _FIRST, _SECOND = _KIND.format("first"), _KIND.format("second")
 _ANY = ". Differentiable in both arguments, to any order."
@@ -66,9 +61,6 @@ _TABLE: list[Row] = [
     ("jn", jv, "n, x", f"The {_FIRST}whole order.", "2, 1.0", "0.114903"),
     ("yn", yv, "n, x", f"The {_SECOND}whole order.", "2, 1.0", "-1.650683"),
     ("kn", kv, "n, x", f"The modified {_SECOND}whole order.", "2, 1.0", "1.624839"),
-    ("exp1", _exp1, "x",
-     "The exponential integral E_1(x), the integral of exp(-xt)/t from 1 to infinity.",
-     "1.0", "0.219384"),
 ]  # fmt: skip
 __all__ += install(globals(), _TABLE)
 
