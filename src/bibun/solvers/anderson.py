@@ -58,25 +58,11 @@ class AndersonAcceleration(FixedPointIteration):
         )
 
     def _step(self, p: Any, x: Any, state: AndersonState) -> tuple[Any, AndersonState]:
-        m = self.history_size
         image, aux = p.residual(x)
         r = image - x
-        k = bnp.remainder(state.iter_num, m)
-        points, residuals = state.points.at[k].set(x), state.residuals.at[k].set(r)
-        known = bnp.arange(m) <= state.iter_num
-        gram = residuals @ residuals.T
-        gram = bnp.where(known[:, None] & known[None, :], gram, 0.0)
-        trace = bnp.sum(bnp.diagonal(gram))
-        scale = bnp.where(trace > 0, trace, 1.0)
-        # empty places: weight zero, through a unit diagonal
-        diagonal = bnp.where(known, self.ridge, 1.0)
-        weights = bnp.linalg.solve(
-            gram / scale + bnp.diag(diagonal).astype(x.dtype), known.astype(x.dtype)
+        mixed, points, residuals, good = extrapolate(
+            state.points, state.residuals, x, r, state.iter_num, self.beta, self.ridge
         )
-        total = bnp.sum(weights)
-        weights = weights / bnp.where(total != 0, total, 1.0)
-        mixed = weights @ (points + self.beta * residuals)
-        good = bnp.all(bnp.isfinite(mixed)) & (total != 0)
         mix = bnp.equal(bnp.remainder(state.iter_num + 1, self.mixing_frequency), 0)
         mix = mix & (state.iter_num > 0) & good
         error = norm(r)
@@ -86,3 +72,28 @@ class AndersonAcceleration(FixedPointIteration):
             state.iter_num + 1, 0.5 * error * error, error, self._status(error), points,
             residuals, aux,
         )  # fmt: skip
+
+
+def extrapolate(
+    points: Any, residuals: Any, x: Any, r: Any, count: Any, beta: float, ridge: float
+) -> tuple[Any, Any, Any, Any]:
+    """Anderson's next point after x, whose residual is r, and the histories with both in them.
+
+    `count`: how many points came before. Returns (point, points, residuals, is it usable).
+    """
+    m = points.shape[0]
+    k = bnp.remainder(count, m)
+    points, residuals = points.at[k].set(x), residuals.at[k].set(r)
+    known = bnp.arange(m) <= count
+    gram = bnp.where(known[:, None] & known[None, :], residuals @ residuals.T, 0.0)
+    trace = bnp.sum(bnp.diagonal(gram))
+    scale = bnp.where(trace > 0, trace, 1.0)
+    # empty places: weight zero, through a unit diagonal
+    diagonal = bnp.where(known, ridge, 1.0)
+    weights = bnp.linalg.solve(
+        gram / scale + bnp.diag(diagonal).astype(x.dtype), known.astype(x.dtype)
+    )
+    total = bnp.sum(weights)
+    weights = weights / bnp.where(total != 0, total, 1.0)
+    mixed = weights @ (points + beta * residuals)
+    return mixed, points, residuals, bnp.all(bnp.isfinite(mixed)) & (total != 0)

@@ -7,12 +7,11 @@ rescaled to sᵀy / yᵀy before its first update (eq. 6.20). Cost: O(n²) an it
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bibun import numpy as bnp
-from bibun.solvers.base import IterativeSolver, Problem, is_converged, keep, norm, reason
-from bibun.solvers.line_search import LARGEST, search
+from bibun.solvers.base import Problem, is_converged, keep, norm, reason
+from bibun.solvers.searching import LineSearched, cautious
 
 
 class BfgsState(NamedTuple):
@@ -32,13 +31,12 @@ class BfgsState(NamedTuple):
 
 
 @dataclasses.dataclass(eq=False)
-class BFGS(IterativeSolver):
+class BFGS(LineSearched):
     """Minimize a smooth function of up to some thousand parameters.
 
     `fun(params, *args, **kwargs)` returns a scalar (and an auxiliary output if `has_aux`; and
-    its gradient if `value_and_grad`). `linesearch`: "zoom", "hager-zhang" or "backtracking";
-    no step is longer than `max_stepsize` times its direction -H g. `state.error` is the norm of the
-    gradient.
+    its gradient if `value_and_grad`). The search along lines: see `LineSearched`. `state.error` is
+    the norm of the gradient.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -48,19 +46,12 @@ class BFGS(IterativeSolver):
     ([1.0, 1.0], 'converged: error is at most tol')
     """
 
-    fun: Callable[..., Any]
-    value_and_grad: bool = False
-    has_aux: bool = False
-    linesearch: str = "zoom"
-    maxls: int = 30
-    max_stepsize: float = LARGEST
-
     def _start(self, p: Problem, x: Any) -> BfgsState:
-        value, aux, g = p.value_and_grad(x)
+        value, aux, g = self._evaluate(p, x)
         error = norm(g)
         return BfgsState(
             bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,
-            bnp.eye(x.shape[0], dtype=x.dtype), () if aux is None else aux,
+            bnp.eye(x.shape[0], dtype=x.dtype), aux,
         )  # fmt: skip
 
     def _step(self, p: Problem, x: Any, state: BfgsState) -> tuple[Any, BfgsState]:
@@ -69,12 +60,8 @@ class BFGS(IterativeSolver):
         uphill = ~(bnp.sum(d * g) < 0)
         d = bnp.where(uphill, -g, d)
         initial = bnp.equal(state.iter_num, 0)
-        cautious = bnp.minimum(1.0, 1.0 / bnp.maximum(norm(g), 1e-30))
-        first = bnp.where(initial | uphill, cautious, 1.0)
-        step = search(
-            self.linesearch, lambda y: _triple(p, y), p.value, x, d, state.value, g, state.aux,
-            first, self.maxls, self.max_stepsize,
-        )  # fmt: skip
+        first = bnp.where(initial | uphill, cautious(g), 1.0)
+        step = self._search(p, x, d, state, first)
         s, y = step.size * d, step.grad - g
         new = x + s
         h = update_inverse(h, s, y, initial)
@@ -86,15 +73,11 @@ class BFGS(IterativeSolver):
         )  # fmt: skip
         # a failed search along a quasi-Newton direction: once more along the gradient
         retry = ~step.ok & ~bnp.all(bnp.eye(x.shape[0], dtype=x.dtype) == state.H)
+        retry = retry & (not self.stop_if_linesearch_fails)
         reset = state._replace(
             iter_num=state.iter_num + 1, H=bnp.eye(x.shape[0], dtype=x.dtype)
         )
         return bnp.where(retry, x, new), keep(retry, reset, after)
-
-
-def _triple(p: Problem, y: Any) -> tuple[Any, Any, Any]:
-    value, aux, g = p.value_and_grad(y)
-    return value, () if aux is None else aux, g
 
 
 def update_inverse(h: Any, s: Any, y: Any, rescale: Any) -> Any:

@@ -45,7 +45,7 @@ def scalar_start(lower: Any, upper: Any, init_params: Any) -> Any:
 
 @dataclasses.dataclass(eq=False)
 class Bisection(RootFinder):
-    """Find a root of a scalar function in [lower, upper], where its sign changes.
+    """Find a root of `optimality_fun(x, *args, **kwargs)` in [lower, upper]; the sign changes.
 
     `run(init_params=None, *args, **kwargs)`; the interval decides, not the start.
     `state.error` is |F|; the search also ends where the interval is as small as rounding
@@ -59,7 +59,7 @@ class Bisection(RootFinder):
 
     smooth: ClassVar[bool] = False
 
-    fun: Callable[..., Any]
+    optimality_fun: Callable[..., Any] = dataclasses.field()
     lower: Any = None
     upper: Any = None
     check_bracket: bool = True
@@ -74,7 +74,7 @@ class Bisection(RootFinder):
 
     @property
     def _function(self) -> Callable[..., Any]:
-        return self.fun
+        return self.optimality_fun
 
     def run(self, init_params: Any = None, *args: Any, **kwargs: Any) -> OptStep:
         """Search; see `IterativeSolver.run`."""

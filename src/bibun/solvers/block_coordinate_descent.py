@@ -38,7 +38,8 @@ class BlockCoordinateDescent(IterativeSolver):
 
     `fun`: an `objective.CompositeLinearFunction`; `block_prox(x_j, hyperparams, scaling)` the
     operator for one coordinate (or row of a matrix of params). `run(init_params,
-    hyperparams_prox, data)` with data = (X, y). `maxiter` counts sweeps over all coordinates.
+    hyperparams_prox, *args)`, mostly with args = (data,), data = (X, y). `maxiter` counts sweeps
+    over all coordinates.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -77,11 +78,8 @@ class BlockCoordinateDescent(IterativeSolver):
     def _residual(self, p: Any, x: Any) -> Any:
         return x - p.prox(x - p.grad(x), 1.0)
 
-    def _data(self, p: Any) -> Any:
-        return p.args[0] if p.args else p.kwargs["data"]
-
     def _start(self, p: Any, x: Any) -> BlockCoordinateDescentState:
-        predictions = bnp.asarray(self._data(p)[0]) @ p.back(x)
+        predictions = self.fun.matrix(*p.args, **p.kwargs) @ p.back(x)
         value = p.value(x)
         far = bnp.full_like(value, bnp.inf)
         return BlockCoordinateDescentState(
@@ -89,18 +87,18 @@ class BlockCoordinateDescent(IterativeSolver):
         )
 
     def _step(self, p: Any, x: Any, state: BlockCoordinateDescentState) -> Any:
-        features, y = self._data(p)
-        features = bnp.asarray(features)
-        bounds = self.fun.columnwise_lipschitz_const((features, y))
+        features = self.fun.matrix(*p.args, **p.kwargs)
+        bounds = self.fun.columnwise_lipschitz_const(*p.args, **p.kwargs)
         sizes = 1.0 / bnp.where(bounds > 0, bounds, 1.0)
-        slope = gradient(self.fun.subfun)
+        slope = gradient(lambda predictions: self.fun.subfun(predictions, *p.args, **p.kwargs))
+        linear = None if self.fun.linear is None else self.fun.linear(*p.args, **p.kwargs)
 
         def one(j: Any, carry: Any) -> Any:
             w, predictions, total = carry
             column = features[:, j]
-            new = self.block_prox(
-                w[j] - sizes[j] * (column @ slope(predictions, y)), p.hyper, sizes[j]
-            )
+            g = column @ slope(predictions)
+            g = g if linear is None else g + linear[j]
+            new = self.block_prox(w[j] - sizes[j] * g, p.hyper, sizes[j])
             change = new - w[j]
             moved = column * change if change.ndim == 0 else column[:, None] * change
             return w.at[j].set(new), predictions + moved, total + bnp.sum(change * change)
@@ -109,7 +107,8 @@ class BlockCoordinateDescent(IterativeSolver):
         first = (w, state.predictions, bnp.zeros((), x.dtype))
         w, predictions, total = lax.fori_loop(0, w.shape[0], one, first)
         error = bnp.where(total > 0, bnp.sqrt(bnp.where(total > 0, total, 1.0)), 0.0)
-        value = self.fun.subfun(predictions, y)
-        return flat(w)[0], BlockCoordinateDescentState(
+        x = flat(w)[0]
+        value = p.value(x)
+        return x, BlockCoordinateDescentState(
             state.iter_num + 1, value, error, self._status(error, value=value), predictions
         )

@@ -34,18 +34,5 @@ class GradientDescent(ProximalSteps):
     1.0
     """
 
-    def init_state(self, init_params: Any, *args: Any, **kwargs: Any) -> Any:
-        """The state before the first step."""
-        return super().init_state(init_params, None, *args, **kwargs)
-
-    def update(self, params: Any, state: Any, *args: Any, **kwargs: Any) -> Any:
-        """One step."""
-        return super().update(params, state, None, *args, **kwargs)
-
-    def run(self, init_params: Any, *args: Any, **kwargs: Any) -> Any:
-        """Iterate; see `IterativeSolver.run`."""
-        return super().run(init_params, None, *args, **kwargs)
-
-    def optimality_fun(self, params: Any, *args: Any, **kwargs: Any) -> Any:
-        """The gradient of the objective."""
-        return super().optimality_fun(params, None, *args, **kwargs)
+    def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
+        return super()._problem(params, (None, *args), kwargs)  # no proximal operator

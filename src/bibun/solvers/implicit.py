@@ -19,7 +19,6 @@ from typing import Any
 
 from bibun import closure_convert, custom_jvp, jacfwd, jvp, lax, tree
 from bibun import numpy as bnp
-from bibun.solvers.vectors import flat
 
 DENSE = 256  # unknowns up to which the Jacobian is formed
 
@@ -95,7 +94,9 @@ def implicit_run(
     def rule(primals: Any, tangents: Any) -> Any:
         start, a, k, consts = primals
         found, state = solution(*primals)
-        x, back = flat(found)
+        # what is unknown may be less than what is returned (multipliers and their parts)
+        p = solver._problem(found, a, k)
+        x, back = p.x, p.back
         theta, dtheta = (a, k, consts), tuple(tangents[1:])
         dx = tangent_of_root(
             lambda y, th: residual(back(y), th[0], th[1], th[2][1]),
@@ -107,6 +108,6 @@ def implicit_run(
                 lambda y, th: value(back(y), th[0], th[1], th[2][2]), (x, theta), (dx, dtheta)
             )
             dstate = dstate._replace(value=dvalue)
-        return (found, state), (back(dx), dstate)
+        return (found, state), (jvp(back, (x,), (dx,))[1], dstate)
 
     return solution(params, args, kwargs, (captured, of_residual, of_value))

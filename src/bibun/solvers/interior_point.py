@@ -101,4 +101,4 @@ class InteriorPointQP(QPSolver):
 
     def _iterate(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         solution, state = super()._iterate(params, args, kwargs)
-        return self._polished(self._problem(solution, args, kwargs), solution, state)
+        return self._polished(self._problem(solution, args, kwargs), state)

@@ -8,13 +8,12 @@ pairs; a pair with ρ = 0 is an empty place.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bibun import lax
 from bibun import numpy as bnp
-from bibun.solvers.base import IterativeSolver, Problem, is_converged, keep, norm, reason
-from bibun.solvers.line_search import search
+from bibun.solvers.base import Problem, is_converged, keep, norm, reason
+from bibun.solvers.searching import LineSearched, cautious
 
 
 class History(NamedTuple):
@@ -92,11 +91,12 @@ class LbfgsState(NamedTuple):
 
 
 @dataclasses.dataclass(eq=False)
-class LBFGS(IterativeSolver):
+class LBFGS(LineSearched):
     """Minimize a smooth function of many parameters.
 
     `fun(params, *args, **kwargs)` returns a scalar (and an auxiliary output if `has_aux`; and
-    its gradient if `value_and_grad`). `linesearch`: "zoom", "hager-zhang" or "backtracking".
+    its gradient if `value_and_grad`). The search along lines: see `LineSearched`. `history_size`:
+    how many steps are remembered; `use_gamma`: scale the first inverse Hessian by the last one.
     `state.error` is the norm of the gradient.
 
     >>> import bibun.numpy as bnp
@@ -106,35 +106,22 @@ class LBFGS(IterativeSolver):
     True
     """
 
-    fun: Callable[..., Any]
-    value_and_grad: bool = False
-    has_aux: bool = False
-    linesearch: str = "zoom"
-    maxls: int = 30
-    history_size: int = 10
-    use_gamma: bool = True
+    history_size: int = dataclasses.field(default=10, kw_only=True)
+    use_gamma: bool = dataclasses.field(default=True, kw_only=True)
 
     def _start(self, p: Problem, x: Any) -> LbfgsState:
-        value, aux, g = p.value_and_grad(x)
+        value, aux, g = self._evaluate(p, x)
         error = norm(g)
         return LbfgsState(
             bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,
-            empty_history(x, self.history_size), () if aux is None else aux,
+            empty_history(x, self.history_size), aux,
         )  # fmt: skip
 
     def _step(self, p: Problem, x: Any, state: LbfgsState) -> tuple[Any, LbfgsState]:
         g, history = state.grad, state.history
         d = -apply_inverse(history, g, self.use_gamma)
         empty = bnp.equal(history.count, 0)
-        first = bnp.where(empty, bnp.minimum(1.0, 1.0 / bnp.maximum(norm(g), 1e-30)), 1.0)
-
-        def triple(y: Any) -> tuple[Any, Any, Any]:
-            value, aux, g = p.value_and_grad(y)
-            return value, () if aux is None else aux, g
-
-        step = search(
-            self.linesearch, triple, p.value, x, d, state.value, g, state.aux, first, self.maxls
-        )
+        step = self._search(p, x, d, state, bnp.where(empty, cautious(g), 1.0))
         s = step.size * d
         new = x + s
         error = norm(step.grad)
@@ -144,7 +131,7 @@ class LBFGS(IterativeSolver):
             remember(history, s, step.grad - g), step.aux,
         )  # fmt: skip
         # a failed search along a quasi-Newton direction: once more along the gradient
-        retry = ~step.ok & ~empty
+        retry = ~step.ok & ~empty & (not self.stop_if_linesearch_fails)
         reset = state._replace(
             iter_num=state.iter_num + 1, history=empty_history(x, self.history_size)
         )

@@ -53,7 +53,8 @@ class Residuals(Problem):
 
     def __init__(self, solver: Any, params: Any, args: tuple[Any, ...], kwargs: dict) -> None:
         super().__init__(solver, params, args, kwargs)
-        self.fun = solver.residual_fun
+        if self.fun is None:  # SciPy's wrappers call it fun
+            self.fun = solver.residual_fun
 
     def residual(self, x: Any) -> tuple[Any, Any]:
         """The residual vector and the auxiliary output."""

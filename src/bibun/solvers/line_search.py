@@ -156,12 +156,12 @@ def backtracking(
 def hager_zhang(
     evaluate: Evaluate, x: Any, direction: Any, value: Any, grad: Any, aux: Any, first: Any = 1.0,
     *, c1: float = 0.1, c2: float = 0.9, maxls: int = 30, grow: float = 5.0,
-    epsilon: float = 1e-6, largest: float = LARGEST,
+    epsilon: float = 1e-6, largest: float = LARGEST, slow_above: float = 0.66,
 ) -> Step:  # fmt: skip
     """A step that satisfies the Wolfe or the approximate Wolfe conditions.
 
     The bracket [a, b] always has φ(a) ≤ φ(0) + ε|φ(0)|, φ'(a) < 0 ≤ φ'(b); trials are secants
-    of φ', or the middle where the bracket shrank too little.
+    of φ', or the middle where the bracket keeps more than `slow_above` of its width.
     """
     slope = bnp.sum(direction * grad)
     limit = value + epsilon * bnp.abs(value)
@@ -185,7 +185,7 @@ def hager_zhang(
         rise = b.d - a.d
         secant = (a.t * b.d - b.t * a.d) / bnp.where(rise == 0, 1.0, rise)
         inside = (rise > 0) & (b.d >= 0) & (secant > a.t) & (secant < b.t) & bnp.isfinite(secant)
-        slow = span > 0.66 * width
+        slow = span > slow_above * width
         middle = 0.5 * (a.t + b.t)
         further = bnp.minimum(grow * t, largest)
         t_next = bnp.where(have_b, bnp.where(inside & ~slow, secant, middle), further)
@@ -204,18 +204,63 @@ def hager_zhang(
 
 
 SEARCHES = {"zoom": zoom, "hager-zhang": hager_zhang}
+CONDITIONS = ("armijo", "goldstein", "wolfe", "strong-wolfe")
+
+
+def search_names() -> tuple[str, ...]:
+    """The names that `search` knows."""
+    return ("backtracking", *SEARCHES)
+
+
+def conditional_step(
+    evaluate: Evaluate, x: Any, direction: Any, value: Any, grad: Any, aux: Any, first: Any, *,
+    condition: str, c1: float = 1e-4, c2: float = 0.9, shrink: float = 0.5, maxls: int = 30,
+    largest: float = LARGEST,
+) -> Step:  # fmt: skip
+    """The first t of first, first·shrink, … that satisfies Armijo's condition and another one.
+
+    "goldstein": f(t) ≥ f(0) + (1 - c1) t φ'(0) too; "wolfe": φ'(t) ≥ c2 φ'(0); "strong-wolfe":
+    |φ'(t)| ≤ c2 |φ'(0)|. Where no trial has both, the lowest one counts, if it has Armijo's.
+    """
+    slope = bnp.sum(direction * grad)
+    noise = _noise(value)
+    start = Point(bnp.zeros_like(value), value, slope, grad, aux)
+
+    def one(carry: Any) -> Any:
+        i, t, best, _, _ = carry
+        f, a, g = evaluate(x + t * direction)
+        now = Point(t, f, bnp.sum(g * direction), g, a)
+        armijo = f <= value + c1 * t * slope + noise  # nan counts as failed
+        other = {
+            "goldstein": f >= value + (1.0 - c1) * t * slope - noise,
+            "wolfe": now.d >= c2 * slope,
+            "strong-wolfe": bnp.abs(now.d) <= c2 * bnp.abs(slope),
+        }[condition]
+        done = armijo & other
+        better = armijo & ((f < best.f) | (best.t == 0.0))
+        return i + 1, t * shrink, _pick(done | better, now, best), done | better | carry[3], done
+
+    first = bnp.minimum(bnp.asarray(first, dtype=value.dtype), largest) + start.t
+    no, downhill = bnp.asarray(False), (slope < 0) & bnp.isfinite(slope)
+    _, _, best, ok, _ = lax.while_loop(
+        lambda c: (c[0] <= maxls) & ~c[4], one,
+        (bnp.asarray(0), first, start, no, ~downhill),
+    )  # fmt: skip
+    return Step(best.t, best.f, best.g, best.aux, ok)
 
 
 def armijo_step(
     evaluate: Evaluate, value_of: Callable[[Any], Any], x: Any, direction: Any, value: Any,
-    grad: Any, first: Any, maxls: int = 30, largest: float = LARGEST,
+    grad: Any, first: Any, maxls: int = 30, largest: float = LARGEST, shrink: float = 0.5,
+    c1: float = 1e-4,
 ) -> Step:  # fmt: skip
     """`backtracking` along a line, with the gradient where it ends."""
     slope = bnp.sum(direction * grad)
     first = bnp.minimum(first, largest)
     t, _, ok = backtracking(
-        lambda t: value_of(x + t * direction), value, lambda t: t * slope, first, maxls=maxls
-    )
+        lambda t: value_of(x + t * direction), value, lambda t: t * slope, first, c1=c1,
+        shrink=shrink, maxls=maxls,
+    )  # fmt: skip
     ok = ok & (slope < 0)
     t = bnp.where(ok, t, 0.0)
     f, aux, g = evaluate(x + t * direction)
@@ -232,11 +277,17 @@ def search(
     Errors: ValueError listing the names there are.
     """
     if name == "backtracking":
-        return armijo_step(evaluate, value_of, x, direction, value, grad, first, maxls, largest)
+        condition = options.pop("condition", "armijo")
+        if condition == "armijo":
+            return armijo_step(
+                evaluate, value_of, x, direction, value, grad, first, maxls, largest, **options
+            )
+        return conditional_step(
+            evaluate, x, direction, value, grad, aux, first, condition=condition, maxls=maxls,
+            largest=largest, **options,
+        )  # fmt: skip
     if name not in SEARCHES:
-        raise ValueError(
-            f"linesearch must be one of {['backtracking', *SEARCHES]}, got {name!r}"
-        )
+        raise ValueError(f"linesearch must be one of {list(search_names())}, got {name!r}")
     return SEARCHES[name](
         evaluate, x, direction, value, grad, aux, first, maxls=maxls, largest=largest, **options
     )

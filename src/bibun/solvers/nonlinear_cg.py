@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bibun import numpy as bnp
-from bibun.solvers.base import IterativeSolver, Problem, is_converged, norm, reason
-from bibun.solvers.line_search import search
+from bibun.solvers.base import Problem, is_converged, norm, reason
+from bibun.solvers.searching import LineSearched, cautious
 
 
 class NonlinearCGState(NamedTuple):
-    """State: iterations, objective, gradient norm, status; step size, gradient, direction."""
+    """State: iterations, objective, gradient norm, status; last step; next direction and trial."""
 
     iter_num: Any
     value: Any
@@ -26,6 +26,7 @@ class NonlinearCGState(NamedTuple):
     stepsize: Any
     grad: Any
     direction: Any
+    trial: Any
     aux: Any
 
     converged = property(is_converged)
@@ -49,11 +50,11 @@ _BETAS: dict[str, Callable[[Any, Any, Any], Any]] = {
 
 
 @dataclasses.dataclass(eq=False)
-class NonlinearCG(IterativeSolver):
+class NonlinearCG(LineSearched):
     """Minimize a smooth function with the memory of a few vectors.
 
-    `method`: "polak-ribiere", "fletcher-reeves", "hestenes-stiefel" or "dai-yuan". Other
-    settings as in `BFGS`. `state.error` is the norm of the gradient.
+    `method`: "polak-ribiere", "fletcher-reeves", "hestenes-stiefel" or "dai-yuan". The search
+    along lines: see `LineSearched`. `state.error` is the norm of the gradient.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -61,12 +62,7 @@ class NonlinearCG(IterativeSolver):
     True
     """
 
-    fun: Callable[..., Any]
-    value_and_grad: bool = False
-    has_aux: bool = False
-    method: str = "polak-ribiere"
-    linesearch: str = "zoom"
-    maxls: int = 30
+    method: str = dataclasses.field(default="polak-ribiere", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,26 +70,16 @@ class NonlinearCG(IterativeSolver):
             raise ValueError(f"method must be one of {sorted(_BETAS)}, got {self.method!r}")
 
     def _start(self, p: Problem, x: Any) -> NonlinearCGState:
-        value, aux, g = p.value_and_grad(x)
+        value, aux, g = self._evaluate(p, x)
         error = norm(g)
-        first = 1.0 / bnp.maximum(error, 1e-30)
         return NonlinearCGState(
             bnp.asarray(0), value, error, self._status(error, value=value),
-            bnp.minimum(1.0, first), g, -g, () if aux is None else aux,
+            bnp.ones_like(value), g, -g, cautious(g), aux,
         )  # fmt: skip
 
     def _step(self, p: Problem, x: Any, state: NonlinearCGState) -> Any:
         g, d = state.grad, state.direction
-
-        def triple(y: Any) -> Any:
-            value, aux, g = p.value_and_grad(y)
-            return value, () if aux is None else aux, g
-
-        options = {} if self.linesearch == "backtracking" else {"c2": 0.1}
-        step = search(
-            self.linesearch, triple, p.value, x, d, state.value, g, state.aux, state.stepsize,
-            self.maxls, **options,
-        )  # fmt: skip
+        step = self._search(p, x, d, state, state.trial, c2=0.1)
         new_g = step.grad
         new_d = -new_g + _BETAS[self.method](new_g, g, d) * d
         slope = bnp.sum(new_d * new_g)
@@ -106,12 +92,13 @@ class NonlinearCG(IterativeSolver):
         error = norm(new_g)
         # the first trial: the same decrease to first order as in the last step
         trial = step.size * bnp.sum(d * g) / bnp.where(slope == 0, -1.0, slope)
-        careful = bnp.minimum(1.0, 1.0 / bnp.maximum(error, 1e-30))
-        trial = bnp.where(step.ok & (trial > 0), bnp.minimum(trial, 1e3), careful)
+        if self.linesearch == "backtracking":  # which only shortens
+            trial = 2.0 * trial
+        trial = bnp.where(step.ok & (trial > 0), bnp.minimum(trial, 1e3), cautious(new_g))
         new = x + step.size * d
-        failed = ~step.ok & along_gradient
+        failed = ~step.ok & (along_gradient | self.stop_if_linesearch_fails)
         after = NonlinearCGState(
-            state.iter_num + 1, step.value, error, self._status(error, failed), trial, new_g,
-            new_d, step.aux,
+            state.iter_num + 1, step.value, error, self._status(error, failed), step.size,
+            new_g, new_d, trial, step.aux,
         )  # fmt: skip
         return new, after

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-from bibun import lax
+from bibun import grad as gradient
+from bibun import hessian, lax, vmap
 from bibun import numpy as bnp
-from bibun.solvers.base import CONVERGED, IterativeSolver, OptStep, is_converged, reason
+from bibun.solvers.base import CONVERGED, IterativeSolver, OptStep, flat, is_converged, reason
 
 
 class KKTSolution(NamedTuple):
     """Primal variables, multipliers of the equalities, multipliers (≥ 0) of the inequalities."""
 
     primal: Any
-    dual_eq: Any
-    dual_ineq: Any
+    dual_eq: Any = None
+    dual_ineq: Any = None
 
 
 class QPState(NamedTuple):
@@ -65,19 +66,67 @@ class QP(NamedTuple):
         return bnp.max(bnp.abs(bnp.concatenate(parts)))
 
 
-def matrices(params_obj: Any, params_eq: Any, params_ineq: Any) -> QP:
-    """The program as six arrays. Errors: ValueError for shapes that do not fit."""
-    q, c = (bnp.asarray(m) * 1.0 for m in params_obj)
-    n = c.shape[0]
-    empty = (bnp.zeros((0, n), dtype=c.dtype), bnp.zeros(0, dtype=c.dtype))
-    a, b = empty if params_eq is None else (bnp.asarray(m) * 1.0 for m in params_eq)
-    g, h = empty if params_ineq is None else (bnp.asarray(m) * 1.0 for m in params_ineq)
-    for name, shape, wanted in (
-        ("Q", q.shape, (n, n)), ("A", a.shape, (b.shape[0], n)), ("G", g.shape, (h.shape[0], n)),
-    ):  # fmt: skip
-        if shape != wanted:
-            raise ValueError(f"quadratic program: {name} must have shape {wanted}, got {shape}")
-    return QP(q, c, a, b, g, h)
+class Box(NamedTuple):
+    """min ½xᵀQx + cᵀx with low ≤ K x ≤ high."""
+
+    Q: Any
+    c: Any
+    K: Any
+    low: Any
+    high: Any
+
+    def value(self, x: Any) -> Any:
+        """The objective."""
+        return 0.5 * bnp.sum(x * (self.Q @ x)) + bnp.sum(self.c * x)
+
+    def clip(self, z: Any) -> Any:
+        """z within the bounds."""
+        return bnp.clip(z, self.low, self.high)
+
+    def residual(self, x: Any, z: Any, y: Any) -> Any:
+        """Zero at a solution: stationarity, z = K x, and y in the normal cone of the box at z."""
+        return bnp.concatenate(
+            [self.Q @ x + self.c + self.K.T @ y, self.K @ x - z, z - self.clip(z + y)]
+        )
+
+
+def matrix(matvec: Any, given: Any, back: Any, n: int, dtype: Any, name: str) -> Any:
+    """A matrix with n columns: as it is given, or that of the function `matvec(given, x)`."""
+    if matvec is not None:
+        eye = bnp.eye(n, dtype=dtype)
+        return vmap(lambda v: flat(matvec(given, back(v)))[0], out_axes=1)(eye).astype(dtype)
+    found = bnp.asarray(given).astype(dtype)
+    if found.ndim != 2 or found.shape[1] != n:
+        rows = n if name == "Q" else "rows"
+        raise ValueError(
+            f"quadratic program: {name} must have shape ({rows}, {n}), got {found.shape}; give "
+            f"matvec_{name} for anything else than a matrix"
+        )
+    return found
+
+
+def objective(solver: Any, params_obj: Any, start: Any) -> tuple[Any, Any, Any]:
+    """Q, c as a vector, and from vectors to x; from (Q, c) or from the objective itself."""
+    if solver.fun is None:
+        q, c = params_obj
+        c, back = flat(c)
+        q = matrix(solver.matvec_Q, q, back, c.shape[0], c.dtype, "Q")
+    else:
+        if start is None:
+            raise TypeError(
+                f"{type(solver).__name__}(fun=…): init_params is needed, to know what x looks like"
+            )
+        x, back = flat(start)
+
+        def value(v: Any) -> Any:
+            return solver.fun(back(v), params_obj)
+
+        q, c = hessian(value)(bnp.zeros_like(x)), gradient(value)(bnp.zeros_like(x))
+    if q.shape != (c.shape[0],) * 2:
+        raise ValueError(
+            f"quadratic program: Q must have shape {(c.shape[0],) * 2}, got {q.shape}"
+        )
+    return q, c, back
 
 
 class QPProblem:
@@ -86,7 +135,9 @@ class QPProblem:
     x is the flat (primal, dual_eq, dual_ineq).
     """
 
-    def __init__(self, init: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, solver: Any, init: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         names = ("params_obj", "params_eq", "params_ineq")
         unknown = set(kwargs) - set(names)
         if unknown:
@@ -94,31 +145,61 @@ class QPProblem:
         given = dict(zip(names, args, strict=False)) | kwargs
         if given.get("params_obj") is None:
             raise TypeError("quadratic program: params_obj=(Q, c) is missing")
-        self.qp = matrices(*(given.get(k) for k in names))
-        self.sizes = (self.qp.c.shape[0], self.qp.b.shape[0], self.qp.h.shape[0])
-        dtype = self.qp.c.dtype
-        if init is None:
-            self.x = bnp.zeros(sum(self.sizes), dtype=dtype)
-        elif isinstance(init, KKTSolution):
-            parts = [
-                bnp.zeros(n, dtype=dtype) if v is None else bnp.asarray(v).astype(dtype)
-                for v, n in zip(init, self.sizes, strict=True)
-            ]
-            self.x = bnp.concatenate(parts)
-        else:
-            start = bnp.asarray(init).astype(dtype)
-            self.x = bnp.concatenate([start, bnp.zeros(sum(self.sizes[1:]), dtype=dtype)])
+        start = init.primal if isinstance(init, KKTSolution) else init
+        q, c, back_x = objective(solver, given["params_obj"], start)
+        n, dtype = c.shape[0], c.dtype
+
+        def constraint(key: str, matvec: Any, name: str, right: str) -> tuple[Any, Any, Any]:
+            if given.get(key) is None:
+                return bnp.zeros((0, n), dtype=dtype), bnp.zeros(0, dtype=dtype), lambda v: v
+            left, bound = given[key]
+            bound, back = flat(bound)
+            k = matrix(matvec, left, back_x, n, dtype, name)
+            if k.shape[0] != bound.shape[0]:
+                raise ValueError(
+                    f"quadratic program: {name} has {k.shape[0]} rows, {right} "
+                    f"{bound.shape[0]} elements"
+                )
+            return k, bound.astype(dtype), back
+
+        a, b, back_nu = constraint("params_eq", solver.matvec_A, "A", "b")
+        g, h, back_lam = constraint("params_ineq", solver.matvec_G, "G", "h")
+        self.qp = QP(q, c, a, b, g, h)
+        self.sizes = (n, b.shape[0], h.shape[0])
+        self.backs = (back_x, back_nu, back_lam)
+        parts = init if isinstance(init, KKTSolution) else (init, None, None)
+        self.x = bnp.concatenate([
+            bnp.zeros(size, dtype=dtype) if v is None else flat(v)[0].astype(dtype)
+            for v, size in zip(parts, self.sizes, strict=True)
+        ])  # fmt: skip
 
     def parts(self, x: Any) -> tuple[Any, Any, Any]:
-        """(primal, dual_eq, dual_ineq) of a flat vector."""
+        """(primal, dual_eq, dual_ineq) of a flat vector, as vectors."""
         n, p, _ = self.sizes
         return x[:n], x[n : n + p], x[n + p :]
 
     def back(self, x: Any) -> KKTSolution:
-        return KKTSolution(*self.parts(x))
+        """The solution that a flat vector stands for."""
+        return KKTSolution(*(f(v) for f, v in zip(self.backs, self.parts(x), strict=True)))
 
     def value(self, x: Any) -> Any:
         return self.qp.value(self.parts(x)[0])
+
+    # as `admm.py` sees it: low ≤ [A; G] x ≤ high
+
+    @property
+    def box(self) -> Any:
+        """The same program with bounds on both sides."""
+        q, c, a, b, g, h = self.qp
+        low = bnp.concatenate([b, bnp.full_like(h, -bnp.inf)])
+        return Box(q, c, bnp.concatenate([a, g]), low, bnp.concatenate([b, h]))
+
+    def split(self, v: Any) -> tuple[Any, Any, Any]:
+        x, nu, lam = self.parts(v)
+        return x, None, bnp.concatenate([nu, lam])
+
+    def join(self, x: Any, z: Any, y: Any) -> Any:
+        return bnp.concatenate([x, y])
 
 
 def kkt_residual(qp: QP, x: Any, nu: Any, lam: Any) -> Any:
@@ -133,12 +214,17 @@ class QPSolver(IterativeSolver):
     """Base of the solvers of quadratic programs.
 
     `run(init_params=None, params_obj=(Q, c), params_eq=(A, b), params_ineq=(G, h))`.
+    `matvec_Q(params_Q, x)`, `matvec_A`, `matvec_G`: the products, where these are no matrices; x, b
+    and h may then be pytrees. `fun(x, params_obj)`: the objective, instead of (Q, c).
     """
 
-    minimizes: ClassVar[bool] = True
+    matvec_Q: Callable[..., Any] | None = None
+    matvec_A: Callable[..., Any] | None = None
+    matvec_G: Callable[..., Any] | None = dataclasses.field(default=None, kw_only=True)
+    fun: Callable[..., Any] | None = dataclasses.field(default=None, kw_only=True)
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
-        return QPProblem(params, args, kwargs)
+        return QPProblem(self, params, args, kwargs)
 
     def _residual(self, p: Any, x: Any) -> Any:
         return kkt_residual(p.qp, *p.parts(x))
@@ -147,16 +233,16 @@ class QPSolver(IterativeSolver):
         """What errors are compared with: the size of the data and of the primal variables."""
         return 1.0 + bnp.max(bnp.abs(bnp.concatenate([p.qp.c, p.qp.b, p.qp.h, z])))
 
-    def _polished(self, p: Any, solution: KKTSolution, state: QPState) -> tuple[Any, QPState]:
-        """The solution on its active set, and the error that is left."""
-        new = KKTSolution(*polish(p.qp, *solution))
+    def _polished(self, p: Any, state: QPState) -> tuple[Any, QPState]:
+        """The solution p.x on its active set, and the error that is left."""
+        new = polish(p.qp, *p.parts(p.x))
         error = p.qp.error(*new)
-        good = error <= self.tol * self._scale(p, new.primal)
+        good = error <= self.tol * self._scale(p, new[0])
         state = state._replace(
-            value=p.qp.value(new.primal), error=error,
+            value=p.qp.value(new[0]), error=error,
             status=bnp.where(good, CONVERGED, state.status),
         )  # fmt: skip
-        return new, state
+        return p.back(bnp.concatenate(new)), state
 
     def run(self, init_params: Any = None, *args: Any, **kwargs: Any) -> OptStep:
         """Solve; `init_params` (None, x, or a KKTSolution) is where the iteration starts."""
@@ -172,7 +258,8 @@ class QPSolver(IterativeSolver):
 class EqualityConstrainedQP(QPSolver):
     """Solve a quadratic program without inequalities: one linear system.
 
-    `refine`: steps of iterative refinement after the first solve.
+    `solve(matvec, b)`: a method of `linear_solve`, default LU; `maxiter`: solves, all but the first
+    of which refine.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -182,7 +269,7 @@ class EqualityConstrainedQP(QPSolver):
     [0.5, 0.5]
     """
 
-    solve: Callable[..., Any] | None = None
+    solve: Callable[..., Any] | None = dataclasses.field(default=None, kw_only=True)
     maxiter: int = dataclasses.field(default=3, kw_only=True)
     tol: float = dataclasses.field(default=1e-10, kw_only=True)
 

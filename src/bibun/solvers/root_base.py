@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from bibun import numpy as bnp
-from bibun.solvers.base import IterativeSolver, Problem, flat
+from bibun.solvers.base import IterativeSolver, Problem, flat, norm
 
 
 class System(Problem):
@@ -54,6 +54,11 @@ class RootFinder(IterativeSolver):
         """The function whose root is sought."""
         p = self._problem(params, args, kwargs)
         return p.back(self._residual(p, p.x))
+
+    def l2_optimality_error(self, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """The Euclidean norm of the function at `params`."""
+        p = self._problem(params, args, kwargs)
+        return norm(self._residual(p, p.x))
 
 
 def half_square(f: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
-from bibun import custom_jvp, tree
+from bibun import custom_jvp, tree, vjp
+from bibun import grad as gradient
 from bibun.solvers.base import OptStep, flat
 from bibun.solvers.implicit import tangent_of_root
+from bibun.solvers.quadratic import KKTSolution
 
 
 def _bind(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict) -> tuple[Any, ...]:
@@ -121,10 +124,50 @@ def root_vjp(
     solve: Callable[..., Any] | None = None,
 ) -> Any:  # fmt: skip
     """Cotangents of `args` from one of the root `sol` of `optimality_fun(sol, *args)`."""
-    from bibun import vjp
-
     found = custom_root(optimality_fun, solve=solve)(lambda init, *a: sol)
     return vjp(lambda *a: found(sol, *a), *args)[1](cotangent)
+
+
+def make_kkt_optimality_fun(
+    obj_fun: Callable[..., Any], eq_fun: Callable[..., Any] | None = None,
+    ineq_fun: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:  # fmt: skip
+    """The KKT conditions of min obj_fun with eq_fun = 0 and ineq_fun ≤ 0, for `custom_root`.
+
+    `obj_fun(x, params_obj)`, `eq_fun(x, params_eq)`, `ineq_fun(x, params_ineq)`. Returns
+    `optimality_fun(kkt_solution, params_obj, params_eq=None, params_ineq=None)`: a `KKTSolution` of
+    stationarity, the equalities, and λ times the inequalities; constraints whose multipliers are
+    None do not count.
+
+    >>> from bibun.solvers import KKTSolution
+    >>> kkt = make_kkt_optimality_fun(lambda x, a: (x - a) ** 2, lambda x, b: x - b)
+    >>> zero = kkt(KKTSolution(1.0, 4.0), 3.0, 1.0)  # x = 1, its multiplier is 4
+    >>> float(zero.primal), float(zero.dual_eq)
+    (0.0, 0.0)
+    """
+
+    def optimality_fun(
+        params: Any, params_obj: Any, params_eq: Any = None, params_ineq: Any = None
+    ) -> KKTSolution:
+        x, nu, lam = params
+        stationarity = gradient(obj_fun)(x, params_obj)
+
+        def constraint(name: str, fun: Any, dual: Any, given: Any) -> Any:
+            nonlocal stationarity
+            if dual is None:
+                return None
+            if fun is None:
+                raise ValueError(f"KKT conditions: multipliers are given, but no {name}")
+            value, pull = vjp(lambda v: fun(v, given), x)
+            stationarity = tree.map(operator.add, stationarity, pull(dual)[0])
+            return value
+
+        equalities = constraint("eq_fun", eq_fun, nu, params_eq)
+        inequalities = constraint("ineq_fun", ineq_fun, lam, params_ineq)
+        slackness = None if lam is None else tree.map(operator.mul, inequalities, lam)
+        return KKTSolution(stationarity, equalities, slackness)
+
+    return optimality_fun
 
 
 def root(

@@ -19,6 +19,7 @@ from bibun import (
     closure_convert,
     eval_shape,
     jacfwd,
+    jacrev,
     jit,
     pure_callback,
     tree,
@@ -35,6 +36,7 @@ from bibun.solvers.base import (
     Solver,
     as_floats,
     is_converged,
+    norm,
     reason,
 )
 from bibun.solvers.lbfgsb import _Boxed
@@ -53,6 +55,16 @@ class ScipyState(NamedTuple):
 
     converged = property(is_converged)
     reason = property(reason)
+
+    @property
+    def fun_val(self) -> Any:
+        """JAXopt's name for `value`."""
+        return self.value
+
+    @property
+    def success(self) -> Any:
+        """JAXopt's name for `converged`."""
+        return self.converged
 
 
 @dataclasses.dataclass(eq=False)
@@ -159,7 +171,7 @@ class ScipyMinimize(ScipyWrapper):
     """`scipy.optimize.minimize` with exact gradients.
 
     `method`: any of SciPy's that takes a gradient, or "Nelder-Mead" and the like. `tol`,
-    `maxiter`, `options` go to SciPy.
+    `maxiter`, `options` go to SciPy; `callback(params)` is called after each of its iterations.
 
     >>> import bibun, bibun.numpy as bnp
     >>> from bibun import solvers
@@ -172,6 +184,7 @@ class ScipyMinimize(ScipyWrapper):
     method: str | None = None
     has_aux: bool = False
     value_and_grad: bool = False
+    callback: Callable[[Any], Any] | None = None
 
     def _solve(self, p: Any, x: np.ndarray) -> Any:
         return self._minimize(p, x, None)
@@ -187,6 +200,7 @@ class ScipyMinimize(ScipyWrapper):
         return scipy.optimize.minimize(
             (lambda v: both(v)[0]) if free else both, x, jac=None if free else True,
             method=self.method, tol=self.tol, bounds=bounds, options=options,
+            callback=None if self.callback is None else lambda v: self.callback(p.back(v)),
         )  # fmt: skip
 
 
@@ -211,18 +225,30 @@ class ScipyBoundedMinimize(ScipyMinimize):
 
 @dataclasses.dataclass(eq=False)
 class ScipyRootFinding(ScipyWrapper):
-    """`scipy.optimize.root` with exact Jacobians."""
+    """`scipy.optimize.root` with exact Jacobians, by reverse mode or (`use_jacrev=False`) forward.
+
+    >>> from bibun import solvers
+    >>> solver = solvers.ScipyRootFinding(optimality_fun=lambda x, a: x**2 - a)
+    >>> round(float(solver.run(1.0, 4.0).params), 6)
+    2.0
+    """
 
     minimizes: ClassVar[bool] = False
-    function: ClassVar[str] = "optimality_function"
+    function: ClassVar[str] = "optimality_fun"
 
-    optimality_function: Callable[..., Any]
+    optimality_fun: Callable[..., Any] = dataclasses.field()
     method: str = "hybr"
     has_aux: bool = False
+    use_jacrev: bool = True
+
+    def l2_optimality_error(self, params: Any, *args: Any, **kwargs: Any) -> Any:
+        """The Euclidean norm of the function at `params`."""
+        p = self._problem(params, args, kwargs)
+        return norm(self._residual(p, p.x))
 
     @property
     def _equations(self) -> Callable[..., Any]:
-        return self.optimality_function
+        return self.optimality_fun
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
         p = System(self, params, args, kwargs)
@@ -236,7 +262,7 @@ class ScipyRootFinding(ScipyWrapper):
         import scipy.optimize
 
         f = jit(lambda v: p.residual(v)[0])
-        j = jit(jacfwd(lambda v: p.residual(v)[0]))
+        j = jit((jacrev if self.use_jacrev else jacfwd)(lambda v: p.residual(v)[0]))
         return scipy.optimize.root(
             lambda v: np.array(f(v)), x, jac=lambda v: np.array(j(v)), method=self.method,
             tol=self.tol, options=self.options,
@@ -245,11 +271,18 @@ class ScipyRootFinding(ScipyWrapper):
 
 @dataclasses.dataclass(eq=False)
 class ScipyLeastSquares(ScipyWrapper):
-    """`scipy.optimize.least_squares` with exact Jacobians."""
+    """`scipy.optimize.least_squares` with exact Jacobians.
 
-    function: ClassVar[str] = "residual_fun"
+    `fun(params, *args, **kwargs)` returns the residuals.
 
-    residual_fun: Callable[..., Any]
+    >>> import bibun.numpy as bnp
+    >>> from bibun import solvers
+    >>> solver = solvers.ScipyLeastSquares(lambda x, a: bnp.stack([x - a, 2.0 * (x - a)]))
+    >>> round(float(solver.run(0.0, 3.0).params), 6)
+    3.0
+    """
+
+    fun: Callable[..., Any]
     method: str = "trf"
     loss: str = "linear"
     has_aux: bool = False
@@ -257,7 +290,8 @@ class ScipyLeastSquares(ScipyWrapper):
     def __post_init__(self) -> None:
         if self.loss != "linear":
             raise ValueError(
-                f"ScipyLeastSquares: only loss='linear' has its derivative here, got {self.loss!r}"
+                f"{type(self).__name__}: only loss='linear' has its derivative here, got "
+                f"{self.loss!r}"
             )
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
@@ -265,6 +299,10 @@ class ScipyLeastSquares(ScipyWrapper):
 
     def _residual(self, p: Any, x: Any) -> Any:
         return value_and_gradient(p.value)(x)[1]
+
+    def _limits(self, p: Any) -> dict[str, Any]:
+        """Further arguments for SciPy."""
+        return {}
 
     def _solve(self, p: Any, x: np.ndarray) -> Any:
         import scipy.optimize
@@ -275,5 +313,30 @@ class ScipyLeastSquares(ScipyWrapper):
         limits = {} if self.tol is None else dict.fromkeys(("ftol", "xtol", "gtol"), self.tol)
         return scipy.optimize.least_squares(
             lambda v: np.array(f(v)), x, jac=lambda v: np.array(j(v)), method=self.method,
-            loss=self.loss, max_nfev=self.maxiter, **limits, **(self.options or {}),
+            loss=self.loss, max_nfev=self.maxiter, **limits, **self._limits(p),
+            **(self.options or {}),
         )  # fmt: skip
+
+
+class _BoxedResiduals(_Boxed, Residuals):
+    """Residuals whose first extra argument is the pair of bounds."""
+
+
+@dataclasses.dataclass(eq=False)
+class ScipyBoundedLeastSquares(ScipyLeastSquares):
+    """`scipy.optimize.least_squares` with bounds: `run(init_params, (lower, upper), *args)`.
+
+    >>> from bibun import solvers
+    >>> solver = solvers.ScipyBoundedLeastSquares(lambda x: x - 3.0)
+    >>> round(float(solver.run(0.5, (0.0, 1.0)).params), 6)
+    1.0
+    """
+
+    def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
+        return _BoxedResiduals(self, params, args, kwargs)
+
+    def _residual(self, p: Any, x: Any) -> Any:
+        return x - p.clip(x - super()._residual(p, x))
+
+    def _limits(self, p: Any) -> dict[str, Any]:
+        return {"bounds": (np.asarray(p.lower), np.asarray(p.upper))}

@@ -89,3 +89,26 @@ def tree_where(cond: Any, a: Any, b: Any) -> Any:
     if tree.treedef_is_leaf(tree.structure(cond)):
         return tree.map(lambda x, y: bnp.where(cond, x, y), a, b)
     return tree.map(bnp.where, cond, a, b)
+
+
+def broadcast_pytrees(*trees: Any) -> tuple[Any, ...]:
+    """All trees with the structure of the deepest; single leaves are repeated over it.
+
+    Errors: ValueError for structures that differ.
+
+    >>> broadcast_pytrees(1.0, {"a": 2.0, "b": 3.0})
+    ({'a': 1.0, 'b': 1.0}, {'a': 2.0, 'b': 3.0})
+    """
+    full = next((t for t in trees if not tree.treedef_is_leaf(tree.structure(t))), None)
+    if full is None:
+        return trees
+    wanted = tree.structure(full)
+
+    def one(t: Any) -> Any:
+        if tree.treedef_is_leaf(tree.structure(t)):
+            return tree.map(lambda _: t, full)
+        if tree.structure(t) != wanted:
+            raise ValueError(f"broadcast_pytrees: structures differ: {wanted}, {tree.structure(t)}")
+        return t
+
+    return tuple(one(t) for t in trees)
