@@ -5,6 +5,7 @@ from __future__ import annotations
 from bibun.prob.infer.aies import AIES
 from bibun.prob.infer.barker import BarkerMH
 from bibun.prob.infer.discrete_gibbs import DiscreteHMCGibbs
+from bibun.prob.infer.ecs import HMCECS
 from bibun.prob.infer.elbo import ELBO, RenyiELBO, Trace_ELBO, TraceMeanField_ELBO
 from bibun.prob.infer.elbo_enum import TraceEnum_ELBO
 from bibun.prob.infer.elbo_graph import TraceGraph_ELBO
@@ -33,7 +34,7 @@ from bibun.prob.infer.util import constrain_fn, log_density, potential_energy, u
 
 __all__ = [
     "AIES", "BarkerMH", "config_enumerate", "constrain_fn", "DiscreteHMCGibbs", "ELBO", "ESS",
-    "HMC", "HMCGibbs", "HMCState", "infer_discrete", "init_to_feasible", "init_to_mean",
+    "HMC", "HMCECS", "HMCGibbs", "HMCState", "infer_discrete", "init_to_feasible", "init_to_mean",
     "init_to_median", "init_to_sample", "init_to_uniform", "init_to_value", "initialize_model",
     "log_density", "log_likelihood", "MAP", "MAPResult", "markov", "MCMC", "MixedHMC", "ModelInfo",
     "NUTS", "ParamInfo", "potential_energy", "Predictive", "psis_diagnostic", "RenyiELBO", "SA",

@@ -74,6 +74,18 @@ class GibbsKernel:
         """New values of the Gibbs part, and how often it moved, in [0, 1]."""
         raise NotImplementedError
 
+    def known(self, values: Mapping[str, Any]) -> Callable[..., Any]:
+        """The model given the Gibbs sites' values."""
+        return handlers.condition(self.model, data=dict(values))
+
+    def energy(self, z: Any, arrays: Any, values: Mapping[str, Any]) -> Any:
+        """The potential of the inner kernel's part, given the Gibbs sites' values."""
+        assert self.flat is not None
+        args, kwargs = self.arguments(arrays)
+        return self.flat.potential(z, args, {**kwargs, SITES: values})
+
+    shows_sites = True  # whether their values are among the samples
+
     # the vector -------------------------------------------------------------------------------
 
     def split(self, z: Any) -> tuple[Any, Any]:
@@ -98,31 +110,27 @@ class GibbsKernel:
         self._dtypes = {n: np.asarray(trace[n]["value"]).dtype for n in names}
         start = [self.encode(n, trace[n]["value"]) for n in names]
         self._sizes = {n: int(np.shape(v)[0]) for n, v in zip(names, start, strict=True)}
-        model = self.model
 
         def conditioned(*args: Any, **kwargs: Any) -> Any:
-            values = kwargs.pop(SITES)
-            return handlers.condition(model, data=values)(*args, **kwargs)
+            return self.known(kwargs.pop(SITES))(*args, **kwargs)
 
         first = self.values(bnp.concatenate(start))
         flat = self.flat = FlatModel(conditioned, args, {**kwargs, SITES: first}, rng_key)
         self.inner.flat = flat
         self._width = flat.dimension
         self._dimension = self._width + sum(self._sizes.values())
-        data, rebuild = split_arguments(args, kwargs)
-
-        def conditional(z: Any, arrays: Any, part: Any) -> Any:
-            a, k = rebuild(arrays)
-            return flat.potential(z, a, {**k, SITES: self.values(part)})
+        data, self.arguments = split_arguments(args, kwargs)
 
         def potential(z: Any, arrays: Any) -> Any:
-            return conditional(*_spliced(*self.split(z), arrays))
+            mine, part = self.split(z)
+            return self.energy(mine, arrays, self.values(part))
 
         def constrain(z: Any, arrays: Any) -> Any:
-            a, k = rebuild(arrays)
+            a, k = self.arguments(arrays)
             mine, part = self.split(z)
             values = self.values(part)
-            return {**flat.constrain(mine, a, {**k, SITES: values}), **values}
+            out = flat.constrain(mine, a, {**k, SITES: values})
+            return {**out, **values} if self.shows_sites else out
 
         return Potential(potential, data, constrain)
 
@@ -177,10 +185,6 @@ class GibbsKernel:
 
 
 _PLAIN = bool | int | float | str | type(None)
-
-
-def _spliced(mine: Any, part: Any, arrays: Any) -> tuple[Any, Any, Any]:
-    return mine, arrays, part
 
 
 class HMCGibbs(GibbsKernel):

@@ -170,6 +170,16 @@ def potential_energy(
     params: Mapping[str, Any],
 ) -> Any:
     """-log p at unconstrained `params`, the Jacobian of the transforms included."""
+    return -trace_log_density(unconstrained_trace(model, model_args, model_kwargs, params))
+
+
+def unconstrained_trace(
+    model: Model,
+    model_args: Sequence[Any],
+    model_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """The trace at unconstrained `params`; sites have `log_det`, of their transforms."""
 
     def substitute_fn(site: dict[str, Any]) -> Any:
         name = site["name"]
@@ -182,8 +192,7 @@ def potential_energy(
         return value
 
     substituted = handlers.substitute(model, substitute_fn=substitute_fn)
-    model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
-    return -trace_log_density(model_trace)
+    return handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
 
 
 # the model as a function of one vector --------------------------------------------------------
