@@ -504,3 +504,18 @@ def test_validate_args_of_a_wrapper_is_heard(make):
     with pytest.raises(ValueError, match="'y'"):
         handlers.trace(model).get_trace(make(None))
     handlers.trace(model).get_trace(make(False))
+
+
+@pytest.mark.parametrize(
+    "quantile, reference, at",
+    [
+        (lambda a: dist.Gamma(a, 1.0).icdf(0.3), lambda a: ss.gamma.ppf(0.3, a), 2.0),
+        (lambda a: dist.Beta(a, 2.0).icdf(0.3), lambda a: ss.beta.ppf(0.3, a, 2.0), 2.0),
+        (lambda a: dist.StudentT(a).icdf(0.3), lambda a: ss.t.ppf(0.3, a), 3.0),
+    ],
+)
+def test_quantiles_have_second_derivatives_in_the_parameters(quantile, reference, at):
+    h = 1e-3
+    second = (reference(at + h) - 2 * reference(at) + reference(at - h)) / h**2
+    found = bibun.grad(bibun.grad(quantile))(at)
+    assert float(found) == pytest.approx(second, rel=1e-5)

@@ -49,9 +49,11 @@ class ArrayType:
         return h
 
     def strong(self) -> ArrayType:
+        """The same, not weak."""
         return ArrayType(self.shape, self.dtype) if self.weak else self
 
     def with_shape(self, shape: tuple[int, ...]) -> ArrayType:
+        """The same with another shape."""
         return ArrayType(tuple(shape), self.dtype, self.weak)
 
     def matches(self, other: Any) -> bool:
@@ -76,8 +78,8 @@ class ArrayType:
 class RaggedType:
     """A list of elements of one type whose length is known only at run time.
 
-    The tape of a loop of unknown length: `ragged_empty`, `ragged_append`, `ragged_read`,
-    `ragged_accumulate` are its operations.
+    The tape of a loop of unknown length: `while` and `counted_loop` return such lists whole, and
+    `counted_loop` reads one, an element an iteration (docs/design/loops.md).
     """
 
     __slots__ = ("element",)

@@ -3,8 +3,8 @@
 Positive floating-point numbers are ordered as their bit patterns are, so bisection over the
 patterns reaches the nearest representable number in as many steps as there are bits, with the
 same relative precision at 1e-300 as at 1, without a starting point, and never fails. The
-derivative is that of an implicit function, dx = (dq - dF) / f(x): in q to any order, in the
-parameters to the first, since the incomplete functions have no second derivative there.
+derivative is that of an implicit function, dx = (dq - dF) / f(x), in q and in the parameters, to
+any order.
 """
 
 from __future__ import annotations
