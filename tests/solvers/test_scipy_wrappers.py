@@ -86,3 +86,11 @@ def test_values_closed_over() -> None:
         return bnp.sum(solver.run(bnp.zeros(2), (-0.9, 2.0)).params)
 
     np.testing.assert_allclose(grad(bounded)(A), [1.0, 0.0], atol=1e-6)
+
+
+def test_root_finding_stops_after_maxiter() -> None:
+    for method in ("hybr", "lm", "broyden1", "df-sane"):
+        solver = solvers.ScipyRootFinding(lambda x: x**3 - 2.0 * x + 20.0, method, maxiter=2)
+        _, state = solver.run(np.array([9.0]))
+        assert not bool(state.converged), method
+        assert int(state.num_fun_eval) < 12

@@ -275,7 +275,7 @@ class EqualityConstrainedQP(QPSolver):
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> Any:
         p = super()._problem(params, args, kwargs)
-        if p.sizes[2]:
+        if p.sizes[2] or self.matvec_G is not None:
             raise ValueError("EqualityConstrainedQP takes no inequalities; use InteriorPointQP")
         return p
 

@@ -263,9 +263,11 @@ class ScipyRootFinding(ScipyWrapper):
 
         f = jit(lambda v: p.residual(v)[0])
         j = jit((jacrev if self.use_jacrev else jacfwd)(lambda v: p.residual(v)[0]))
+        limit = "maxfev" if self.method in ("hybr", "df-sane") else "maxiter"
+        options = {limit: self.maxiter, **(self.options or {})}
         return scipy.optimize.root(
-            lambda v: np.array(f(v)), x, jac=lambda v: np.array(j(v)), method=self.method,
-            tol=self.tol, options=self.options,
+            lambda v: np.array(f(v)), x, method=self.method, tol=self.tol, options=options,
+            jac=(lambda v: np.array(j(v))) if self.method in ("hybr", "lm") else None,
         )  # fmt: skip
 
 
