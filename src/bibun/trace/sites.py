@@ -2,7 +2,8 @@
 
 A site number is an index into a process-wide table. Finding the line means walking the
 stack to the first frame outside bibun; the table holds code object and instruction, and
-the line number is worked out only when an error wants it.
+the line number is worked out only when an error wants it. A site may have a note on why code
+of that line runs (`noted`): the derivative of an operation runs where the operation was written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 import threading
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bibun.errors import LocatedError
 
@@ -21,8 +22,8 @@ _BETWEEN = (
     os.sep + "functools.py",
     *(f"-packages{os.sep}{name}{os.sep}" for name in ("numpy", "pandas", "scipy", "xarray")),
 )
-_table: list[tuple[CodeType, int] | None] = [None]
-_index: dict[tuple[CodeType, int], int] = {}
+_table: list[tuple[Any, ...] | None] = [None]  # code, instruction, and perhaps a note
+_index: dict[tuple[Any, ...], int] = {}
 _internal: dict[CodeType, bool] = {}
 _lock = threading.Lock()
 
@@ -69,15 +70,44 @@ def current_site(depth: int = 1) -> int:
         if not internal:
             key = (code, frame.f_lasti)
             site = _index.get(key)
-            if site is None:
-                with _lock:
-                    site = _index.get(key)
-                    if site is None:
-                        _table.append(key)
-                        site = _index[key] = len(_table) - 1
-            return site
+            return _number(key) if site is None else site
         frame = frame.f_back  # type: ignore[assignment]
     return 0
+
+
+def _number(key: tuple[Any, ...]) -> int:
+    with _lock:
+        site = _index.get(key)
+        if site is None:
+            _table.append(key)
+            site = _index[key] = len(_table) - 1
+    return site
+
+
+DERIVATIVE, BACKWARD = "derivative", "backward pass"
+
+
+def noted(site: int, why: str, op: str) -> int:
+    """The same place, with the note that it runs for the `DERIVATIVE` or in the `BACKWARD` of op.
+
+    A note that is there names the operation that the user wrote: its `op` stays.
+    """
+    entry = _table[site]
+    if entry is None:
+        return site
+    key = (*entry[:2], why, entry[3] if len(entry) > 2 else op)
+    return _index.get(key) or _number(key)
+
+
+def note_of(site: int, op: str) -> str:
+    """What is noted, for an error of `op` there: ", in the backward pass of sin", or nothing.
+
+    A derivative's rule computes the operation itself too; that is no more than the forward pass.
+    """
+    entry = _table[site]
+    if entry is None or len(entry) == 2 or (entry[2] == DERIVATIVE and entry[3] == op):
+        return ""
+    return f", in the {entry[2]} of {entry[3]}"
 
 
 def lookup(site: int) -> Site | None:
@@ -85,7 +115,7 @@ def lookup(site: int) -> Site | None:
     entry = _table[site] if 0 <= site < len(_table) else None
     if entry is None:
         return None
-    code, lasti = entry
+    code, lasti = entry[:2]
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
         if start <= lasti < end and number is not None:

@@ -10,8 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bibun.config import config
 from bibun.trace.core import Trace, Tracer, state, type_of, using_trace
+from bibun.trace.sites import DERIVATIVE, current_site, forced, noted
 from bibun.transforms.context import CONTEXT
+
+
+def apply_rule(
+    op: Any, primals: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """Value and tangent by the op's rule; under `debug_nans` its calls note whose they are."""
+    if op.structured:  # what it runs has sites of its own
+        return op.jvp(CONTEXT, primals, tangents, **params)
+    if not (config.watch_nans and config.debug_nans):
+        return op.jvp(primals, tangents, **params)
+    site = forced.site
+    forced.site = noted(current_site(), DERIVATIVE, op.name)
+    try:
+        return op.jvp(primals, tangents, **params)
+    finally:
+        forced.site = site
 
 
 class JVPTracer(Tracer):
@@ -46,10 +64,7 @@ class JVPTrace(Trace):
         try:
             if not live or op.jvp is None:
                 return self.parent.process(op, primals, params)
-            if op.structured:
-                out, tangent = op.jvp(CONTEXT, primals, tangents, **params)
-            else:
-                out, tangent = op.jvp(primals, tangents, **params)
+            out, tangent = apply_rule(op, primals, tangents, params)
         finally:
             state.trace = self
         return self.wrap(op, out, tangent)

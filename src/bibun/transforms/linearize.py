@@ -19,7 +19,7 @@ from bibun.ir.program import Closed, Var
 from bibun.trace.core import Trace, state, type_of, using_trace
 from bibun.trace.stage import StageTrace, StageTracer
 from bibun.transforms.context import CONTEXT
-from bibun.transforms.jvp import JVPTrace, JVPTracer
+from bibun.transforms.jvp import JVPTrace, JVPTracer, apply_rule
 
 
 class SplitTrace(Trace):
@@ -68,10 +68,7 @@ class LinearizeTrace(JVPTrace):
                     out, tangent = out[0], tangent[0]
             else:
                 state.trace = self.parent
-                if op.structured:
-                    out, tangent = op.jvp(CONTEXT, primals, tangents, **params)
-                else:
-                    out, tangent = op.jvp(primals, tangents, **params)
+                out, tangent = apply_rule(op, primals, tangents, params)
         finally:
             state.trace = self
         return self.wrap(op, out, tangent)

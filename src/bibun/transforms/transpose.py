@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bibun.config import config
 from bibun.errors import DifferentiationError
 from bibun.ir.program import Atom, Equation, Literal, Program, Var
 from bibun.ops.families.tangents import add_tangents
 from bibun.ops.op import Linear, is_linear
-from bibun.trace.sites import describe, forced
+from bibun.trace.sites import BACKWARD, describe, forced, noted
 from bibun.transforms.context import CONTEXT
 
 
@@ -40,6 +41,7 @@ def backward_pass(
                 raise _no_transpose(not_linear[atom])
             env[atom] = add_tangents(env.get(atom), ct)
     site = forced.site
+    noting = config.watch_nans and config.debug_nans
     try:
         for eq in reversed(equations):
             op = eq.op
@@ -64,6 +66,8 @@ def backward_pass(
                 else:
                     args.append(Linear(a.type))
             forced.site = eq.site or site
+            if noting:
+                forced.site = noted(forced.site, BACKWARD, op.name)
             try:
                 if op.structured:
                     results = op.transpose(CONTEXT, ct, *args, **eq.params)
