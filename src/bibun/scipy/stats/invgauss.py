@@ -10,6 +10,7 @@ from bibun.numpy.formulas import logaddexp
 from bibun.ops import elementwise as el
 from bibun.scipy import special
 from bibun.scipy.stats._family import Continuous, continuous
+from bibun.scipy.stats._inverse import inverse
 
 
 def _logpdf(z: Any, mu: Any) -> Any:
@@ -54,11 +55,17 @@ continuous(
         cdf=_cdf,
         sf=_sf,
         logcdf=_logcdf,
+        ppf=inverse(_cdf, _logpdf, 0.0, math.inf),
+        isf=inverse(_sf, _logpdf, 0.0, math.inf, rising=False),
         support=(0.0, math.inf),
         valid=lambda mu: mu > 0,
         finite=True,
     ),
     title="the inverse Gaussian distribution of mean mu (for scale 1)",
     shapes=("mu",),
-    example=("0.5", "1.5", "-0.323662 0.723495 0.28546 0.71454 -1.253655 -0.336116"),
+    example=(
+        "0.5",
+        "1.5",
+        "-0.323662 0.723495 0.28546 0.71454 -1.253655 -0.336116 0.520351 1.52627",
+    ),
 )
