@@ -20,7 +20,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.report import between
+from benchmarks.report import distrust, rewrite
 from benchmarks.runner import ROOT
 from benchmarks.stack import Stack
 from benchmarks.workloads.learning import adam_step
@@ -117,7 +117,7 @@ def table(repetitions: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    from benchmarks.machine import BUSY, Others, describe
+    from benchmarks.machine import Others, describe
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=9)
@@ -132,11 +132,10 @@ def main(arguments: list[str] | None = None) -> None:
         f"{machine['commit']} on {machine['processor']}, {machine['system']}, Python "
         f"{machine['python']}.\n\n{rows}"
     )
-    if busy is not None and busy > BUSY:
-        text += f"\n\n**Not to be trusted:** other processes took {busy:.0%} of the machine."
+    text += distrust(busy)
     print(text)
     if not given.print:
-        NOTE.write_text(between(NOTE.read_text(encoding="utf-8"), text), encoding="utf-8")
+        rewrite(NOTE, text)
 
 
 if __name__ == "__main__":

@@ -200,8 +200,8 @@ def table(found: dict[str, dict[str, dict[str, float]]], size: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    from benchmarks.machine import BUSY, Others, describe
-    from benchmarks.report import between
+    from benchmarks.machine import Others, describe
+    from benchmarks.report import distrust, rewrite
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -230,11 +230,10 @@ def main(arguments: list[str] | None = None) -> None:
         f"{machine['commit']} on {machine['processor']}, {machine['cores']} cores, "
         f"{machine['system']}.\n\n{table(found, size)}"
     )
-    if busy is not None and busy > BUSY:
-        text += f"\n\n**Not to be trusted:** other processes took {busy:.0%} of the machine."
+    text += distrust(busy)
     print(text)
     if not given.print:
-        NOTE.write_text(between(NOTE.read_text(encoding="utf-8"), text), encoding="utf-8")
+        rewrite(NOTE, text)
 
 
 if __name__ == "__main__":

@@ -341,7 +341,18 @@ def between(text: str, new: str, begin: str = BEGIN, end: str = END) -> str:
     return f"{before}{begin}\n\n{new}\n\n{end}{after}"
 
 
+def rewrite(path: Path, new: str) -> None:
+    """Put `new` between the markers of a page."""
+    path.write_text(between(path.read_text(encoding="utf-8"), new), encoding="utf-8")
+
+
 def write_note(records: Sequence[Record], path: Path = NOTE) -> None:
     """Regenerate the tables of the design note."""
-    text = path.read_text(encoding="utf-8")
-    path.write_text(between(text, generated(records)), encoding="utf-8")
+    rewrite(path, generated(records))
+
+
+def distrust(busy: float | None) -> str:
+    """What to add to figures taken while others used too much of the machine; empty if not."""
+    if busy is None or busy <= BUSY:
+        return ""
+    return f"\n\n**Not to be trusted:** other processes took {busy:.0%} of the machine."

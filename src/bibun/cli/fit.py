@@ -65,7 +65,7 @@ def fit(given: argparse.Namespace, command: list[str]) -> int:
         with load.failures(f"{shown(job.path)}: the model failed", options.traceback):
             job.sites = load.trace_model(job, options.seed)
         plan = _plan(job, options)
-        _introduce(job, plan, table, dropped)
+        _introduce(job, table, dropped)
         with clock.measure("sampling (compilation included)"):
             mcmc = _sample(job, options)
         result = _collect(job, options, plan, mcmc)
@@ -160,7 +160,7 @@ def _x_of(job: Job, options: Options, predicted: list[Site]) -> tuple[np.ndarray
     return None, ""
 
 
-def _introduce(job: Job, plan: Plan, table: Table, dropped: int) -> None:
+def _introduce(job: Job, table: Table, dropped: int) -> None:
     data = shown(table.path)
     print(f"{shown(job.path)} on {data}: {len(job.table)} rows, columns {', '.join(job.arguments)}")
     if dropped:
