@@ -34,6 +34,7 @@ from bibun.nn.attention import (
     make_attention_mask,
     make_causal_mask,
 )
+from bibun.nn.control import cond, fori_loop, switch, while_loop
 from bibun.nn.convolution import (
     Conv,
     ConvTranspose,
@@ -58,11 +59,12 @@ from bibun.nn.lift import (
     value_and_grad,
     vmap,
 )
-from bibun.nn.linear import Einsum, Embed, Linear, LinearGeneral
+from bibun.nn.linear import Einsum, Embed, Linear, LinearGeneral, PReLU
+from bibun.nn.lora import LoRA, LoRALinear, LoRAParam
 from bibun.nn.metrics import Metric, MultiMetric
 from bibun.nn.module import Module, Sequential, count, display, tabulate
 from bibun.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from bibun.nn.optimizer import Optimizer
+from bibun.nn.optimizer import ModelAndOptimizer, Optimizer
 from bibun.nn.recurrent import (
     RNN,
     Bidirectional,
@@ -74,7 +76,8 @@ from bibun.nn.recurrent import (
     flip_sequences,
 )
 from bibun.nn.regularization import Dropout
-from bibun.nn.rngs import Rngs, RngStream, reseed
+from bibun.nn.reparameterization import SpectralNorm, WeightNorm
+from bibun.nn.rngs import Rngs, RngStream, fork_rngs, reseed, restore_rngs, split_rngs
 from bibun.nn.state import (
     State,
     clone,
@@ -84,6 +87,7 @@ from bibun.nn.state import (
     iter_children,
     iter_graph,
     iter_modules,
+    map_state,
     merge,
     merge_state,
     pop,
@@ -109,21 +113,28 @@ from bibun.nn.variables import (
     RngKey,
     RngState,
     Variable,
+    register_variable_name,
+    variable_name_from_type,
+    variable_type_from_name,
 )
 
 __all__ = [
     "All", "Any", "BatchNorm", "BatchStat", "Bidirectional", "Cache", "Carry", "Conv",
     "ConvTranspose", "Dict", "DiffState", "Dropout", "Einsum", "Embed", "Everything", "GRUCell",
     "GraphDef", "GroupNorm", "InstanceNorm", "Intermediate", "LSTMCell", "LayerNorm", "Linear",
-    "LinearGeneral", "List", "Metric", "MetricState", "Module", "MultiHeadAttention",
-    "MultiMetric", "Not", "Nothing", "Object", "OfType", "OptState", "OptVariable",
-    "OptimizedLSTMCell", "Optimizer", "Param", "PathContains", "Perturbation", "RMSNorm", "RNN",
-    "RNNCellBase", "RngCount", "RngKey", "RngState", "RngStream", "Rngs", "Sequential",
-    "SimpleCell", "State", "StateAxes", "Variable", "WithTag", "avg_pool", "clone",
-    "combine_masks", "convolve", "count", "display", "dot_product_attention", "eval_shape",
-    "filter_state", "flip_sequences", "from_flat_state", "grad", "graphdef", "initializers", "iter_children",
-    "iter_graph", "iter_modules", "jit", "make_attention_mask", "make_causal_mask", "max_pool",
-    "merge", "merge_state", "metrics", "min_pool", "pool", "pop", "remat", "replace_by_pure_dict",
-    "reseed", "scan", "split", "split_state", "state", "tabulate", "to_flat_state",
-    "to_pure_dict", "update", "value_and_grad", "variables", "vmap", *activations.__all__,
+    "LinearGeneral", "List", "LoRA", "LoRALinear", "LoRAParam", "Metric", "MetricState",
+    "ModelAndOptimizer", "Module", "MultiHeadAttention", "MultiMetric", "Not", "Nothing",
+    "Object", "OfType", "OptState", "OptVariable", "OptimizedLSTMCell", "Optimizer", "PReLU",
+    "Param", "PathContains", "Perturbation", "RMSNorm", "RNN", "RNNCellBase", "RngCount",
+    "RngKey", "RngState", "RngStream", "Rngs", "Sequential", "SimpleCell", "SpectralNorm",
+    "State", "StateAxes", "Variable", "WeightNorm", "WithTag", "avg_pool", "clone",
+    "combine_masks", "cond", "convolve", "count", "display", "dot_product_attention",
+    "eval_shape", "filter_state", "flip_sequences", "fori_loop", "fork_rngs", "from_flat_state",
+    "grad", "graphdef", "initializers", "iter_children", "iter_graph", "iter_modules", "jit",
+    "make_attention_mask", "make_causal_mask", "map_state", "max_pool", "merge", "merge_state",
+    "metrics", "min_pool", "pool", "pop", "register_variable_name", "remat",
+    "replace_by_pure_dict", "reseed", "restore_rngs", "scan", "split", "split_rngs",
+    "split_state", "state", "switch", "tabulate", "to_flat_state", "to_pure_dict", "update",
+    "value_and_grad", "variable_name_from_type", "variable_type_from_name", "variables", "vmap",
+    "while_loop", *activations.__all__,
 ]  # fmt: skip

@@ -117,19 +117,23 @@ class CallPlan:
             out.owners += [name] * count(row)
         return out
 
+    def put(self, k: int, value: Any) -> None:
+        """Write a value into slot k, in the caller's object."""
+        holder, key = self.walked.slots[k]
+        if key is _BOX:
+            holder.value = value
+        elif isinstance(holder, dict):
+            dict.__setitem__(holder, key, value)
+        else:
+            list.__setitem__(holder, key, value)
+
     def apply(self, outcome: Outcome) -> Any:
         """Write to the caller's objects what changed inside; the result."""
         note = outcome.note
         known = self.walked.nodes
         if not note.structural:
             for k, v in zip(note.changed, outcome.values, strict=False):
-                holder, key = self.walked.slots[k]
-                if key is _BOX:
-                    holder.value = v
-                elif isinstance(holder, dict):
-                    dict.__setitem__(holder, key, v)
-                else:
-                    list.__setitem__(holder, key, v)
+                self.put(k, v)
             if note.plain is not None:
                 return note.plain.unflatten(outcome.values[len(note.changed) :])
             b = Builder(outcome.values[len(note.changed) :])

@@ -396,7 +396,7 @@ def vmap(f: Callable[..., Any] | None = None, *, in_axes: Any = 0, out_axes: Any
             functools.partial(run, fun),
             CallData(desc, [_one(v, a) for v, a in zip(plan.values, axes, strict=True)]),
         )
-        note = _unstructural(probe.note, "vmap")
+        note = unstructural(probe.note, "vmap")
         for k in note.changed:
             if axes[k] is None:
                 raise ValueError(
@@ -428,7 +428,8 @@ def _out_axes(out_axes: Any, note: Any, n: int) -> list[Any]:
     return axes
 
 
-def _unstructural(note: Any, name: str) -> Any:
+def unstructural(note: Any, name: str) -> Any:
+    """The note of a call. Errors: ValueError where it changed structure."""
     if note.structural:
         raise ValueError(
             f"{name}: the function added, removed or exchanged objects or static attributes of "
@@ -509,7 +510,7 @@ def _scan(
             if structure != before:
                 raise TypeError(f"scan: the carry came in as {before} and went out as {structure}")
         outcome = inside.leave(tuple(outs))
-        note = _unstructural(outcome.note, "scan")
+        note = unstructural(outcome.note, "scan")
         new = dict(zip(note.changed, outcome.values, strict=False))
         for k in new:
             if axes[k] is None:

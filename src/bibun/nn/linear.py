@@ -224,3 +224,20 @@ class Embed(Module):
         """Scores of the rows against queries: (..., features) to (..., num_embeddings)."""
         query, table = promote(self.dtype, query, self.embedding)
         return query @ table.T
+
+
+class PReLU(Module):
+    """x where it is positive, else slope · x with a learnt slope. (He et al. 2015.)
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> nn.PReLU()(bnp.array([-2.0, 3.0]))
+    Array([-0.02,  3.  ], dtype=float64)
+    """
+
+    def __init__(self, negative_slope_init: float = 0.01, param_dtype: Any = None) -> None:
+        self.negative_slope = Param(bnp.full((), negative_slope_init, param_dtype or float))
+
+    def __call__(self, x: Any) -> Any:
+        x = bnp.asarray(x)
+        return bnp.where(x >= 0, x, self.negative_slope.value.astype(x.dtype) * x)

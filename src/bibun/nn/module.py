@@ -10,7 +10,7 @@ from bibun import tree
 from bibun.nn.filters import predicate
 from bibun.nn.graph import Object
 from bibun.nn.state import iter_children, iter_graph, iter_modules
-from bibun.nn.variables import Intermediate, Variable
+from bibun.nn.variables import Perturbation, Variable, variable_type_from_name
 
 
 class Module(Object):
@@ -43,8 +43,13 @@ class Module(Object):
         reduce_fn: Callable[[Any, Any], Any] = lambda before, x: (*before, x),
         init_fn: Callable[[], Any] = tuple,
     ) -> bool:
-        """Note a value under a name, to be taken out with `nn.pop`; tuples of all, by default."""
-        kind = Intermediate if isinstance(variable_type, str) else variable_type
+        """Note a value under a name, to be taken out with `nn.pop`; tuples of all, by default.
+
+        A kind that is no class is a name of one, see `nn.variable_type_from_name`.
+        """
+        kind = variable_type
+        if isinstance(kind, str):
+            kind = variable_type_from_name(kind, allow_register=True)
         held = self.__dict__.get(name)
         if held is None:
             setattr(self, name, kind(reduce_fn(init_fn(), value)))
@@ -57,6 +62,34 @@ class Module(Object):
             # the number of values is structure, so a new box stands in for the old one
             setattr(self, name, kind(reduce_fn(held.value, value), **held._metadata))
         return True
+
+    def perturb(
+        self, name: str, value: Any, variable_type: type[Variable] | str = Perturbation
+    ) -> Any:
+        """value plus the Variable of this name, zeros when it is new: its gradient is value's.
+
+        >>> from bibun import nn
+        >>> import bibun.numpy as bnp
+        >>> class Model(nn.Module):
+        ...     def __call__(self, x):
+        ...         return self.perturb("inside", 2.0 * x) ** 2
+        >>> model = Model()
+        >>> _ = model(bnp.array(3.0))
+        >>> nn.grad(lambda m: m(bnp.array(3.0)), wrt=nn.Perturbation)(model).inside.value
+        Array(12., dtype=float64)
+        """
+        kind = variable_type
+        if isinstance(kind, str):
+            kind = variable_type_from_name(kind, allow_register=True)
+        if name not in self.__dict__:
+            setattr(self, name, kind(bnp.zeros_like(value)))
+        held = self.__dict__[name]
+        if type(held) is not kind:
+            raise ValueError(
+                f"perturb: {type(self).__name__}.{name} is a {type(held).__name__}, not a "
+                f"{kind.__name__}"
+            )
+        return value + held.value
 
     def set_attributes(self, *filters: Any, raise_if_not_found: bool = True, **values: Any) -> None:
         """Set attributes of all modules below that have them (and that a filter takes).

@@ -59,3 +59,22 @@ class Optimizer(Object):
         for box, value in zip(boxes, structure.flatten_up_to(after), strict=True):
             box.value = value
         self.step.value = self.step.value + 1
+
+
+class ModelAndOptimizer(Optimizer):
+    """An `Optimizer` that holds its model: `update(grads)` writes into it.
+
+    >>> from bibun import nn, optim
+    >>> import bibun.numpy as bnp
+    >>> state = nn.ModelAndOptimizer(nn.Linear(2, 1, rngs=nn.Rngs(0)), optim.sgd(0.5))
+    >>> grads = nn.grad(lambda m: m(bnp.ones(2)).sum())(state.model)
+    >>> state.update(grads); state.model.bias.value
+    Array([-0.5], dtype=float64)
+    """
+
+    def __init__(self, model: Any, tx: Any, *, wrt: Any = Param) -> None:
+        super().__init__(model, tx, wrt=wrt)
+        self.model = model
+
+    def update(self, grads: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        super().update(self.model, grads, **kwargs)

@@ -8,13 +8,15 @@ The keys are those of flax.nnx for the same seeds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bibun import numpy as bnp
 from bibun import random
 from bibun.array import Value
 from bibun.dtypes import KEY
+from bibun.nn.filters import predicate
 from bibun.nn.graph import Object
 from bibun.nn.variables import RngCount, RngKey, Variable
 
@@ -138,6 +140,117 @@ for _name in ("bernoulli", "beta", "bits", "categorical", "choice", "exponential
 def stream_of(rngs: Any, name: str) -> Any:
     """The stream of a name, of Rngs or a stream that was given itself."""
     return rngs[name] if isinstance(rngs, Rngs) else rngs
+
+
+class RngBackups:
+    """What streams were before `split_rngs` or `fork_rngs`; a context that puts it back."""
+
+    def __init__(self, rows: list[tuple[RngStream, Any, Any]]) -> None:
+        self.rows = rows
+
+    def __enter__(self) -> RngBackups:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        restore_rngs(self)
+
+
+def restore_rngs(backups: RngBackups) -> None:
+    """Put streams back to what they were, moved on by the key that they gave."""
+    for stream, key, count in backups.rows:
+        stream.key.value, stream.count.value = key, count
+    backups.rows = []
+
+
+def _branched(node: Any, only: Any, keys: Callable[[RngStream], Any]) -> RngBackups:
+    """Every stream that a filter takes begins anew from keys of its own, in place."""
+    from bibun.nn.state import iter_graph
+
+    takes, rows = predicate(only), []
+    for path, x in list(iter_graph(node)):
+        if isinstance(x, RngStream) and takes(path, x.key):
+            key = keys(x)
+            rows.append((x, x.key.value, x.count.value))
+            x.key.value, x.count.value = key, bnp.zeros(key.shape, dtype=bnp.uint32)
+    return RngBackups(rows)
+
+
+def _around(change: Callable[[Any], RngBackups]) -> Callable[..., Any]:
+    """A decorator: the streams among a function's arguments are changed for its calls."""
+
+    def decorator(f: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(f)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with change((args, kwargs)):
+                return f(*args, **kwargs)
+
+        return wrapped
+
+    return decorator
+
+
+def split_rngs(
+    node: Any = None, *, splits: int | tuple[int, ...], only: Any = ..., squeeze: bool = False
+) -> Any:
+    """Give streams a key for each place of a mapped axis, in place.
+
+    `only`: which streams. squeeze: without the axis, which must be of 1. Returns backups for
+    `restore_rngs`, which are a context too; without `node` a decorator, that does it to the
+    arguments of each call.
+
+    >>> from bibun import nn
+    >>> @nn.split_rngs(splits=5)
+    ... @nn.vmap
+    ... def layers(rngs):
+    ...     return nn.Linear(2, 3, rngs=rngs)
+    >>> layers(nn.Rngs(0)).kernel.value.shape
+    (5, 2, 3)
+    """
+    if squeeze and splits not in (1, (1,)):
+        raise ValueError(f"split_rngs: squeeze wants splits=1, got {splits!r}")
+
+    def keys(stream: RngStream) -> Any:
+        found = random.split(stream(), splits)
+        return found[0] if squeeze else found
+
+    change = lambda x: _branched(x, only, keys)  # noqa: E731
+    return _around(change) if node is None else change(node)
+
+
+def fork_rngs(node: Any = None, *, split: int | Mapping[Any, Any] | None = None) -> Any:
+    """Let streams go on from a key that they give, in place, and afterwards from where they were.
+
+    `split`: into how many keys, or {filter: number or None}; only the streams that a filter takes
+    fork then. Returns as `split_rngs`.
+
+    >>> from bibun import nn
+    >>> rngs = nn.Rngs(0)
+    >>> with nn.fork_rngs(rngs, split=3):
+    ...     rngs.default.key.value.shape
+    (3,)
+    >>> rngs.default.key.value.shape, int(rngs.default.count.value)
+    ((), 1)
+    """
+    numbers = split if isinstance(split, Mapping) else {...: split}
+    wanted = [(predicate(only), number) for only, number in numbers.items()]
+
+    def number_of(path: Any, key: Any) -> list[Any]:
+        return [number for takes, number in wanted if takes(path, key)][:1]
+
+    def change(x: Any) -> RngBackups:
+        found: dict[int, Any] = {}
+
+        def takes(path: Any, key: Any) -> bool:
+            found[id(key)] = number_of(path, key)
+            return bool(found[id(key)])
+
+        def keys(stream: RngStream) -> Any:
+            (number,) = found[id(stream.key)]
+            return stream() if number is None else random.split(stream(), number)
+
+        return _branched(x, takes, keys)
+
+    return _around(change) if node is None else change(node)
 
 
 def reseed(node: Any, **seeds: Any) -> None:

@@ -8,7 +8,7 @@ is. A shared Variable is in it once, at the first place from which it is reached
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from bibun import tree
@@ -230,6 +230,17 @@ def filter_state(state: State, first: Any, *filters: Any) -> Any:
     """As `split_state`, and what no filter takes is left out."""
     parts = _sorted_out(state.flat_state().items(), (first, *filters), False)
     return tuple(parts) if filters else parts[0]
+
+
+def map_state(f: Callable[[Path, Any], Any], state: State) -> State:
+    """The state of `f(path, variable)` of each Variable.
+
+    >>> from bibun import nn
+    >>> state = nn.state(nn.Linear(2, 1, rngs=nn.Rngs(0)))
+    >>> nn.map_state(lambda path, v: v.replace(v.value + 1), state).bias.value
+    Array([1.], dtype=float64)
+    """
+    return State.from_flat_path({p: f(p, x) for p, x in state.flat_state().items()})
 
 
 def to_flat_state(state: State) -> list[tuple[Path, Any]]:

@@ -293,3 +293,40 @@ class MetricState(Variable):
 def is_array(x: Any) -> bool:
     """Whether a module's attribute is data: an array of bibun's or NumPy's."""
     return isinstance(x, Value | np.ndarray | np.generic | ShapeDtypeStruct)
+
+
+# names of kinds -----------------------------------------------------------------------------------
+
+_NAMES: dict[str, type[Variable]] = {
+    "params": Param, "batch_stats": BatchStat, "cache": Cache, "intermediates": Intermediate,
+    "perturbations": Perturbation,
+}  # fmt: skip
+
+
+def register_variable_name(name: str, typ: type[Variable], *, overwrite: bool = False) -> None:
+    """Give a kind of Variable a name, as of a collection. Errors: ValueError for a name taken."""
+    if name in _NAMES and _NAMES[name] is not typ and not overwrite:
+        raise ValueError(f"the name {name!r} is that of {_NAMES[name].__name__} already")
+    _NAMES[name] = typ
+
+
+def variable_type_from_name(name: str, *, allow_register: bool = False) -> type[Variable]:
+    """The kind of Variable of a name; with `allow_register` a new one is made where there is none.
+
+    >>> from bibun import nn
+    >>> nn.variable_type_from_name("params").__name__
+    'Param'
+    """
+    if name not in _NAMES:
+        if not allow_register:
+            raise ValueError(f"no kind of Variable has the name {name!r}; there are {list(_NAMES)}")
+        _NAMES[name] = type(name, (Variable,), {"__slots__": ()})
+    return _NAMES[name]
+
+
+def variable_name_from_type(typ: type[Variable]) -> str:
+    """The name of a kind of Variable. Errors: ValueError where it has none."""
+    for name, kind in _NAMES.items():
+        if kind is typ:
+            return name
+    raise ValueError(f"{typ.__name__} has no name; give it one with register_variable_name")
