@@ -35,7 +35,8 @@ bibun.scipy.integrate bibun.scipy.interpolate bibun.scipy.signal bibun.scipy.ndi
 bibun.scipy.fft bibun.scipy.cluster.vq bibun.scipy.sparse.linalg
 bibun.prob bibun.prob.distributions bibun.prob.infer bibun.prob.handlers bibun.prob.diagnostics
 bibun.gp bibun.gp.kernels bibun.gp.means bibun.gp.noise bibun.gp.solvers
-bibun.solvers bibun.optim bibun.optimizers bibun.variable bibun.variable.functions bibun.dual
+bibun.solvers bibun.optim bibun.optimizers bibun.variable bibun.variable.functions
+bibun.variable.function_hooks bibun.variable.gradient_check bibun.variable.utils bibun.dual
 bibun.store bibun.export bibun.testing bibun.config bibun.errors
 """.split()
 

@@ -10,6 +10,8 @@ import numpy as np
 from bibun.errors import ShapeError
 from bibun.variable.variable import Variable, as_variable
 
+__all__ = ["CooMatrix", "WalkerAlias", "force_array", "to_coo"]
+
 
 class CooMatrix:
     """A sparse matrix by its elements: data[k] at (row[k], col[k]), for `functions.sparse_matmul`.
