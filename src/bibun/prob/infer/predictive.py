@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import bibun.numpy as bnp
-from bibun import random
+from bibun import random, tree
 from bibun.compiler import jit
 from bibun.prob import handlers
 from bibun.prob.infer.enumeration.posterior import posterior_discrete
@@ -26,7 +26,8 @@ class Predictive:
     `return_sites`: names to return (default: all that are not in `posterior_samples`,
     deterministic ones included). `infer_discrete`: discrete latent sites are drawn from their
     joint posterior given the draws and the data in the arguments. `batch_ndims`: leading axes
-    that are draws (2 for draws by chain). `condition_deterministic`: deterministic sites keep
+    that are draws (2 for draws by chain); with a guide, 1 says that `params` have a leading axis
+    of particles, as those of `SVGD`. `condition_deterministic`: deterministic sites keep
     the values they have in `posterior_samples`; else they are computed anew. `parallel` is
     accepted for compatibility: all draws are one compiled map.
 
@@ -68,6 +69,13 @@ class Predictive:
         values = {} if params is None else dict(params)
         self.model = handlers.substitute(model, data=values) if values else model
         self.guide = handlers.substitute(guide, data=values) if values and guide else guide
+        self._particles = None  # with a guide, params may have a leading axis of particles
+        if guide is not None and batch_ndims == 1 and values:
+            self._particles = [
+                {k: bnp.asarray(v)[j] for k, v in values.items()}
+                for j in range(np.shape(next(iter(values.values())))[0])
+            ]
+            self._one = (model, guide, num_samples, return_sites, infer_discrete)
         self.infer_discrete = bool(infer_discrete)
         self.batch_ndims = batch_ndims if batch_ndims is not None else 1
         samples = {k: np.asarray(v) for k, v in (posterior_samples or {}).items()}
@@ -91,6 +99,8 @@ class Predictive:
     def __call__(self, rng_key: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Draws of the sites at these model arguments: site -> (draws, ...)."""
         key = handlers.as_key(rng_key)
+        if self._particles is not None:
+            return self._by_particle(key, args, kwargs)
         if self.guide is not None:
             keys = random.split(key)
             key = keys[0]
@@ -117,6 +127,18 @@ class Predictive:
         keys = random.split(key, n)
         out = run(keys, {k: bnp.asarray(v) for k, v in flat.items()}, data)
         return {k: bnp.reshape(v, (*self.batch_shape, *v.shape[1:])) for k, v in out.items()}
+
+    def _by_particle(self, key: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+        """The predictions with each particle's parameters: (particles, draws, ...)."""
+        model, guide, count, sites, discrete = self._one
+        out = []
+        for k, params in enumerate(self._particles or ()):
+            one = Predictive(
+                model, guide=guide, params=params, num_samples=count, return_sites=sites,
+                infer_discrete=discrete,
+            )  # fmt: skip
+            out.append(one(random.fold_in(key, k), *args, **kwargs))
+        return tree.map(lambda *xs: bnp.stack(xs), *out)
 
     def _given_sites(self, key: Any, flat: Any, args: Any, kwargs: Any) -> set[str]:
         """Which of the draws the model takes: deterministic sites are computed anew."""
