@@ -297,7 +297,10 @@ class ValueBuilder(Masked):
         )
 
     def _complex_div(self, x: Val, y: Val) -> Val:
-        """Smith's scaling: divide by the larger part first, so nothing overflows early."""
+        """Smith's scaling: divide by the larger part first, so nothing overflows early.
+
+        By 0, each part is divided by it, as in NumPy.
+        """
         swap = self.compare("lt", self.abs(y.re), self.abs(y.im))
         big = self.select(swap, y.im, y.re)
         small = self.select(swap, y.re, y.im)
@@ -305,8 +308,11 @@ class ValueBuilder(Masked):
         scale = self.add(big, self.mul(small, ratio))
         a = self.select(swap, x.im, x.re)
         c = self.select(swap, x.re, x.im)
-        re = self.div(self.add(a, self.mul(c, ratio)), scale)
-        im = self.div(self.sub(c, self.mul(a, ratio)), scale)
+        zero = self.const(0.0, big.dtype)
+        none = self.bit_and(self.compare("eq", y.re, zero), self.compare("eq", y.im, zero))
+        scale = self.select(none, self.abs(y.re), scale)
+        re = self.div(self.select(none, a, self.add(a, self.mul(c, ratio))), scale)
+        im = self.div(self.select(none, c, self.sub(c, self.mul(a, ratio))), scale)
         return self.complex(re, self.select(swap, self.neg(im), im))
 
     def neg(self, x: Val) -> Val:

@@ -56,6 +56,14 @@ def _make(name: str, rules: str, summary: str, given: str, result: str) -> Calla
 
 # ---- unary functions of floats ------------------------------------------------------------
 
+
+def _nearest(x: Any) -> Value:
+    """The nearest integer; of complex numbers part by part."""
+    if dtype_of(x).kind == "f":
+        return el.round_even(x)
+    return el.complex(el.round_even(el.real(x)), el.round_even(el.imag(x)))
+
+
 _UNARY_INEXACT = [
     # name, op, summary, example argument, example result
     ("sqrt", el.sqrt, "Square root.", "9.0", "3.0"),
@@ -65,6 +73,7 @@ _UNARY_INEXACT = [
     ("expm1", el.expm1, "exp(x) - 1, exact near 0.", "0.0", "0.0"),
     ("log", el.log, "Natural logarithm.", "1.0", "0.0"),
     ("log1p", el.log1p, "log(1 + x), exact near 0.", "0.0", "0.0"),
+    ("rint", _nearest, "Nearest integer, as a float, halves to even.", "2.5", "2.0"),
     ("sin", el.sin, "Sine; x in radians.", "0.0", "0.0"),
     ("cos", el.cos, "Cosine; x in radians.", "0.0", "1.0"),
     ("tan", el.tan, "Tangent; x in radians.", "0.0", "0.0"),
@@ -110,7 +119,6 @@ _UNARY = [
     ("floor", el.floor, "f", "biu", "Largest integer not above x.", "1.7", "1.0"),
     ("ceil", el.ceil, "f", "biu", "Smallest integer not below x.", "1.2", "2.0"),
     ("trunc", el.trunc, "f", "biu", "The integer part of x, towards 0.", "-1.7", "-1.0"),
-    ("rint", el.round_even, "f", "biu", "Nearest integer, halves to even.", "2.5", "2.0"),
     ("square", el.square, "iufc", None, "x times x.", "3.0", "9.0"),
     ("conjugate", el.conj, "c", "biuf", "Complex conjugate.", "1 + 2j", "(1-2j)"),
     ("bitwise_not", el.not_, "biu", None, "Every bit inverted.", "0", "-1"),

@@ -1,13 +1,18 @@
 """Elementary functions of complex Vals, emitted from real kernels.
 
 The formulas keep branch cuts and signed zeros where C99's do (W. Kahan, "Branch cuts for
-complex elementary functions", 1987), and scale so that moduli do not overflow early.
+complex elementary functions", 1987), and scale so that moduli do not overflow early. For infinite
+and nan parts they give what C99's annex G says, which NumPy gives too; a nan's sign means nothing.
 """
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+
+def _infinite(b: Any, x: Any) -> Any:
+    return b.compare("eq", b.abs(x), b.const(math.inf, x.dtype))
 
 
 def hypot(b: Any, x: Any, y: Any) -> Any:
@@ -28,20 +33,42 @@ def modulus(b: Any, z: Any) -> Any:
 
 
 def sign(b: Any, z: Any) -> Any:
-    size = modulus(b, z)
+    """z / |z|; ±1 or ±i for one infinite part, nan for two."""
+    x, y = b.real(z), b.imag(z)
+    size = hypot(b, x, y)
     zero, one = b.const(0.0, size.dtype), b.const(1.0, size.dtype)
-    none = b.compare("eq", size, zero)
-    safe = b.select(none, one, size)
-    return b.complex(b.div(b.real(z), safe), b.div(b.imag(z), safe))
+    far, nan = b.compare("eq", size, b.const(math.inf, x.dtype)), b.const(math.nan, x.dtype)
+    safe = b.select(b.compare("eq", size, zero), one, size)
+    both = b.bit_and(_infinite(b, x), _infinite(b, y))
+
+    def part(v: Any) -> Any:
+        at_end = b.select(_infinite(b, v), b.copysign(one, v), zero)
+        return b.select(far, b.select(both, nan, at_end), b.div(v, safe))
+
+    return b.complex(part(x), part(y))
+
+
+def _beside(b: Any, growing: Any, wave: Any, imaginary: bool) -> Any:
+    """growing * wave, where the wave of an infinite angle is nan: 0 keeps 0, and inf (as a real
+    part, whose sign nobody knows) inf."""
+    unknown = b.compare("ne", wave, wave)
+    known = b.compare("eq", growing, b.const(0.0, growing.dtype))
+    if not imaginary:
+        known = b.bit_or(known, _infinite(b, growing))
+    return b.select(b.bit_and(unknown, known), growing, b.mul(growing, wave))
+
+
+def _cis(b: Any, size: Any, angle: Any) -> Any:
+    """size * exp(i angle) for size >= 0."""
+    one = b.const(1.0, angle.dtype)
+    flat = b.compare("eq", angle, b.const(0.0, angle.dtype))  # inf * sin 0 would be nan
+    im = _beside(b, size, b.math("sin", angle), True)
+    im = b.select(flat, b.mul(angle, b.copysign(one, size)), im)
+    return b.complex(_beside(b, size, b.math("cos", angle), False), im)
 
 
 def exp(b: Any, z: Any) -> Any:
-    x, y = b.real(z), b.imag(z)
-    size = b.math("exp", x)
-    zero = b.const(0.0, x.dtype)
-    flat = b.compare("eq", y, zero)  # a real argument stays real: inf * sin 0 would be nan
-    im = b.select(flat, y, b.mul(size, b.math("sin", y)))
-    return b.complex(b.mul(size, b.math("cos", y)), im)
+    return _cis(b, b.math("exp", b.real(z)), b.imag(z))
 
 
 def expm1(b: Any, z: Any) -> Any:
@@ -55,8 +82,11 @@ def expm1(b: Any, z: Any) -> Any:
     re = b.select(
         b.compare("gt", x, b.const(50.0, x.dtype)), b.mul(e, b.math("cos", y)), re
     )
-    flat = b.compare("eq", y, b.const(0.0, y.dtype))
-    return b.complex(re, b.select(flat, y, b.mul(e, b.math("sin", y))))
+    wave = _cis(b, e, y)
+    extreme = b.bit_or(_infinite(b, x), b.compare("ne", x, x))
+    low = b.compare("lt", x, b.const(0.0, x.dtype))
+    end = b.select(low, b.const(-1.0, x.dtype), b.real(wave))
+    return b.complex(b.select(extreme, end, re), b.imag(wave))
 
 
 def argument(b: Any, z: Any) -> Any:
@@ -96,12 +126,8 @@ def log1p(b: Any, z: Any) -> Any:
 
 def exp2(b: Any, z: Any) -> Any:
     """2^z: the modulus is 2^x, not rounded through x log 2."""
-    x, y = b.real(z), b.imag(z)
-    size = b.math("exp2", x)
-    angle = b.mul(y, b.const(math.log(2.0), y.dtype))
-    return b.complex(
-        b.mul(size, b.math("cos", angle)), _product(b, b.math("sin", angle), size, angle)
-    )
+    y = b.imag(z)
+    return _cis(b, b.math("exp2", b.real(z)), b.mul(y, b.const(math.log(2.0), y.dtype)))
 
 
 def log2(b: Any, z: Any) -> Any:
@@ -135,29 +161,15 @@ def _product(b: Any, wave: Any, growing: Any, angle: Any) -> Any:
     """wave * growing, where `wave` is the sine of `angle`: a zero angle stays, beside inf too."""
     one = b.const(1.0, angle.dtype)
     flat = b.compare("eq", angle, b.const(0.0, angle.dtype))
-    return b.select(flat, b.mul(angle, b.copysign(one, growing)), b.mul(wave, growing))
-
-
-def sin(b: Any, z: Any) -> Any:
-    x, y = b.real(z), b.imag(z)
-    return b.complex(
-        _product(b, b.math("sin", x), b.math("cosh", y), x),
-        b.mul(b.math("cos", x), b.math("sinh", y)),
-    )
-
-
-def cos(b: Any, z: Any) -> Any:
-    x, y = b.real(z), b.imag(z)
-    return b.complex(
-        b.mul(b.math("cos", x), b.math("cosh", y)),
-        b.neg(_product(b, b.math("sin", x), b.math("sinh", y), x)),
+    return b.select(
+        flat, b.mul(angle, b.copysign(one, growing)), _beside(b, growing, wave, True)
     )
 
 
 def sinh(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     return b.complex(
-        b.mul(b.math("sinh", x), b.math("cos", y)),
+        _beside(b, b.math("sinh", x), b.math("cos", y), False),
         _product(b, b.math("sin", y), b.math("cosh", x), y),
     )
 
@@ -165,9 +177,17 @@ def sinh(b: Any, z: Any) -> Any:
 def cosh(b: Any, z: Any) -> Any:
     x, y = b.real(z), b.imag(z)
     return b.complex(
-        b.mul(b.math("cosh", x), b.math("cos", y)),
+        _beside(b, b.math("cosh", x), b.math("cos", y), False),
         _product(b, b.math("sin", y), b.math("sinh", x), y),
     )
+
+
+def sin(b: Any, z: Any) -> Any:
+    return _back(b, sinh(b, _turn(b, z)))
+
+
+def cos(b: Any, z: Any) -> Any:
+    return cosh(b, _turn(b, z))
 
 
 def tanh(b: Any, z: Any) -> Any:
@@ -185,7 +205,15 @@ def tanh(b: Any, z: Any) -> Any:
     decay = b.math("exp", b.mul(b.const(-2.0, x.dtype), b.abs(x)))
     both = b.mul(b.math("sin", y), b.math("cos", y))
     tail = b.mul(b.const(4.0, x.dtype), b.mul(both, decay))
-    return b.complex(b.select(far, b.copysign(one, x), re), b.select(far, tail, im))
+    # an infinite or unknown angle leaves a part that is 0 as it is
+    unknown = b.compare("ne", both, both)
+    still = b.compare("eq", x, b.const(0.0, x.dtype))
+    re = b.select(b.bit_and(unknown, still), x, re)
+    tail = b.select(b.bit_and(unknown, _infinite(b, x)), b.copysign(decay, y), tail)
+    im = b.select(b.compare("eq", y, b.const(0.0, y.dtype)), y, im)
+    sure = b.bit_or(b.bit_not(unknown), _infinite(b, x))
+    end = b.select(sure, b.copysign(one, x), both)
+    return b.complex(b.select(far, end, re), b.select(far, tail, im))
 
 
 def _turn(b: Any, z: Any) -> Any:
@@ -217,21 +245,42 @@ def _imag_of_product(b: Any, u: Any, v: Any) -> Any:
     return b.sub(b.mul(b.real(u), b.imag(v)), b.mul(b.imag(u), b.real(v)))
 
 
+def _directions(b: Any, z: Any) -> tuple[Any, Any, Any]:
+    """(whether z is infinite; its parts as seen from afar: ±1 for infinite ones, ±0 for others)."""
+    x, y = b.real(z), b.imag(z)
+    one, zero = b.const(1.0, x.dtype), b.const(0.0, x.dtype)
+
+    def seen(v: Any) -> Any:
+        return b.select(_infinite(b, v), b.copysign(one, v), b.mul(v, zero))
+
+    return b.bit_or(_infinite(b, x), _infinite(b, y)), seen(x), seen(y)
+
+
+def _far(b: Any, y: Any) -> Any:
+    return b.copysign(b.const(math.inf, y.dtype), y)
+
+
 def asin(b: Any, z: Any) -> Any:
+    x, y = b.real(z), b.imag(z)
     u, v = _roots(b, z)
     down = b.sub(b.mul(b.real(u), b.real(v)), b.mul(b.imag(u), b.imag(v)))
-    return b.complex(
-        b.math("atan2", b.real(z), down), b.math("asinh", _imag_of_product(b, u, v))
-    )
+    infinite, east, north = _directions(b, z)
+    re = b.select(infinite, b.math("atan2", east, b.abs(north)), b.math("atan2", x, down))
+    re = b.select(b.compare("eq", x, b.const(0.0, x.dtype)), x, re)
+    im = b.math("asinh", _imag_of_product(b, u, v))
+    return b.complex(re, b.select(infinite, _far(b, y), im))
 
 
 def acos(b: Any, z: Any) -> Any:
+    x, y = b.real(z), b.imag(z)
     u, v = _roots(b, z)
-    two = b.const(2.0, b.real(z).dtype)
-    return b.complex(
-        b.mul(two, b.math("atan2", b.real(u), b.real(v))),
-        b.math("asinh", _imag_of_product(b, v, u)),
-    )
+    infinite, east, north = _directions(b, z)
+    re = b.mul(b.const(2.0, x.dtype), b.math("atan2", b.real(u), b.real(v)))
+    re = b.select(infinite, b.math("atan2", b.abs(north), east), re)
+    upright = b.compare("eq", x, b.const(0.0, x.dtype))
+    re = b.select(upright, b.const(math.pi / 2, x.dtype), re)
+    im = b.math("asinh", _imag_of_product(b, v, u))
+    return b.complex(re, b.select(infinite, b.neg(_far(b, y)), im))
 
 
 def asinh(b: Any, z: Any) -> Any:
@@ -244,7 +293,12 @@ def acosh(b: Any, z: Any) -> Any:
     u = sqrt(b, b.complex(b.sub(x, one), y))
     v = sqrt(b, b.complex(b.add(x, one), y))
     re = b.math("asinh", b.add(b.mul(b.real(u), b.real(v)), b.mul(b.imag(u), b.imag(v))))
-    return b.complex(re, b.mul(two, b.math("atan2", b.imag(u), b.real(v))))
+    im = b.mul(two, b.math("atan2", b.imag(u), b.real(v)))
+    infinite, east, north = _directions(b, z)
+    re = b.select(infinite, b.const(math.inf, x.dtype), re)
+    im = b.select(infinite, b.copysign(b.math("atan2", b.abs(north), east), y), im)
+    unknown = b.bit_and(b.compare("eq", x, b.const(0.0, x.dtype)), b.compare("ne", y, y))
+    return b.complex(re, b.select(unknown, b.const(math.pi / 2, x.dtype), im))
 
 
 def atanh(b: Any, z: Any) -> Any:
@@ -254,15 +308,17 @@ def atanh(b: Any, z: Any) -> Any:
     left = b.sub(one, size)
     y2 = b.mul(y, y)
     ratio = b.div(b.mul(four, size), b.add(b.mul(left, left), y2))
-    inf = b.const(math.inf, x.dtype)
-    infinite = b.bit_or(b.compare("eq", size, inf), b.compare("eq", b.abs(y), inf))
-    ratio = b.select(infinite, b.const(0.0, x.dtype), ratio)
+    infinite = b.bit_or(_infinite(b, x), _infinite(b, y))
+    none = b.bit_or(infinite, b.compare("eq", x, b.const(0.0, x.dtype)))
+    ratio = b.select(none, b.const(0.0, x.dtype), ratio)
     re = b.copysign(b.mul(b.const(0.25, x.dtype), b.math("log1p", ratio)), x)
     im = b.mul(
         b.const(0.5, x.dtype),
         b.math("atan2", b.mul(two, y), b.sub(b.mul(left, b.add(one, size)), y2)),
     )
-    return b.complex(re, im)
+    quarter_turn = b.copysign(b.const(math.pi / 2, y.dtype), y)
+    known = b.bit_and(infinite, b.compare("eq", y, y))
+    return b.complex(re, b.select(known, quarter_turn, im))
 
 
 def atan(b: Any, z: Any) -> Any:
@@ -270,8 +326,11 @@ def atan(b: Any, z: Any) -> Any:
 
 
 def power(b: Any, z: Any, w: Any) -> Any:
-    """exp(w log z), with 0^w = 0 and z^0 = 1."""
+    """exp(w log z), with z^0 = 1 and z^1 = z; 0^w is 0 for a w to the right of 0, else nan."""
     out = exp(b, b.mul(w, log(b, z)))
     zero, one = b.const(0, z.dtype), b.const(1, z.dtype)
-    out = b.select(b.compare("eq", z, zero), zero, out)
+    right = b.compare("gt", b.real(w), b.const(0.0, b.real(w).dtype))
+    of_zero = b.select(right, zero, b.const(complex(math.nan, math.nan), z.dtype))
+    out = b.select(b.compare("eq", z, zero), of_zero, out)
+    out = b.select(b.compare("eq", w, one), z, out)
     return b.select(b.compare("eq", w, zero), one, out)
