@@ -6,7 +6,7 @@ the program; the compiler inlines it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,22 +104,24 @@ def _samples() -> list[Sample]:
     return [Sample(x, y, program=program)]
 
 
-call = register(
-    Op(
-        "jit",
+def call_op(name: str, eval: Callable[..., Any], samples: Callable[[], Any], doc: str) -> Op:
+    """An op that runs its `program`, and whose every transform is a call of another program."""
+    op = Op(
+        name,
         CALL,
         type_rule=call_type,
-        eval=_eval,
-        jvp=lambda ctx, primals, tangents, **p: jvp_call(call, ctx, primals, tangents, **p),
-        linearize=lambda ctx, primals, nonzero, **p: linearize_call(
-            call, ctx, primals, nonzero, **p
-        ),
-        transpose=lambda ctx, cts, *args, **p: transpose_call(call, ctx, cts, args, **p),
-        batch=lambda ctx, size, args, dims, **p: batch_call(call, ctx, size, args, dims, **p),
+        eval=eval,
+        jvp=lambda ctx, primals, tangents, **p: jvp_call(op, ctx, primals, tangents, **p),
+        linearize=lambda ctx, primals, nonzero, **p: linearize_call(op, ctx, primals, nonzero, **p),
+        transpose=lambda ctx, cts, *args, **p: transpose_call(op, ctx, cts, args, **p),
+        batch=lambda ctx, size, args, dims, **p: batch_call(op, ctx, size, args, dims, **p),
         lower=None,
         multiple_results=True,
         structured=True,
-        samples=_samples,
-        doc="`jit(*args, program, name)`: the outputs of the program.",
+        samples=samples,
+        doc=doc,
     )
-)
+    return register(op)
+
+
+call = call_op("jit", _eval, _samples, "`jit(*args, program, name)`: the outputs of the program.")

@@ -21,12 +21,11 @@ import numpy as np
 from bibun.config import config
 from bibun.ir.program import Equation, Program, subprograms
 from bibun.ops.check import masked as masked_check
-from bibun.ops.control.call import batch_call, call_type, jvp_call, linearize_call, transpose_call
+from bibun.ops.control.call import call_op
 from bibun.ops.control.common import BOOL_TYPE, build, memo, rewire, split
 from bibun.ops.elementwise import mul, sin
 from bibun.ops.nan_checks import with_nan_checks
-from bibun.ops.op import CALL, Op, Sample
-from bibun.ops.registry import register
+from bibun.ops.op import CALL, Sample
 from bibun.trace.core import type_of
 from bibun.trace.replay import replay
 from bibun.trace.stage import stage_program
@@ -145,24 +144,11 @@ def _checked_samples() -> list[Sample]:
     return [Sample(x, program=program)]
 
 
-checked = register(
-    Op(
-        "checked",
-        CALL,
-        type_rule=call_type,
-        eval=_eval_checked,
-        jvp=lambda ctx, primals, tangents, **p: jvp_call(checked, ctx, primals, tangents, **p),
-        linearize=lambda ctx, primals, nonzero, **p: linearize_call(
-            checked, ctx, primals, nonzero, **p
-        ),
-        transpose=lambda ctx, cts, *args, **p: transpose_call(checked, ctx, cts, args, **p),
-        batch=lambda ctx, size, args, dims, **p: batch_call(checked, ctx, size, args, dims, **p),
-        lower=None,
-        multiple_results=True,
-        structured=True,
-        samples=_checked_samples,
-        doc="`checked(*args, program)`: the outputs of a program that looks for nan itself.",
-    )
+checked = call_op(
+    "checked",
+    _eval_checked,
+    _checked_samples,
+    "`checked(*args, program)`: the outputs of a program that looks for nan itself.",
 )
 
 
