@@ -36,19 +36,25 @@ def _moments(x: Any, axes: tuple[int, ...], mask: Any) -> tuple[Any, Any]:
 class _Norm(Module):
     """Scale and bias, and their place among the axes."""
 
-    scale: Any
-    bias: Any
-    dtype: Any
-    epsilon: float
-
-    def _parameters(
-        self, shape: Sequence[int], use_scale: bool, use_bias: bool, scale_init: Any,
-        bias_init: Any, param_dtype: Any, rngs: Any,
-    ) -> None:  # fmt: skip
+    def __init__(
+        self,
+        num_features: int | Sequence[int],
+        *,
+        epsilon: float = 1e-5,
+        dtype: Any = None,
+        param_dtype: Any = None,
+        use_bias: bool = True,
+        use_scale: bool = True,
+        bias_init: Any = zeros,
+        scale_init: Any = ones,
+        rngs: Any,
+    ) -> None:
         key = stream_of(rngs, "params")
-        shape = tuple(shape)
+        shape = (num_features,) if isinstance(num_features, int) else tuple(num_features)
         self.scale = Param(scale_init(key(), shape, param_dtype)) if use_scale else None
         self.bias = Param(bias_init(key(), shape, param_dtype)) if use_bias else None
+        self.epsilon = epsilon
+        self.dtype = dtype
 
     def _affine(self, y: Any, features: tuple[int, ...]) -> Any:
         shape = [n if k in features else 1 for k, n in enumerate(y.shape)]
@@ -90,13 +96,12 @@ class BatchNorm(_Norm):
     ) -> None:
         self.mean = BatchStat(zeros(None, (num_features,), param_dtype))
         self.var = BatchStat(ones(None, (num_features,), param_dtype))
-        self._parameters((num_features,), use_scale, use_bias, scale_init, bias_init, param_dtype,
-                         rngs)  # fmt: skip
+        super().__init__(num_features, epsilon=epsilon, dtype=dtype, param_dtype=param_dtype,
+                         use_bias=use_bias, use_scale=use_scale, bias_init=bias_init,
+                         scale_init=scale_init, rngs=rngs)  # fmt: skip
         self.use_running_average = use_running_average
         self.axis = axis
         self.momentum = momentum
-        self.epsilon = epsilon
-        self.dtype = dtype
 
     def __call__(self, x: Any, use_running_average: bool | None = None, *, mask: Any = None) -> Any:
         x = bnp.asarray(x)
@@ -144,10 +149,9 @@ class LayerNorm(_Norm):
         feature_axes: Axes = -1,
         rngs: Any,
     ) -> None:
-        shape = (num_features,) if isinstance(num_features, int) else tuple(num_features)
-        self._parameters(shape, use_scale, use_bias, scale_init, bias_init, param_dtype, rngs)
-        self.epsilon = epsilon
-        self.dtype = dtype
+        super().__init__(num_features, epsilon=epsilon, dtype=dtype, param_dtype=param_dtype,
+                         use_bias=use_bias, use_scale=use_scale, bias_init=bias_init,
+                         scale_init=scale_init, rngs=rngs)  # fmt: skip
         self.reduction_axes = reduction_axes if isinstance(reduction_axes, int) else tuple(
             reduction_axes)  # fmt: skip
         self.feature_axes = feature_axes if isinstance(feature_axes, int) else tuple(feature_axes)
@@ -229,12 +233,11 @@ class GroupNorm(_Norm):
                 f"GroupNorm: {num_features} features do not fall into "
                 f"{f'groups of {group_size}' if num_groups is None else f'{num_groups} groups'}"
             )
-        self._parameters((num_features,), use_scale, use_bias, scale_init, bias_init, param_dtype,
-                         rngs)  # fmt: skip
+        super().__init__(num_features, epsilon=epsilon, dtype=dtype, param_dtype=param_dtype,
+                         use_bias=use_bias, use_scale=use_scale, bias_init=bias_init,
+                         scale_init=scale_init, rngs=rngs)  # fmt: skip
         self.num_features = num_features
         self.num_groups = groups
-        self.epsilon = epsilon
-        self.dtype = dtype
 
     def __call__(self, x: Any, *, mask: Any = None) -> Any:
         x = bnp.asarray(x)
@@ -256,24 +259,6 @@ class InstanceNorm(_Norm):
     >>> nn.InstanceNorm(1, rngs=nn.Rngs(0))(bnp.array([[[1.0], [3.0]]])).ravel().round(3)
     Array([-1.,  1.], dtype=float64)
     """
-
-    def __init__(
-        self,
-        num_features: int,
-        *,
-        epsilon: float = 1e-5,
-        dtype: Any = None,
-        param_dtype: Any = None,
-        use_bias: bool = True,
-        use_scale: bool = True,
-        bias_init: Any = zeros,
-        scale_init: Any = ones,
-        rngs: Any,
-    ) -> None:
-        self._parameters((num_features,), use_scale, use_bias, scale_init, bias_init, param_dtype,
-                         rngs)  # fmt: skip
-        self.epsilon = epsilon
-        self.dtype = dtype
 
     def __call__(self, x: Any, *, mask: Any = None) -> Any:
         x = bnp.asarray(x)
