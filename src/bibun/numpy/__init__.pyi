@@ -603,7 +603,7 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
 def right_shift(x1: Any, x2: Any, /) -> Any:
     """x1 divided by 2**x2, rounded down: arithmetic shift for signed, logical for unsigned."""
 def rint(x: Any, /) -> Any:
-    """Nearest integer, halves to even."""
+    """Nearest integer, as a float, halves to even."""
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements moved along an axis, those pushed off the end coming in at the start."""
 def rollaxis(a: Any, axis: Any, start: Any = 0) -> Any:
