@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import integrate, special
 
 import bibun
 import bibun.numpy as bnp
@@ -121,6 +122,48 @@ def test_in_models():
     want = [2 * float(kernels.Matern52(0.5).spectral_density(w))
             for w in hsgp.sqrt_eigenvalues(3.0, 7)[0]]  # fmt: skip
     np.testing.assert_allclose(densities, want, rtol=1e-12)
+
+
+def test_rational_quadratic():
+    """Its density against a quadrature of the kernel, and its series against the kernel."""
+    for alpha, length in ((1.0, 0.7), (3.5, 1.2), (300.0, 0.5)):
+        k = kernels.RationalQuadratic(length, alpha=alpha)
+        for w in (0.3, 2.0):
+            re = integrate.quad(
+                lambda r, a=alpha, s=length: (1 + r * r / (2 * a * s * s)) ** -a,
+                0, np.inf, weight="cos", wvar=w, limlst=200,
+            )[0]  # fmt: skip
+            assert float(k.spectral_density(w)) == pytest.approx(2 * re, rel=1e-6)
+    flat = HSGP(kernels.RationalQuadratic(0.5, alpha=2.0), ell=4.0, m=200)
+    exact = kernels.RationalQuadratic(0.5, alpha=2.0)(x, x)
+    np.testing.assert_allclose(flat(x, x), exact, atol=5e-3)
+    with handlers.seed(rng_seed=0), handlers.trace() as tr:
+        f = hsgp.hsgp_rational_quadratic(x, 1.5, 0.5, 2.0, 4.0, 20)
+    features = HSGP(1.5 * kernels.RationalQuadratic(0.5, alpha=2.0), ell=4.0, m=20).features(x)
+    np.testing.assert_allclose(f, np.asarray(features) @ np.asarray(tr["beta"]["value"]))
+    density = hsgp.spectral_density_rational_quadratic(1, 2.0, 1.5, 0.5, 2.0)
+    only = kernels.RationalQuadratic(0.5, alpha=2.0)
+    assert float(density) == pytest.approx(1.5 * float(only.spectral_density(2.0)))
+
+
+def test_periodic():
+    """Weights against SciPy's Bessel functions, the series against the kernel, and the model."""
+    for length in (0.1, 0.7, 3.0):
+        q2 = np.asarray(hsgp.diag_spectral_density_periodic(1.3, length, 9))
+        j = np.arange(9)
+        exact = 1.69 * np.where(j > 0, 2, 1) * special.ive(j, length**-2)
+        np.testing.assert_allclose(q2, exact, rtol=1e-10, atol=1e-15)
+    q2 = np.asarray(hsgp.diag_spectral_density_periodic(1.3, 0.7, 25))
+    cosines, sines = (np.asarray(b) for b in hsgp.eigenfunctions_periodic(x, 2.0, 25))
+    apart = x[:, None] - x
+    exact = 1.69 * np.exp(-2 * np.sin(apart) ** 2 / 0.49)
+    series = (q2 * cosines) @ cosines.T + (q2 * sines) @ sines.T
+    np.testing.assert_allclose(series, exact, atol=1e-9)
+    with handlers.seed(rng_seed=0), handlers.trace() as tr:
+        f = hsgp.hsgp_periodic_non_centered(x, 1.3, 0.7, 2.0, 25)
+    beta_cos, beta_sin = (np.asarray(tr[f"beta_{k}"]["value"]) for k in ("cos", "sin"))
+    q = np.sqrt(q2)  # the last are below rounding, and not nan
+    np.testing.assert_allclose(f, cosines @ (q * beta_cos) + sines[:, 1:] @ (q[1:] * beta_sin))
 
 
 def test_errors():

@@ -68,6 +68,15 @@ def sqrt_eigenvalues(ell: Any, m: Any, dim: int = 1) -> np.ndarray:
     return (orders * math.pi / (2 * widths)).T
 
 
+def eigenindices(m: Any, dim: int = 1) -> np.ndarray:
+    """The orders j of equation (1), (dim, M), from 1.
+
+    >>> eigenindices([2, 1], 2).tolist()
+    [[1, 2], [1, 1]]
+    """
+    return np.rint(sqrt_eigenvalues(math.pi / 2, m, dim)).astype(int)
+
+
 def eigenfunctions(x: Any, ell: Any, m: Any) -> Any:
     """φ of equation (1) at points (n,) or (n, d): (n, M).
 
@@ -161,11 +170,7 @@ def diag_spectral_density_matern(
 def _in_model(x: Any, kernel: Kernel, ell: Any, m: Any, non_centered: bool) -> Any:
     x = _points(x)
     root = bnp.sqrt(spectral_densities(kernel, ell, m, x.shape[1]))
-    phi = eigenfunctions(x, ell, m)
-    if non_centered:
-        beta = prob.sample("beta", dist.Normal(bnp.zeros(root.shape), 1.0).to_event(1))
-        return bnp.matmul(phi, root * beta)
-    return bnp.matmul(phi, prob.sample("beta", dist.Normal(0.0, root).to_event(1)))
+    return linear_approximation(eigenfunctions(x, ell, m), root, root.shape, non_centered)
 
 
 def hsgp_squared_exponential(
@@ -184,3 +189,109 @@ def hsgp_matern(
 ) -> Any:
     """In a model: the process with kernel alpha Matérn(nu, length) at x, from a site "beta"."""
     return _in_model(x, _kernel(_matern(nu), alpha, length), ell, m, non_centered)
+
+
+def diag_spectral_density_rational_quadratic(
+    alpha: Any, length: Any, scale_mixture: Any, ell: Any, m: Any, dim: int = 1
+) -> Any:
+    """Spectral densities of alpha times the rational quadratic kernel, (M,)."""
+    return spectral_densities(_rational(alpha, length, scale_mixture), ell, m, dim)
+
+
+def _rational(alpha: Any, length: Any, scale_mixture: Any) -> Kernel:
+    return alpha * stationary.RationalQuadratic(scale=length, alpha=scale_mixture)
+
+
+def hsgp_rational_quadratic(
+    x: Any, alpha: Any, length: Any, scale_mixture: Any, ell: Any, m: Any,
+    non_centered: bool = True,
+) -> Any:  # fmt: skip
+    """In a model: the process with kernel alpha (1 + r²/2aℓ²)^-a at x, a `scale_mixture`."""
+    return _in_model(x, _rational(alpha, length, scale_mixture), ell, m, non_centered)
+
+
+def spectral_density_squared_exponential(dim: int, w: Any, alpha: Any, length: Any) -> Any:
+    """The spectral density of alpha times the RBF kernel at a frequency w, (dim,)."""
+    return _at(_kernel(stationary.ExpSquared, alpha, length), dim, w)
+
+
+def spectral_density_matern(dim: int, nu: float, w: Any, alpha: Any, length: Any) -> Any:
+    """The spectral density of alpha times the Matérn kernel of order nu at w, (dim,)."""
+    return _at(_kernel(_matern(nu), alpha, length), dim, w)
+
+
+def spectral_density_rational_quadratic(
+    dim: int, w: Any, alpha: Any, length: Any, scale_mixture: Any
+) -> Any:
+    """The spectral density of alpha times the rational quadratic kernel at w, (dim,)."""
+    return _at(_rational(alpha, length, scale_mixture), dim, w)
+
+
+def _at(kernel: Kernel, dim: int, w: Any) -> Any:
+    return kernel.spectral_density(bnp.broadcast_to(bnp.asarray(w), (dim,)))
+
+
+def linear_approximation(phi: Any, spd: Any, m: Any, non_centered: bool = True) -> Any:
+    """In a model: Σ_j φ_j s_j β_j with weights from a site "beta", `spd` being s.
+
+    `phi`: (n, M); `spd`: square roots of spectral densities, (M,); `m`: M, or its factors.
+    """
+    if math.prod(np.atleast_1d(m).tolist()) != np.shape(spd)[-1]:
+        raise ShapeError(f"HSGP: m={m} functions, but spd has shape {np.shape(spd)}")
+    if non_centered:
+        beta = prob.sample("beta", dist.Normal(bnp.zeros(np.shape(spd)), 1.0).to_event(1))
+        return bnp.matmul(phi, spd * beta)
+    return bnp.matmul(phi, prob.sample("beta", dist.Normal(0.0, spd).to_event(1)))
+
+
+# the periodic kernel -------------------------------------------------------------------------
+
+
+def diag_spectral_density_periodic(alpha: Any, length: Any, m: int) -> Any:
+    """The first m weights q² of the cosine series of the periodic kernel, (m,):
+
+        alpha² exp(-2 sin²(w0 r / 2) / length²) = Σ_j q²_j cos(j w0 r)
+
+    They are alpha² c_j I_j(a) e^-a with a = 1 / length², c_0 = 1, otherwise 2; the Bessel functions
+    by the trapezoidal rule on their integral over a circle, which is exact to rounding.
+
+    >>> q2 = diag_spectral_density_periodic(1.5, 0.7, 20)
+    >>> round(float(bnp.sum(q2)), 10)  # at r = 0
+    2.25
+    """
+    nodes = max(1024, 8 * m)
+    angle = (np.arange(nodes) + 0.5) * math.pi / nodes
+    a = 1.0 / bnp.asarray(length) ** 2
+    waves = np.cos(np.arange(m)[:, None] * angle) * np.where(np.arange(m) > 0, 2.0, 1.0)[:, None]
+    bessel = bnp.matmul(waves, bnp.exp(a * (np.cos(angle) - 1.0))) / nodes
+    return alpha**2 * bnp.maximum(bessel, 1e-30)  # rounding may leave less than nothing
+
+
+def eigenfunctions_periodic(x: Any, w0: Any, m: int) -> tuple[Any, Any]:
+    """cos(j w0 x) and sin(j w0 x), j = 0, ..., m - 1, at points (n,): twice (n, m).
+
+    `w0`: 2π over the period.
+    """
+    x = bnp.asarray(x)
+    if x.ndim != 1:
+        raise ShapeError(f"HSGP: points of a periodic kernel must have shape (n,), got {x.shape}")
+    angle = x[:, None] * w0 * np.arange(m)
+    return bnp.cos(angle), bnp.sin(angle)
+
+
+def hsgp_periodic_non_centered(x: Any, alpha: Any, length: Any, w0: Any, m: int) -> Any:
+    """In a model: the periodic process at x, (n,), from sites "beta_cos", "beta_sin".
+
+    `alpha`: its standard deviation; `length`: its scale; `w0`: 2π over its period; see
+    `diag_spectral_density_periodic`. Weights have the standard deviations q: NumPyro 0.22
+    multiplies them by q², whose process has another kernel.
+    """
+    if m < 2:
+        raise ValueError(f"HSGP: m must be at least 2 for a periodic kernel, got {m}")
+    q = bnp.sqrt(diag_spectral_density_periodic(alpha, length, m))
+    cosines, sines = eigenfunctions_periodic(x, w0, m)
+    with prob.plate("cos_basis", m):
+        beta_cos = prob.sample("beta_cos", dist.Normal(0.0, 1.0))
+    with prob.plate("sin_basis", m - 1):
+        beta_sin = prob.sample("beta_sin", dist.Normal(0.0, 1.0))
+    return bnp.matmul(cosines, q * beta_cos) + bnp.matmul(sines[:, 1:], q[1:] * beta_sin)

@@ -1,0 +1,1 @@
+"""Hilbert space Gaussian processes in models, by NumPyro's names; see `bibun.gp.hsgp`."""
