@@ -130,3 +130,30 @@ def test_the_page_says_what_is_so() -> None:
     assert count > 400
     served = [k for k, v in table.items() if v is not None]
     assert all(f"`{k.rpartition('.')[2]}`" in text for k in served), "run bibun.numpy.dispatch"
+
+
+def test_positions_are_numpys_where_jaxs_differ() -> None:
+    """NumPy's fifth argument of `histogram` is `density`, JAX's `weights`; and so on."""
+    scaled = M * np.array([1.0, 1e-4, 1.0, 1.0])
+    calls: list[tuple[Any, Any]] = [
+        (lambda x: np.histogram(x, 3, (0, 1), True)[0], V),
+        (lambda x: np.histogram(x, 3, (0, 1), None, W)[0], V),
+        (lambda x: np.histogram2d(x, W, 2, [[0, 1], [0, 1]], True)[0], V),
+        (lambda m: np.linalg.matrix_rank(m, 2e-2), scaled),  # absolute, and not of the largest
+        (lambda m: np.linalg.matrix_rank(m, hermitian=True), S),
+        (lambda x: np.zeros_like(x, None, "K", True, (2, 2)), V),
+        (lambda x: np.full_like(x, 3.0, float, "C"), V),
+        (lambda x: np.partition(x, 2, -1, "introselect"), V),
+        (lambda x: np.clip(x, 0.3, 0.6), V),
+        (lambda i: np.stack(np.unravel_index(i, (2, 3), "F")), np.arange(6)),
+        (lambda x: np.copy(x, "K", False), V),
+    ]
+    for f, x in calls:
+        want = f(x)
+        if f is calls[7][0]:
+            want = np.sort(x)
+        for got in (f(bnp.asarray(x)), bibun.jit(f)(x)):
+            assert got.shape == want.shape
+            np.testing.assert_allclose(got, want, rtol=1e-12)
+    with pytest.raises(TypeError, match="out="):
+        np.sum(bnp.asarray(V), 0, None, np.zeros(()))

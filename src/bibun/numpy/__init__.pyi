@@ -726,7 +726,7 @@ def unique_values(x: Any, /, *, size: Any = None, fill_value: Any = None) -> Any
     """The different elements."""
 def unpackbits(a: Any, axis: Any = None, count: Any = None, bitorder: Any = 'big') -> Any:
     """The bits of bytes, eight along an axis for each; `count` of them (negative: left out)."""
-def unravel_index(indices: Any, shape: Any) -> Any:
+def unravel_index(indices: Any, shape: Any, order: Any = 'C') -> Any:
     """Flat indices into an array of this shape, as one index for each axis."""
 unsignedinteger: Any
 def unstack(x: Any, /, *, axis: Any = 0) -> Any:

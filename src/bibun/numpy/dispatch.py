@@ -9,7 +9,10 @@ because NumPy would lose what is tracked.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
+import itertools
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +37,8 @@ _RENAMED = {
     "divide": "true_divide", "conjugate": "conjugate", "_ones_like": "ones_like",
     "_zeta": "zeta", "_riemann_zeta": "zeta",
 }  # fmt: skip
+# NumPy's arguments that change no value here: memory layout, subclasses, the algorithm.
+_NO_EFFECT = frozenset({"order", "subok", "kind"})
 # NumPy's own that write into their argument.
 _WRITES = frozenset({"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"})
 
@@ -132,7 +137,30 @@ def call_function(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     found = _find(module, name) if module in _MODULES else None
     if found is None:
         return _on_host(func, what, args, kwargs)
+    names, known = _parameters(func, found)
+    if names is not None and len(args) > 1:
+        args, kwargs = args[:1], {**dict(zip(names[1:], args[1:], strict=False)), **kwargs}
+    if known is not None:
+        kwargs = {k: v for k, v in kwargs.items() if k in known or k not in _NO_EFFECT}
     return _as_numpy_does(found, args, kwargs)
+
+
+@functools.cache
+def _parameters(
+    func: Callable[..., Any], found: Callable[..., Any]
+) -> tuple[list[str] | None, frozenset[str] | None]:
+    """(NumPy's names of the positions, if after the first bibun's, which are JAX's, differ; bibun's
+    names, unless it takes any keyword)."""
+    theirs, ours = (inspect.signature(f).parameters.values() for f in (func, found))
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    places = [[p.name for p in side if p.kind in named] for side in (theirs, ours)]
+    mine = frozenset(p.name for p in ours)
+    differ = any(
+        a != b and (a in mine or a in _NO_EFFECT)
+        for a, b in itertools.zip_longest(places[0][1:], places[1][1:])
+    )
+    free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in ours)
+    return places[0] if differ else None, None if free else mine
 
 
 def _as_numpy_does(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -17,6 +17,7 @@ from bibun.numpy._common import (
     as_shape,
     axes_tuple,
     axis_index,
+    one_of,
     shape_of,
     value,
 )
@@ -427,8 +428,10 @@ def resize(a: Any, new_shape: Any) -> Value:
     return reshape(sh.slice(copies, starts=(0,), limits=(count,), strides=None), new)
 
 
-def unravel_index(indices: Any, shape: Any) -> tuple[Value, ...]:
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Value, ...]:
     """Flat indices into an array of this shape, as one index for each axis.
+
+    order: whether the last axis ("C") or the first ("F") runs fastest.
 
     >>> import bibun.numpy as bnp
     >>> print(*bnp.unravel_index(5, (2, 3)))
@@ -436,12 +439,14 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Value, ...]:
     """
     from bibun.numpy.arithmetic import floor_divide, remainder
 
+    one_of("unravel_index", "order", order, ("C", "F"))
     left = value("unravel_index", "indices", indices)
+    sizes = as_shape("unravel_index", shape)
     out = []
-    for n in reversed(as_shape("unravel_index", shape)):
+    for n in sizes if order == "F" else reversed(sizes):
         out.append(remainder(left, n))
         left = floor_divide(left, n)
-    return tuple(out[::-1])
+    return tuple(out if order == "F" else out[::-1])
 
 
 def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise",
