@@ -7,7 +7,7 @@ import pytest
 
 import bibun
 import bibun.numpy as bnp
-from bibun import lax
+from bibun import grad, jacfwd, jit, lax
 from bibun.errors import DifferentiationError
 
 A = np.array([[4.0, 1.0, 0.5], [0.5, 3.0, 0.25], [0.1, 0.2, 2.0]])
@@ -118,3 +118,37 @@ def test_auxiliary_results_are_handed_out_and_constant():
     slope, count = bibun.jit(bibun.grad(root, has_aux=True))(4.0)
     assert float(slope) == pytest.approx(0.25, rel=1e-12)
     assert int(count) == 7
+
+
+def test_root_whose_algorithm_closes_over_values_too() -> None:
+    """Newton's step written with the outer x instead of the f that it is handed: constant there."""
+
+    def root(x):
+        step = lambda i, y: y - (y**3 + y - x) / (3 * y * y + 1)
+        return lax.custom_root(
+            lambda y: y**3 + y - x, x, lambda f, y: lax.fori_loop(0, 40, step, y),
+            lambda g, y: y / g(1.0),
+        )  # fmt: skip
+
+    y = float(root(0.5))
+    first = 1 / (3 * y * y + 1)
+    second = -6 * y * first**3
+    total = lambda x: lax.scan(lambda c, a: (c + root(a), None), 0.0, bnp.stack([x, x]))[0]
+    for way in (lambda f: f, jit):
+        for d in (grad, jacfwd):
+            assert float(way(d(root))(0.5)) == pytest.approx(first, rel=1e-12)
+            assert float(way(d(d(root)))(0.5)) == pytest.approx(second, rel=1e-10)
+            assert float(way(d(total))(0.5)) == pytest.approx(2 * first, rel=1e-12)
+
+
+def test_root_by_python_control_flow() -> None:
+    def bisection(f, x):
+        low, high = 0.0, 10.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (low, middle) if f(middle) > 0 else (middle, high)
+        return bnp.asarray(low)
+
+    root = lambda a: lax.custom_root(lambda x: x * x - a, 1.0, bisection, lambda g, y: y / g(1.0))
+    assert float(root(4.0)) == pytest.approx(2.0)
+    assert float(grad(root)(4.0)) == pytest.approx(0.25)

@@ -110,6 +110,36 @@ bibun.random.permutation(bibun.random.key({n}), bnp.atleast_1d({x}))|bibun.rando
 bibun.random.exponential(bibun.random.key({n}), {x}.shape) + {x}|bibun.random.choice(bibun.random.key({n}), {x}.reshape(-1), (4,))
 bibun.random.bits(bibun.random.split(bibun.random.key({n}))[1], {x}.shape)
 """
+FFT = """
+bnp.fft.rfft({x}, axis={k})|bnp.abs(bnp.fft.fft({x}, axis={k}))|bnp.real(bnp.fft.ifft({x}))|bnp.fft.irfft(bnp.fft.rfft({x}), n={x}.shape[-1])
+bnp.fft.fft({x}, n=5)|bnp.imag(bnp.fft.fft2({x}))|bnp.fft.fftshift({x})|bnp.fft.irfft({x}, n=6)|bnp.fft.fft({x}, axis={k}, norm='ortho')
+bnp.real(bnp.fft.ifftn({x}))|bibun.scipy.fft.dct({x}, axis={k})|bibun.scipy.signal.fftconvolve({x}, {x}, mode='same')
+"""
+FILTERED = """
+bnp.sum({x}, axis={k}, where={x} > 0)|bnp.mean({x}, where={x} < 9)|bnp.max({x}, axis={k}, where={x} > 0, initial=-1)|bnp.prod({x} * 0.5, axis={k}, where={x} > 0)
+bnp.any({x} > 0, axis={k}, where={x} < 1)|bnp.min({x}, initial=2, where={x} > 1)|bnp.nanmax({x}, axis={k})|bnp.nanmean({x}, axis={k})|bnp.nanvar({x} + 0.5)
+bnp.var({x}, axis={k}, ddof=1)|bnp.logaddexp.reduce({x}, axis={k})|bibun.scipy.special.logsumexp({x}, axis={axes})|bibun.nn.softmax({x}, axis={k})
+bibun.nn.log_softmax({x}, axis={k})|bibun.nn.standardize({x} + 0.1, axis={k})|bnp.cumulative_sum({x}, axis={k}, include_initial=True)|bnp.quantile({x}, 0.3, axis={k})
+"""
+WINDOWS = """
+lax.reduce_window({x}, 0.0, lax.add, (2,) * {x}.ndim, (1,) * {x}.ndim, 'SAME')|lax.reduce_window({x}, -bnp.inf, lax.max, (2,) * {x}.ndim, (2,) * {x}.ndim, 'VALID')
+bnp.convolve({x}, bnp.array([0.5, 1.0, -1.0]), mode='same')|bnp.correlate({x}, bnp.array([1.0, 2.0]), mode='full')|bnp.gradient({x}, axis={k})
+lax.conv_general_dilated({x}.reshape(1, 1, -1), bnp.array([[[1.0, -0.5, 2.0]]]), (2,), 'SAME')|bnp.trapezoid({x}, axis={k})|bnp.polyval({x}, {y})
+lax.conv_general_dilated({x}.reshape(1, 1, *{x}.shape), bnp.ones((2, 1, 2, 2)), (1, 1), [(1, 0), (0, 2)], rhs_dilation=(1, 2))
+"""
+SIZED = """
+bnp.nonzero({x} > 0, size=4, fill_value=-1)[0]|bnp.unique({x}, size=5)|bnp.argwhere({x} > 0, size=3)|bnp.bincount(bnp.clip({x}.reshape(-1), 0, 7).astype('i8'), length=8)
+bnp.digitize({x}, bnp.array([0.0, 1.0, 2.0]))|bnp.histogram({x}, bins=4, range=(-2, 2))[0]|bnp.lexsort(({x}, {x} % 2))|bnp.partition({x}, 0, axis={k})
+bnp.where({x} > 0, size=3, fill_value=0)[0]|bnp.take_along_axis({x}, bnp.argmax({x}, axis={k}, keepdims=True), axis={k})|bnp.ediff1d({x})
+bnp.fill_diagonal({x}, 2, inplace=False)|bnp.piecewise({x}, [{x} < 0, {x} >= 0], [lambda t: -t, lambda t: t * 2])|bnp.choose(bnp.array({ints}) % 2, [{x}, -{x}])
+bnp.cov({x})|bnp.vander({x}, 3)|bnp.isin({x}, bnp.array([0, 1, 2]))|bnp.searchsorted(bnp.arange(5), {x}, side='right')|bnp.unwrap({x}, axis={k})
+"""
+MORE_FLOAT = """
+bibun.nn.gelu({x})|bibun.nn.silu({x})|bibun.nn.elu({x})|bibun.nn.softplus({x})|bibun.scipy.special.xlogy(bnp.abs({x}), bnp.abs({x}) + 0.1)
+bibun.scipy.special.log_ndtr({x})|bibun.scipy.special.ndtr({x})|bibun.scipy.special.entr(bnp.abs({x}))|bibun.scipy.special.i0({x})|bnp.i0({x})
+bibun.scipy.special.betaln(bnp.abs({x}) + 0.3, 1.5)|bibun.scipy.special.gammaincc(1.5, bnp.abs({x}) + 0.1)|bibun.scipy.stats.norm.logcdf({x})
+bibun.scipy.special.ndtri(lax.logistic({x}))|bnp.frexp({x})[0]|bnp.ldexp({x}, 2)|bnp.deg2rad({x})|bnp.nextafter({x}, 2.0)|bnp.float_power(bnp.abs({x}) + 1, 0.7)
+"""
 UPDATES = """
 {x}.at[{i}].set({v})|{x}.at[{i}].add({v})|{x}.at[{slices}].set({v})|{x}.at[{slices}].multiply({v})|{x}.at[1:].set({x}[:-1])
 {x}.at[:-1].add({x}[1:])|{x}.at[bnp.array({ints})].add({v})|{x}.at[bnp.array({ints})].set({v})|{x}.at[bnp.array({ints})].min({v})
@@ -159,8 +189,9 @@ def draw(g: Generator, scope: Scope) -> str | None:
 def group_of(r: random.Random) -> str:
     """A group of expressions, common ones more often."""
     return r.choices(
-        ["unary", "binary", "SHAPE", "REDUCE", "INDEX", "ORDER", "CONTRACT", "LINALG", "UPDATES", "RANDOM"],
-        [8, 9, 8, 6, 4, 2, 3, 1, 5, 0.6],
+        ["unary", "binary", "SHAPE", "REDUCE", "INDEX", "ORDER", "CONTRACT", "LINALG", "UPDATES", "RANDOM",
+         "FFT", "FILTERED", "WINDOWS", "SIZED", "MORE_FLOAT"],
+        [8, 9, 8, 6, 4, 2, 3, 1, 5, 0.6, 0.8, 1.5, 0.8, 1, 1.2],
     )[0]  # fmt: skip
 
 
@@ -180,6 +211,11 @@ def from_group(g: Generator, scope: Scope, group: str) -> str | None:
         return fill(g, scope, g.pick(scope), r.choice(TABLES["RANDOM"]))
     if group == "SHAPE":
         return fill(g, scope, g.pick(scope), r.choice(TABLES["SHAPE"]))
+    if group in ("FFT", "WINDOWS", "MORE_FLOAT"):
+        if g.wild:  # a nan spreads as the algorithm has it
+            return None
+        x = g.pick(scope, lambda v: v.kind == "f" and (v.ndim and v.size or group == "MORE_FLOAT"))
+        return fill(g, scope, x, r.choice(TABLES[group]))
     if group == "LINALG":
         if g.wild:  # which elements a factor of nan has finite is LAPACK's own affair
             return None

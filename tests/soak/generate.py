@@ -104,6 +104,7 @@ class Generator:
         self.count = 0
         self.wild = False  # nan, inf and the ends of the integers among the inputs
         self.large = False  # arrays of a size that is worth threads
+        self.deep = False  # control flow in control flow, four deep
 
     # small choices ---------------------------------------------------------------------
 
@@ -146,6 +147,7 @@ class Generator:
         small = mode == "hessian"
         self.wild = mode in PLAIN and self.chance(0.12)
         self.large = mode in ("jit", "grad", "jvp") and self.chance(0.03)
+        self.deep = not self.large and self.chance(0.15)
         env: dict[str, Any] = {}
         exec(HEADER, env)
         scope = Scope(env, [], 0)
@@ -239,7 +241,8 @@ class Generator:
         tries = 0
         while len(scope.statements) < n and tries < 6 * n:
             tries += 1
-            control = 0.22 if scope.depth == 0 else 0.12 if scope.depth == 1 else 0.0
+            chances = (0.5, 0.45, 0.4, 0.3) if self.deep else (0.22, 0.12)
+            control = chances[scope.depth] if scope.depth < len(chances) else 0.0
             try:
                 if self.chance(control):
                     self.control(scope)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bibun import tree
-from bibun.errors import ShapeError
+from bibun.errors import ConcretizationError, ShapeError
 from bibun.ops import elementwise as el
 from bibun.ops.control.linear_solve import linear_solve
 from bibun.ops.control.rules import over_consts, unite
@@ -151,18 +151,23 @@ def custom_root(
     def find_root(start: Any, *consts: Any) -> Any:
         return solve(lambda x: closed(x, *consts), start)
 
-    root = custom_jvp(find_root)
+    count = len(consts)
+    try:  # what `solve` itself closes over is constant to derivatives
+        solver, others = closure_convert(find_root, guess, *consts)
+    except ConcretizationError:  # Python control flow: it runs on the values
+        solver, others = find_root, []
+    root = custom_jvp(solver)
 
     @root.defjvp
     def rule(primals: Any, tangents: Any) -> Any:
-        start, *held = primals
-        out = root(start, *held)
+        out = root(*primals)
+        held = primals[1 : 1 + count]
         x = out[0] if has_aux else out
-        _, change = jvp(lambda *c: closed(x, *c), tuple(held), tuple(tangents[1:])) if held else (
+        _, change = jvp(lambda *c: closed(x, *c), held, tangents[1 : 1 + count]) if held else (
             None, tree.map(lambda v: zeros_of(type_of(v)), x))  # fmt: skip
         _, slope = linearize(lambda v: closed(v, *held), x)
         right = tree.map(el.neg, change)
         dx = custom_linear_solve(slope, right, tangent_solve, tangent_solve)
         return out, (dx, tree.map(lambda a: zeros_of(type_of(a)), out[1])) if has_aux else dx
 
-    return root(guess, *consts)
+    return root(guess, *consts, *others)
