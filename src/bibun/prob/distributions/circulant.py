@@ -13,7 +13,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.distribution import Distribution, Shape, parameter
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of, parameter
 from bibun.prob.distributions.special import LOG_2PI
 
 
@@ -46,24 +46,18 @@ class CirculantNormal(Distribution):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        if (covariance_row is None) == (covariance_rfft is None):
-            raise ValueError(
-                "CirculantNormal: give exactly one of covariance_row and covariance_rfft"
-            )
+        name, given = one_of(
+            "CirculantNormal", covariance_row=covariance_row, covariance_rfft=covariance_rfft
+        )
         loc = parameter("loc", loc)
         n = np.shape(loc)[-1] if np.ndim(loc) else 0
-        name, given, want = (
-            ("covariance_row", covariance_row, n)
-            if covariance_rfft is None
-            else ("covariance_rfft", covariance_rfft, n // 2 + 1)
-        )
-        given = parameter(name, given)
+        want = n if name == "covariance_row" else n // 2 + 1
         if n == 0 or np.shape(given)[-1:] != (want,):
             raise ShapeError(
                 f"CirculantNormal: loc needs shape (..., n), and {name} {want} elements for "
                 f"n = {n}; got shapes {np.shape(loc)} and {np.shape(given)}"
             )
-        if covariance_rfft is None:
+        if name == "covariance_row":
             given = bnp.fft.rfft(given).real
         self._setup(validate_args, loc=loc, covariance_rfft=given)
 

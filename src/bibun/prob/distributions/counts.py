@@ -13,9 +13,8 @@ from bibun.prob.distributions.discrete import (
     CategoricalProbs,
     GammaPoisson,
     GeometricProbs,
-    _one_of,
 )
-from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.multivariate import Multinomial
 from bibun.prob.distributions.special import betaln, floating
 from bibun.scipy.special import expit, gammaln
@@ -44,7 +43,7 @@ def NegativeBinomial(
     >>> float(dist.NegativeBinomial(3.0, probs=0.5).mean)
     3.0
     """
-    _one_of("NegativeBinomial", probs, logits)
+    one_of("NegativeBinomial", probs=probs, logits=logits)
     if probs is not None:
         return NegativeBinomialProbs(total_count, probs, validate_args=validate_args)
     return NegativeBinomialLogits(total_count, logits, validate_args=validate_args)
@@ -106,6 +105,13 @@ class BetaNegativeBinomial(Distribution):
         b = bnp.asarray(self.concentration0)
         safe = bnp.where(b > 1, b - 1, 1.0)
         return self._wide(bnp.where(b > 1, self.n * self.concentration1 / safe, bnp.inf))
+
+    @property
+    def variance(self) -> Any:
+        a, b, n = self.concentration1, bnp.asarray(self.concentration0), self.n
+        safe = bnp.where(b > 2, b, 3.0)
+        out = n * a * (n + safe - 1) * (a + safe - 1) / ((safe - 2) * bnp.square(safe - 1))
+        return self._wide(bnp.where(b > 2, out, bnp.inf))
 
 
 class DirichletMultinomial(Distribution):

@@ -13,7 +13,7 @@ from bibun import random
 from bibun.errors import ShapeError
 from bibun.lax import while_loop
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
+from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, one_of, parameter
 from bibun.prob.distributions.real_line import VonMises
 from bibun.prob.distributions.special import LOG_2PI
 from bibun.scipy.special import i0e, logsumexp, ndtr
@@ -58,14 +58,12 @@ class SineBivariateVonMises(Distribution):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        if (correlation is None) == (weighted_correlation is None):
-            raise ValueError(
-                "SineBivariateVonMises: give exactly one of correlation and weighted_correlation"
-            )
-        if correlation is None:
-            correlation = bnp.asarray(weighted_correlation) * bnp.sqrt(
-                bnp.asarray(phi_concentration) * psi_concentration
-            )
+        name, correlation = one_of(
+            "SineBivariateVonMises", correlation=correlation,
+            weighted_correlation=weighted_correlation,
+        )  # fmt: skip
+        if name == "weighted_correlation":
+            correlation = correlation * bnp.sqrt(bnp.asarray(phi_concentration) * psi_concentration)
         self._setup(
             validate_args,
             phi_loc=phi_loc,

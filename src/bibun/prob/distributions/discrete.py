@@ -9,20 +9,30 @@ import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.special import betaln, floating
 from bibun.prob.distributions.transforms import softplus
 from bibun.scipy.special import betainc, expit, gammaincc, gammaln, logsumexp, xlog1py, xlogy
 from bibun.trace.core import concrete, need_concrete
 
 
-def _one_of(name: str, probs: Any, logits: Any) -> None:
-    if (probs is None) == (logits is None):
-        raise ValueError(f"{name}: give exactly one of probs and logits")
-
-
 def _logit(p: Any) -> Any:
     return bnp.log(p) - bnp.log1p(-p)
+
+
+def _same(kind: str, name: str, value: Any) -> int:
+    """A parameter that a support depends on. Errors: NotImplementedError where it varies."""
+    known = np.asarray(need_concrete(value, "enumerate_support"))
+    if (known != known.flat[0]).any():
+        raise NotImplementedError(f"{kind}.enumerate_support: {name} varies")
+    return int(known.flat[0])
+
+
+def _listed(values: Any, batch_shape: Shape, expand: bool) -> Any:
+    """The values of a support along a new first axis, of one batch or of all."""
+    n = len(values)
+    values = bnp.reshape(values, (n,) + (1,) * len(batch_shape))
+    return bnp.broadcast_to(values, (n, *batch_shape)) if expand else values
 
 
 class _Bernoulli(Distribution):
@@ -53,8 +63,7 @@ class _Bernoulli(Distribution):
         return self._wide(bnp.where(flat, 0.0, -xlogy(p, p) - xlog1py(1 - p, -p)))
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        values = bnp.reshape(bnp.arange(2), (2,) + (1,) * self.batch_dim)
-        return bnp.broadcast_to(values, (2, *self.batch_shape)) if expand else values
+        return _listed(bnp.arange(2), self.batch_shape, expand)
 
 
 class BernoulliProbs(_Bernoulli):
@@ -99,7 +108,7 @@ def Bernoulli(
     >>> round(float(dist.Bernoulli(0.25).log_prob(1)), 6)
     -1.386294
     """
-    _one_of("Bernoulli", probs, logits)
+    one_of("Bernoulli", probs=probs, logits=logits)
     if logits is None:
         return BernoulliProbs(probs, validate_args=validate_args)
     return BernoulliLogits(logits, validate_args=validate_args)
@@ -137,12 +146,8 @@ class _Binomial(Distribution):
         return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        counts = np.asarray(need_concrete(self.total_count, "enumerate_support"))
-        if (counts != counts.flat[0]).any():
-            raise NotImplementedError("Binomial.enumerate_support: total_count varies")
-        n = int(counts.flat[0]) + 1
-        values = bnp.reshape(bnp.arange(n), (n,) + (1,) * self.batch_dim)
-        return bnp.broadcast_to(values, (n, *self.batch_shape)) if expand else values
+        n = _same("Binomial", "total_count", self.total_count) + 1
+        return _listed(bnp.arange(n), self.batch_shape, expand)
 
 
 class BinomialProbs(_Binomial):
@@ -192,7 +197,7 @@ def Binomial(
     validate_args: bool | None = None,
 ) -> _Binomial:
     """Counts of successes in `total_count` trials, by `probs` or by `logits`."""
-    _one_of("Binomial", probs, logits)
+    one_of("Binomial", probs=probs, logits=logits)
     if logits is None:
         return BinomialProbs(probs, total_count, validate_args=validate_args)
     return BinomialLogits(logits, total_count, validate_args=validate_args)
@@ -289,7 +294,7 @@ def Categorical(
     probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
 ) -> _Categorical:
     """Class indices, by `probs` or by `logits`, with classes along the last axis."""
-    _one_of("Categorical", probs, logits)
+    one_of("Categorical", probs=probs, logits=logits)
     if logits is None:
         return CategoricalProbs(probs, validate_args=validate_args)
     return CategoricalLogits(logits, validate_args=validate_args)
@@ -333,8 +338,21 @@ class DiscreteUniform(Distribution):
     def variance(self) -> Any:
         return self._wide((bnp.square(self.high - self.low + 1.0) - 1) / 12)
 
+    def icdf(self, q: Any) -> Any:
+        n = self.high + 1.0 - self.low
+        steps = bnp.clip(bnp.ceil(bnp.asarray(q) * n), 1.0, n)
+        return (self.low + steps - 1).astype(int)
+
     def entropy(self) -> Any:
         return self._wide(bnp.log(self.high + 1.0 - self.low))
+
+    has_enumerate_support = True
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        low, high = (
+            _same("DiscreteUniform", name, getattr(self, name)) for name in ("low", "high")
+        )
+        return _listed(bnp.arange(low, high + 1), self.batch_shape, expand)
 
 
 class Poisson(Distribution):
@@ -395,12 +413,16 @@ class GeometricProbs(Distribution):
         p = bnp.asarray(self.probs)
         return self._wide((1 / p - 1) / p)
 
+    def entropy(self) -> Any:
+        p = bnp.asarray(self.probs)
+        return self._wide(-(xlog1py(1 - p, -p) + p * bnp.log(p)) / p)
+
 
 def Geometric(
     probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
 ) -> GeometricProbs:
     """Failures before the first success, by `probs` or by `logits`."""
-    _one_of("Geometric", probs, logits)
+    one_of("Geometric", probs=probs, logits=logits)
     p = probs if logits is None else expit(logits)
     return GeometricProbs(p, validate_args=validate_args)
 
@@ -493,6 +515,12 @@ class BetaBinomial(Distribution):
     def mean(self) -> Any:
         a, b = self.concentration1, self.concentration0
         return self._wide(self.total_count * a / bnp.asarray(a + b))
+
+    has_enumerate_support = True
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        n = _same("BetaBinomial", "total_count", self.total_count) + 1
+        return _listed(bnp.arange(n), self.batch_shape, expand)
 
     @property
     def variance(self) -> Any:

@@ -34,6 +34,18 @@ def parameter(name: str, x: Any) -> Any:
         raise TypeError(f"parameter {name}: {error}") from None
 
 
+def one_of(what: str, **options: Any) -> tuple[str, Any]:
+    """Name and value of the one option that is given. Errors: ValueError for none or several."""
+    given = [k for k, v in options.items() if v is not None]
+    if len(given) != 1:
+        *first, last = options
+        raise ValueError(
+            f"{what}: give exactly one of {', '.join(first)} and {last}, got "
+            f"{' and '.join(given) or 'none'}"
+        )
+    return given[0], parameter(given[0], options[given[0]])
+
+
 def satisfied(constraint: c.Constraint, value: Any) -> np.ndarray | None:
     """Where a value satisfies a constraint, or None while either is not known."""
     bounds = tree.map(concrete, constraint)

@@ -13,7 +13,7 @@ from bibun import numpy as bnp
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.bounded import Gamma
 from bibun.prob.distributions.discrete import NegativeBinomial2, Poisson
-from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.real_line import LogNormal
 from bibun.prob.distributions.zero_inflated import ZeroInflatedLogits, ZeroInflatedProbs
 
@@ -97,8 +97,7 @@ def HurdleDistribution(
     validate_args: bool | None = None,
 ) -> Distribution:  # fmt: skip
     """Zero by `gate` (a probability) or `gate_logits`, else a draw of the base, not zero."""
-    if (gate is None) == (gate_logits is None):
-        raise ValueError("HurdleDistribution: give exactly one of gate and gate_logits")
+    one_of("HurdleDistribution", gate=gate, gate_logits=gate_logits)
     if gate_logits is None:
         return HurdleProbs(base_dist, gate, validate_args=validate_args)
     return HurdleLogits(base_dist, gate_logits, validate_args=validate_args)

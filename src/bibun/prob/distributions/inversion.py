@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
-from bibun.scipy.special import ndtr, ndtri
+from bibun.scipy.special import exp1, gammaln, ndtr, ndtri
 
 
 class _ByInversion(Distribution):
@@ -48,6 +50,23 @@ class Dagum(_ByInversion):
         odds = bnp.expm1(-bnp.log(q) / self.concentration)
         return self.scale * bnp.power(odds, -1 / bnp.asarray(self.sharpness))
 
+    def _moment(self, k: int) -> Any:
+        """E x^k; inf where it does not exist, for a sharpness of at most k."""
+        p, a = bnp.asarray(self.concentration), bnp.asarray(self.sharpness)
+        safe = k / bnp.where(a > k, a, 2.0 * k)
+        log_m = gammaln(p + safe) + gammaln(1 - safe) - gammaln(p) + k * bnp.log(self.scale)
+        return bnp.where(a > k, bnp.exp(log_m), bnp.inf)
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self._moment(1))
+
+    @property
+    def variance(self) -> Any:
+        square, mean = self._moment(2), self._moment(1)
+        finite = square - bnp.square(bnp.where(bnp.isfinite(mean), mean, 0.0))
+        return self._wide(bnp.where(bnp.isfinite(square), finite, bnp.inf))
+
 
 class Gompertz(_ByInversion):
     """Lifetimes under a hazard that grows exponentially: concentration * rate * exp(rate * x)."""
@@ -72,6 +91,11 @@ class Gompertz(_ByInversion):
 
     def icdf(self, q: Any) -> Any:
         return bnp.log1p(-bnp.log1p(-q) / self.concentration) / self.rate
+
+    @property
+    def mean(self) -> Any:
+        c0 = bnp.asarray(self.concentration)
+        return self._wide(bnp.exp(c0) * exp1(c0) / self.rate)
 
 
 class Levy(_ByInversion):
@@ -104,6 +128,9 @@ class Levy(_ByInversion):
     @property
     def variance(self) -> Any:
         return self._wide(bnp.inf)
+
+    def entropy(self) -> Any:
+        return self._wide(0.5 * (1 + 3 * np.euler_gamma + bnp.log(16 * np.pi)) + bnp.log(self.scale))
 
 
 class LowerTruncatedPowerLaw(_ByInversion):

@@ -13,7 +13,7 @@ from bibun.errors import ShapeError
 from bibun.ops.linalg import triangular_solve
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.bounded import Beta
-from bibun.prob.distributions.distribution import Distribution, Shape, parameter
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.special import LOG_2PI, floating
 from bibun.prob.distributions.vector_transforms import vector_to_tril
 from bibun.scipy.special import digamma, gammaln, xlogy
@@ -78,18 +78,10 @@ class MultivariateNormal(Distribution):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {k: parameter(k, v) for k, v in given.items() if v is not None}
-        if len(given) != 1:
-            raise ValueError(
-                "MultivariateNormal: give exactly one of covariance_matrix, precision_matrix "
-                f"and scale_tril, got {sorted(given) or 'none'}"
-            )
-        ((name, matrix),) = given.items()
+        name, matrix = one_of(
+            "MultivariateNormal", covariance_matrix=covariance_matrix,
+            precision_matrix=precision_matrix, scale_tril=scale_tril,
+        )  # fmt: skip
         shape = np.shape(matrix)
         if len(shape) < 2 or shape[-1] != shape[-2]:
             raise ShapeError(f"MultivariateNormal: {name} must have shape (..., n, n), got {shape}")
@@ -300,9 +292,9 @@ def Multinomial(
     validate_args: bool | None = None,
 ) -> MultinomialProbs:
     """Counts of classes in `total_count` draws, by `probs` or by `logits`."""
-    from bibun.prob.distributions.discrete import CategoricalLogits, _one_of
+    from bibun.prob.distributions.discrete import CategoricalLogits
 
-    _one_of("Multinomial", probs, logits)
+    one_of("Multinomial", probs=probs, logits=logits)
     p = probs if logits is None else CategoricalLogits(logits, validate_args=False).probs
     return MultinomialProbs(p, total_count, validate_args=validate_args)
 

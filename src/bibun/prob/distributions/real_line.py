@@ -13,7 +13,7 @@ from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.quantiles import student_t_cdf, student_t_icdf
 from bibun.prob.distributions.special import LOG_2PI
-from bibun.scipy.special import digamma, erf, erfinv, expit, gammaln, i0e, i1e, ndtr, ndtri
+from bibun.scipy.special import digamma, erf, erfinv, expit, gammaln, i0e, i1e, log_ndtr, ndtr, ndtri
 
 _LOC_SCALE = {"loc": c.real, "scale": c.positive}
 
@@ -79,6 +79,10 @@ class Normal(LocationScale):
 
     def _standard_log_prob(self, z: Any) -> Any:
         return -0.5 * (z * z) - 0.5 * LOG_2PI
+
+    def log_cdf(self, value: Any) -> Any:
+        """The logarithm of the cdf, exact far out on the left."""
+        return log_ndtr((value - self.loc) / self.scale)
 
 
 class Cauchy(LocationScale):

@@ -12,7 +12,7 @@ from bibun import random
 from bibun.lax import fori_loop
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.discrete import _logit
-from bibun.prob.distributions.distribution import Distribution, Shape
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.real_line import Logistic
 from bibun.prob.distributions.special import LOG_2PI
 from bibun.prob.distributions.transformed import TransformedDistribution
@@ -52,8 +52,7 @@ def RelaxedBernoulli(
     temperature: Any, probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
 ) -> RelaxedBernoulliLogits:
     """A relaxed Bernoulli by one of `probs` and `logits`."""
-    if (probs is None) == (logits is None):
-        raise ValueError("RelaxedBernoulli: give exactly one of probs and logits")
+    one_of("RelaxedBernoulli", probs=probs, logits=logits)
     if probs is not None:
         logits = _logit(bnp.asarray(probs))
     return RelaxedBernoulliLogits(temperature, logits, validate_args=validate_args)

@@ -15,7 +15,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
+from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, one_of
 from bibun.prob.distributions.multivariate import (
     MultivariateNormal,
     _log_diagonal,
@@ -312,16 +312,13 @@ class GaussianCopula(_Wrapper):
         *,
         validate_args: bool | None = None,
     ) -> None:
-        if (correlation_matrix is None) == (correlation_cholesky is None):
-            raise ValueError(
-                "GaussianCopula: give exactly one of correlation_matrix and correlation_cholesky"
-            )
-        if correlation_cholesky is None:
-            matrix = parameter("correlation_matrix", correlation_matrix)
-            correlation_cholesky = bnp.linalg.cholesky(matrix)
-        else:
-            correlation_cholesky = parameter("correlation_cholesky", correlation_cholesky)
-        self._wrap(marginal_dist, validate_args, correlation_cholesky=correlation_cholesky)
+        name, matrix = one_of(
+            "GaussianCopula", correlation_matrix=correlation_matrix,
+            correlation_cholesky=correlation_cholesky,
+        )  # fmt: skip
+        if name == "correlation_matrix":
+            matrix = bnp.linalg.cholesky(matrix)
+        self._wrap(marginal_dist, validate_args, correlation_cholesky=matrix)
 
     @property
     def marginal_dist(self) -> Distribution:

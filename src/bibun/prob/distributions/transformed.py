@@ -130,6 +130,10 @@ class Delta(Distribution):
     def variance(self) -> Any:
         return bnp.zeros(self.shape())
 
+    def entropy(self) -> Any:
+        """Minus its `log_density`."""
+        return -bnp.broadcast_to(self.log_density, self.batch_shape)
+
 
 class Unit(Distribution):
     """A distribution over nothing, with a log density: what `factor` adds to a model."""

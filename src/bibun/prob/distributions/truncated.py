@@ -10,7 +10,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape, _Wrapper, parameter
-from bibun.prob.distributions.real_line import LocationScale, Normal
+from bibun.prob.distributions.real_line import Cauchy, LocationScale, Normal
 
 
 class _Truncated(_Wrapper):
@@ -138,6 +138,15 @@ class TruncatedDistribution(_Truncated):
         return self._wide(bnp.square(self.base_dist.scale) * (1 + second - first * first))
 
 
+def _restricted(
+    base: LocationScale, low: Any, high: Any, validate_args: bool | None
+) -> Distribution:
+    """The base itself where there is no bound."""
+    if low is None and high is None:
+        return base
+    return TruncatedDistribution(base, low=low, high=high, validate_args=validate_args)
+
+
 def TruncatedNormal(
     loc: Any = 0.0,
     scale: Any = 1.0,
@@ -147,10 +156,7 @@ def TruncatedNormal(
     validate_args: bool | None = None,
 ) -> Distribution:
     """A normal distribution restricted to (low, high)."""
-    base = Normal(loc, scale, validate_args=validate_args)
-    if low is None and high is None:
-        return base
-    return TruncatedDistribution(base, low=low, high=high, validate_args=validate_args)
+    return _restricted(Normal(loc, scale, validate_args=validate_args), low, high, validate_args)
 
 
 def TruncatedCauchy(
@@ -162,12 +168,7 @@ def TruncatedCauchy(
     validate_args: bool | None = None,
 ) -> Distribution:
     """A Cauchy distribution restricted to (low, high)."""
-    from bibun.prob.distributions.real_line import Cauchy
-
-    base = Cauchy(loc, scale, validate_args=validate_args)
-    if low is None and high is None:
-        return base
-    return TruncatedDistribution(base, low=low, high=high, validate_args=validate_args)
+    return _restricted(Cauchy(loc, scale, validate_args=validate_args), low, high, validate_args)
 
 
 def LeftTruncatedDistribution(

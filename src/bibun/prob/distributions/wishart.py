@@ -16,7 +16,7 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.errors import ShapeError
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.distribution import Distribution, Shape, parameter
+from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.multivariate import (
     _log_diagonal,
     _solve_lower,
@@ -61,16 +61,9 @@ class WishartCholesky(Distribution):
         validate_args: bool | None = None,
     ) -> None:
         name = type(self).__name__
-        given = {
-            "scale_matrix": scale_matrix, "rate_matrix": rate_matrix, "scale_tril": scale_tril,
-        }  # fmt: skip
-        given = {k: parameter(k, v) for k, v in given.items() if v is not None}
-        if len(given) != 1:
-            raise ValueError(
-                f"{name}: give exactly one of scale_matrix, rate_matrix and scale_tril, got "
-                f"{sorted(given) or 'none'}"
-            )
-        ((kind, matrix),) = given.items()
+        kind, matrix = one_of(
+            name, scale_matrix=scale_matrix, rate_matrix=rate_matrix, scale_tril=scale_tril
+        )
         shape = np.shape(matrix)
         if len(shape) < 2 or shape[-1] != shape[-2]:
             raise ShapeError(f"{name}: {kind} must have shape (..., p, p), got {shape}")
@@ -254,3 +247,18 @@ class InverseWishart(InverseWishartCholesky):
         left = self._nu - self.event_shape[0] - 1
         m = self.scale_matrix / bnp.where(left > 0, left, 1.0)[..., None, None]
         return bnp.broadcast_to(bnp.where((left > 0)[..., None, None], m, bnp.nan), self.shape())
+
+    @property
+    def mode(self) -> Any:
+        """scale / (concentration + p + 1)."""
+        return self.scale_matrix / (self._nu + self.event_shape[0] + 1)[..., None, None]
+
+    @property
+    def variance(self) -> Any:
+        """Elementwise, for a concentration above p + 3; nan where it does not exist."""
+        s, left = self.scale_matrix, (self._nu - self.event_shape[0])[..., None, None]
+        d = bnp.diagonal(s, axis1=-2, axis2=-1)
+        top = (left + 1) * bnp.square(s) + (left - 1) * d[..., :, None] * d[..., None, :]
+        safe = bnp.where(left > 3, left, 4.0)
+        out = top / (safe * bnp.square(safe - 1) * (safe - 3))
+        return bnp.broadcast_to(bnp.where(left > 3, out, bnp.nan), self.shape())

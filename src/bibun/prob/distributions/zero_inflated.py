@@ -18,6 +18,7 @@ from bibun.prob.distributions.distribution import (
     Distribution,
     Shape,
     _Wrapper,
+    one_of,
     parameter,
     satisfied,
 )
@@ -130,15 +131,10 @@ def ZeroInflatedDistribution(
     >>> float(d.mean)
     1.0
     """
-    _one_of_gates(gate, gate_logits)
+    one_of("ZeroInflatedDistribution", gate=gate, gate_logits=gate_logits)
     if gate_logits is None:
         return ZeroInflatedProbs(base_dist, gate, validate_args=validate_args)
     return ZeroInflatedLogits(base_dist, gate_logits, validate_args=validate_args)
-
-
-def _one_of_gates(gate: Any, gate_logits: Any) -> None:
-    if (gate is None) == (gate_logits is None):
-        raise ValueError("ZeroInflatedDistribution: give exactly one of gate and gate_logits")
 
 
 def ZeroInflatedPoisson(
