@@ -19,7 +19,7 @@ import scipy.special as sp
 import bibun.variable as chainer
 import bibun.variable.functions as F
 from bibun.variable import Variable
-from bibun.variable.utils import CooMatrix, WalkerAlias, to_coo
+from bibun.variable.utils import CooMatrix, WalkerAlias, huffman_tree, to_coo
 
 rng = np.random.default_rng(3)
 A = rng.normal(size=(3, 4))  # any real number
@@ -47,6 +47,12 @@ def _negative_sampling(x: Any, W: Any) -> Any:
     rows = np.hstack([T[:, None], SAMPLES])
     scores = np.einsum("nd,nsd->ns", x, W[rows]) * [1, -1, -1]
     return -sp.log_expit(scores)[[0, 2]].sum()
+
+
+def _hierarchical(x: Any, W: Any) -> Any:
+    s = sp.log_expit
+    a, b, c = (W @ x.T)  # T is 1, 0, 3
+    return -(s(a[0]) + s(-b[0]) + s(c[0]) + s(a[1]) + s(b[1]) + s(-a[2]))
 
 
 def _lstm(c: Any, x: Any) -> Any:
@@ -234,6 +240,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Callable[..., Any] |
     "decov no": (lambda h: F.decov(h, reduce="no"), (A,), lambda h: np.cov(h.T, ddof=0) * (1 - np.eye(4))),
     "black_out": (lambda x, W: F.black_out(x, T, W, SAMPLES, reduce="no"), (B, M4), _black_out),
     "negative_sampling": (lambda x, W: F.negative_sampling(x, np.array([1, -1, 3]), W, lambda shape: np.hstack([T[:, None], SAMPLES])[:, : shape[1]], 2), (B, M4), _negative_sampling),
+    "binary_hierarchical_softmax": (lambda x, W: F.binary_hierarchical_softmax(x, T, W, ((0, (1, 2)), 3)), (B, M4[:3]), _hierarchical),
     "discriminative_margin_based_clustering_loss": (lambda e: F.concat([F.reshape(v, (1,)) for v in F.discriminative_margin_based_clustering_loss(e, LABELS, 0.1, 1.0, 4)], axis=0), (IMAGE,), None),
     # layers
     "simplified_dropconnect": (lambda x, W, b: F.simplified_dropconnect(x, W, b, 0.5, mask=KEEP), (A, B, P[:, 0]), lambda x, W, b: x @ (2 * W * KEEP).T + b),
@@ -421,6 +428,20 @@ def test_walker_alias() -> None:
     shares = np.bincount(draws.ravel(), minlength=4) / draws.size
     assert shares[1] == 0
     assert np.all(np.abs(shares - weights / 10) < 4 * np.sqrt(0.25 / draws.size))
+
+
+def test_hierarchical_probabilities_add_up() -> None:
+    tree = huffman_tree([5, 1, 1, 9, 2])
+    assert tree == (3, ((4, (1, 2)), 0))
+    x, W = np.tile(A[0], (5, 1)), rng.normal(size=(4, 4))
+    loss = F.binary_hierarchical_softmax(x, np.arange(5), W, tree, reduce="no").data
+    assert np.exp(-loss).sum() == pytest.approx(1, rel=1e-13)
+    with pytest.raises(IndexError, match="classes 0 to 5 of 5"):
+        F.binary_hierarchical_softmax(x, np.array([0, 1, 2, 3, 5]), W, tree)
+    with pytest.raises(ValueError, match="needs 4 rows of W"):
+        F.binary_hierarchical_softmax(x, np.arange(5), W[:3], tree)
+    with pytest.raises(ValueError, match="twice"):
+        F.binary_hierarchical_softmax(x, np.arange(5), W, ((0, 1), 0))
 
 
 def test_negative_samples_are_returned() -> None:

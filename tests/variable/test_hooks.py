@@ -14,6 +14,7 @@ import bibun.variable.functions as F
 from bibun.variable import FunctionHook, FunctionNode, Variable
 from bibun.variable.function_hooks import PrintHook, TimerHook
 from bibun.variable.gradient_check import check_backward, check_double_backward, numerical_grad
+from bibun.variable.utils import type_check
 
 rng = np.random.default_rng(4)
 
@@ -195,7 +196,7 @@ def test_global_settings() -> None:
     finally:
         chainer.global_config.train = True
     assert seen == [False, True, False, False]
-    with pytest.raises(AttributeError, match="there are: enable_backprop, train, debug"):
+    with pytest.raises(AttributeError, match="there are: enable_backprop, train, type_check"):
         chainer.global_config.trian = True
     out = io.StringIO()
     chainer.config.show(file=out)
@@ -425,3 +426,71 @@ def test_graph_options() -> None:
         build_computational_graph([y], remove_split=False)
     with pytest.raises(ValueError, match="rankdir"):
         build_computational_graph([y], rankdir="UP")
+
+
+# types --------------------------------------------------------------------------------------------
+
+
+class Dot(FunctionNode):
+    def check_type_forward(self, in_types):
+        type_check.argname(in_types, ("x", "w"))
+        x, w = in_types
+        type_check.expect(
+            x.dtype.kind == "f",
+            x.ndim == 2,
+            x.shape[1] == w.shape[0],
+            type_check.prod(w.shape[1:]) >= 2,
+        )
+
+    def forward_cpu(self, inputs):
+        return (inputs[0] @ inputs[1],)
+
+
+def test_type_check() -> None:
+    x = np.ones((2, 3))
+    assert Dot()(x, np.ones((3, 2))).shape == (2, 2)
+    for args, message in (
+        ((x.astype(int), x),
+         r"Dot of \(int64\[2, 3\], .*expected x.dtype.kind == 'f'\n  x.dtype.kind is 'i'"),
+        ((x, x),
+         r"expected x.shape\[1\] == w.shape\[0\]\n  x.shape\[1\] is 3\n  w.shape\[0\] is 2"),
+        ((x, np.ones((3, 1))),
+         r"expected prod\(w.shape\[1:\]\) >= 2\n  prod\(w.shape\[1:\]\) is 1"),
+        ((x,), r"expected in_types.size\(\) == 2\n  in_types.size\(\) is 1"),
+    ):  # fmt: skip
+        with pytest.raises(type_check.InvalidType, match=message):
+            Dot().apply(args)
+    with chainer.using_config("type_check", False), pytest.raises(ValueError):
+        Dot()(x, x)
+    info = type_check.types_of((x,))[0]
+    assert type_check.eval(2 * info.shape[1] + 1) == 7
+    assert str(2 * info.shape[1] + 1) == "2 * in_types[0].shape[1] + 1"
+    assert [type_check.eval(n) for n in info.shape] == [2, 3]
+    assert type_check.same_types(x, x)
+
+
+def test_older_functions_check_types_too() -> None:
+    class Twice(chainer.Function):
+        def check_type_forward(self, in_types):
+            (x,) = in_types
+            type_check.expect(x.dtype == np.float64, x.ndim < 2)
+
+        def forward_cpu(self, inputs):
+            return (2 * inputs[0],)
+
+        def backward_cpu(self, inputs, grad_outputs):
+            return (2 * grad_outputs[0],)
+
+    x = Variable(np.ones(2))
+    F.sum(Twice()(x)).backward()
+    assert np.array_equal(x.grad, [2.0, 2.0])
+    with pytest.raises(type_check.InvalidType, match="dtype == float64"):
+        Twice()(np.ones(2, np.float32))
+    with pytest.raises(NotImplementedError, match="defines no forward"):
+        FunctionNode()(x)
+
+
+def test_a_parameter_without_initializer_is_nan() -> None:
+    p = chainer.Parameter(None, (2,), "w")
+    assert np.isnan(p.array).all()
+    assert p.name == "w"

@@ -2,8 +2,8 @@
 
 Settings are each thread's own (`config`) and fall back to those of all threads
 (`global_config`): `enable_backprop` (whether the graph is recorded), `train` (whether dropout drops
-and batch normalization uses the batch) and `debug` (whether results and gradients are looked
-through for nan).
+and batch normalization uses the batch), `type_check` (whether functions' `check_type_forward` is
+asked) and `debug` (whether results and gradients are looked through for nan).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-_DEFAULTS = {"enable_backprop": True, "train": True, "debug": False}
+_DEFAULTS = {"enable_backprop": True, "train": True, "type_check": True, "debug": False}
 
 
 def _check(name: str) -> None:
@@ -27,6 +27,7 @@ class GlobalConfig:
 
     enable_backprop: bool
     train: bool
+    type_check: bool
     debug: bool
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class LocalConfig(threading.local):
 
     enable_backprop: bool
     train: bool
+    type_check: bool
     debug: bool
 
     def __getattr__(self, name: str) -> Any:  # not set in this thread

@@ -16,6 +16,7 @@ from bibun.array import Array, Value
 from bibun.trace.sites import current_site, describe
 from bibun.variable.configuration import config
 from bibun.variable.function_hook import FunctionHook, hooks_of
+from bibun.variable.type_check import InvalidType, types_of
 from bibun.variable.variable import Variable, VariableNode, as_variable, check_no_nan
 
 
@@ -57,8 +58,15 @@ class FunctionNode:
         """What `Variable.creator` shows."""
         return self
 
+    def check_type_forward(self, in_types: Any) -> None:
+        """Before `forward`, to be written by subclasses: see `bibun.variable.utils.type_check`."""
+
     def forward(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Output arrays from input arrays: to be written by subclasses."""
+        """Output arrays from input arrays: to be written, as this or as `forward_cpu`."""
+        return self.forward_cpu(inputs)
+
+    def forward_cpu(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """`forward`; the name where there is one for another processor too."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(inputs)")
 
     def backward(
@@ -176,6 +184,8 @@ class FunctionNode:
             raise RuntimeError(f"{self.label}: a function object can be applied only once")
         variables = [as_variable(x) for x in inputs]
         arrays = tuple([v._data for v in variables])
+        if config.type_check:
+            check_types(self, arrays, self.label)
         hooks = hooks_of(self)
         for hook in hooks:
             hook.forward_preprocess(self, arrays)
@@ -217,6 +227,17 @@ class FunctionNode:
             if node is not None:
                 node.unchain()
         self.inputs = None
+
+
+def check_types(function: Any, arrays: tuple[Any, ...], name: str) -> None:
+    """Ask a user's `check_type_forward`. Errors: its own, with the function's name and inputs."""
+    if type(function).check_type_forward in _UNCHECKED:
+        return
+    try:
+        function.check_type_forward(types_of(arrays))
+    except InvalidType as error:
+        given = ", ".join(f"{x.dtype}{list(x.shape)}" for x in arrays)
+        raise InvalidType(f"{name} of ({given}): {error}") from None
 
 
 class Function:
@@ -268,15 +289,31 @@ class Function:
         """In `forward`: `backward` looks only at these inputs, the others are None there."""
         self._retain = tuple(indexes)
 
+    def check_type_forward(self, in_types: Any) -> None:
+        """Before `forward`, to be written by subclasses: see `bibun.variable.utils.type_check`."""
+
     def forward(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Output arrays from input arrays: to be written by subclasses."""
+        """Output arrays from input arrays: to be written, as this or as `forward_cpu`."""
+        return self.forward_cpu(inputs)
+
+    def forward_cpu(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """`forward`; the name where there is one for another processor too."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward(inputs)")
 
     def backward(
         self, inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]
     ) -> tuple[Any, ...]:
-        """Gradient arrays of all inputs: to be written by subclasses."""
+        """Gradient arrays of all inputs: to be written, as this or as `backward_cpu`."""
+        return self.backward_cpu(inputs, grad_outputs)
+
+    def backward_cpu(
+        self, inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """`backward`; without either the inputs have no gradients."""
         return (None,) * len(inputs)
+
+
+_UNCHECKED = (FunctionNode.check_type_forward, Function.check_type_forward)
 
 
 class _Adapter(FunctionNode):
@@ -292,6 +329,9 @@ class _Adapter(FunctionNode):
     @property
     def creator(self) -> Any:
         return self.function
+
+    def check_type_forward(self, in_types: Any) -> None:
+        self.function.check_type_forward(in_types)
 
     def forward(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         outputs = self.function.forward(inputs)

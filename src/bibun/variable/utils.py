@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bibun.errors import ShapeError
+from bibun.variable import type_check
 from bibun.variable.variable import Variable, as_variable
 
-__all__ = ["CooMatrix", "WalkerAlias", "force_array", "to_coo"]
+__all__ = ["CooMatrix", "WalkerAlias", "force_array", "huffman_tree", "to_coo", "type_check"]
 
 
 class CooMatrix:
@@ -113,6 +115,54 @@ class WalkerAlias:
         place = np.random.uniform(0, len(self.threshold), shape)
         column = place.astype(int)
         return np.where(place - column < self.threshold[column], column, self.alias[column])
+
+
+def huffman_tree(counts: Any) -> Any:
+    """Nested pairs of classes, the rarest the deepest: for `functions.binary_hierarchical_softmax`.
+
+    counts: how often each class occurs, as a list or {class: count}. (Huffman 1952.)
+
+    >>> from bibun.variable.utils import huffman_tree
+    >>> huffman_tree({0: 8, 1: 1, 2: 2})
+    ((1, 2), 0)
+    """
+    rows = counts.items() if isinstance(counts, Mapping) else enumerate(counts)
+    heap = [(n, k, label) for k, (label, n) in enumerate(rows)]  # k: the earlier of equals first
+    if len(heap) < 2:
+        raise ValueError(f"huffman_tree: expected two classes at least, got {counts!r}")
+    heapq.heapify(heap)
+    for k in range(len(heap), 2 * len(heap) - 1):
+        (n, _, a), (m, _, b) = heapq.heappop(heap), heapq.heappop(heap)
+        heapq.heappush(heap, (n + m, k, (a, b)))
+    return heap[0][2]
+
+
+def tree_paths(tree: Any) -> tuple[np.ndarray, np.ndarray]:
+    """For each class the inner nodes on its way, and 1 for the first, -1 for the second, 0 after.
+
+    Errors: ValueError unless the classes are 0, 1, 2, …, each once.
+    """
+    ways: dict[int, list[tuple[int, int]]] = {}
+    count, stack = 0, [(tree, [])]
+    while stack:
+        node, way = stack.pop()
+        if not isinstance(node, tuple):
+            if node in ways:
+                raise ValueError(f"the class {node!r} is twice in the tree")
+            ways[node] = way
+            continue
+        if len(node) != 2:
+            raise ValueError(f"a tree is made of pairs, got {node!r}")
+        stack += [(node[1], [*way, (count, -1)]), (node[0], [*way, (count, 1)])]
+        count += 1
+    if sorted(ways) != list(range(len(ways))):
+        raise ValueError(f"the classes of a tree are 0, 1, 2, …, got {sorted(ways)}")
+    depth = max(map(len, ways.values()))
+    nodes, signs = np.zeros((2, len(ways), depth), int)
+    for label, way in ways.items():
+        for k, (node, sign) in enumerate(way):
+            nodes[label, k], signs[label, k] = node, sign
+    return nodes, signs
 
 
 def force_array(x: Any, dtype: Any = None) -> np.ndarray:

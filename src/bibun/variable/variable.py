@@ -449,12 +449,13 @@ def _restore(cls: type, data: Any, grad: Any, name: str | None, requires_grad: b
 class Parameter(Variable):
     """A Variable with a name, to be trained.
 
-    `initializer`: an array, or a number that `initialize(shape)` fills an array with.
+    `initializer`: an array, a number that `initialize(shape)` fills an array with (None: nan), or a
+    function from a shape to an array.
     """
 
     __slots__ = ("initializer",)
 
-    def __init__(self, initializer: Any = 0.0, shape: Any = None, *, name: str | None = None):
+    def __init__(self, initializer: Any = None, shape: Any = None, name: str | None = None):
         self.initializer = initializer
         if isinstance(initializer, np.ndarray | Value):
             super().__init__(initializer, name=name)
@@ -470,7 +471,8 @@ class Parameter(Variable):
     def initialize(self, shape: Sequence[int] | int) -> None:
         """Make the array. A callable initializer is given the shape."""
         make = self.initializer
-        self.array = np.asarray(make(shape)) if callable(make) else np.full(shape, float(make))
+        fill = np.nan if make is None else make
+        self.array = np.asarray(make(shape)) if callable(make) else np.full(shape, float(fill))
 
 
 def checked_array(data: Any) -> Any:

@@ -23,6 +23,7 @@ from bibun.variable.functions import (
     recurrent,
     sampling,
     sequences,
+    vocabulary,
 )
 from bibun.variable.functions.activation import *  # noqa: F403
 from bibun.variable.functions.array import *  # noqa: F403
@@ -38,9 +39,10 @@ from bibun.variable.functions.recompute import *  # noqa: F403
 from bibun.variable.functions.recurrent import *  # noqa: F403
 from bibun.variable.functions.sampling import *  # noqa: F403
 from bibun.variable.functions.sequences import *  # noqa: F403
+from bibun.variable.functions.vocabulary import *  # noqa: F403
 
 _ROOMS = (
     activation, array, connection, convolution, evaluation, loss, math, noise, normalization,
-    pooling, recompute, recurrent, sampling, sequences,
+    pooling, recompute, recurrent, sampling, sequences, vocabulary,
 )  # fmt: skip
 __all__ = sorted(name for room in _ROOMS for name in room.__all__)

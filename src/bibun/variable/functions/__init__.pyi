@@ -65,6 +65,8 @@ def bilinear(e1: Any, e2: Any, W: Any, V1: Any = None, V2: Any = None, b: Any = 
     """Σ e1[j] e2[k] W[j, k, l], plus e1 V1 + e2 V2 + b if they are given."""
 def binary_accuracy(y: Any, t: Any) -> Any:
     """The share of elements whose sign says the label, 1 (y >= 0) or 0; labels -1 do not count."""
+def binary_hierarchical_softmax(x: Any, t: Any, W: Any, tree: Any, reduce: Any = 'sum') -> Any:
+    """Minus the log probability of class t as a way down a binary tree. (Morin & Bengio 2005.)"""
 def black_out(x: Any, t: Any, W: Any, samples: Any, reduce: Any = 'mean') -> Any:
     """-log p(t) - Σ log(1 - p(s)), p the softmax of x·W over t and the samples alone."""
 def broadcast(*args: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import bibun.numpy as bnp
 from bibun.errors import ShapeError
 from bibun.transforms import stop_gradient
 from bibun.variable.functions._common import function, reduced
-from bibun.variable.variable import as_variable
 
 _SUM = {"sum": bnp.sum, "mean": bnp.mean}
 
@@ -233,55 +231,9 @@ def discriminative_margin_based_clustering_loss(
     return alpha * variance, beta * distance, gamma * regularization
 
 
-@function
-def black_out(x: Any, t: Any, W: Any, samples: Any, reduce: str = "mean") -> Any:
-    """-log p(t) - Σ log(1 - p(s)), p the softmax of x·W over t and the samples alone.
-
-    x: (batch, D), t: (batch,), W: (classes, D), samples: (batch, S) negative classes.
-    (Ji et al. 2015.)
-    """
-    classes = bnp.concatenate([t[:, None], samples], axis=1)
-    scores = bnp.einsum("nd,nsd->ns", x, W[classes])
-    top = stop_gradient(bnp.max(scores, axis=1, keepdims=True))
-    log_p = scores - top - bnp.log(bnp.sum(bnp.exp(scores - top), axis=1, keepdims=True))
-    loss = -(log_p[:, 0] + bnp.sum(bnp.log(-bnp.expm1(log_p[:, 1:])), axis=1))
-    return reduced(loss, reduce, {"mean": bnp.mean}, "black_out")
-
-
-@function
-def _negative_sampling(x: Any, W: Any, samples: Any, counts: Any, reduce: str) -> Any:
-    scores = bnp.einsum("nd,nsd->ns", x, W[samples])
-    sign = np.where(np.arange(samples.shape[1]) == 0, -1.0, 1.0).astype(scores.dtype)
-    loss = bnp.where(counts, bnp.sum(bnp.logaddexp(sign * scores, 0.0), axis=1), 0.0)
-    return reduced(loss, reduce, {"sum": bnp.sum}, "negative_sampling")
-
-
-def negative_sampling(
-    x: Any,
-    t: Any,
-    W: Any,
-    sampler: Callable[[tuple[int, ...]], Any],
-    sample_size: int,
-    reduce: str = "sum",
-    *,
-    return_samples: bool = False,
-) -> Any:
-    """-log σ(x·W[t]) - Σ log σ(-x·W[s]) over sampled classes s. (Mikolov et al. 2013.)
-
-    x: (batch, D), t: (batch,), -1 counts nothing. `sampler(shape)` draws classes, for example
-    `utils.WalkerAlias(p).sample`. return_samples: (loss, samples), t first.
-    """
-    t = np.asarray(as_variable(t).array)
-    counts = t != -1
-    samples = np.array(sampler((t.shape[0], sample_size + 1)))
-    samples[:, 0] = np.where(counts, t, 0)
-    loss = _negative_sampling(x, W, samples, counts, reduce)
-    return (loss, samples) if return_samples else loss
-
-
 __all__ = [
-    "absolute_error", "bernoulli_nll", "black_out", "contrastive", "cross_covariance", "decov",
+    "absolute_error", "bernoulli_nll", "contrastive", "cross_covariance", "decov",
     "discriminative_margin_based_clustering_loss", "gaussian_kl_divergence", "gaussian_nll",
-    "hinge", "huber_loss", "mean_absolute_error", "mean_squared_error", "negative_sampling",
+    "hinge", "huber_loss", "mean_absolute_error", "mean_squared_error",
     "sigmoid_cross_entropy", "softmax_cross_entropy", "squared_error", "triplet",
 ]  # fmt: skip
