@@ -64,3 +64,14 @@ def test_version_is_said_once():
 
 def test_ci_script_is_well_formed():
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
+
+
+def test_contributing_shows_the_source_as_it_is():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    op, distribution = re.findall(r"```python\n(.*?)```", text, re.S)
+    source = ROOT / "src" / "bibun"
+    assert op in (source / "ops" / "elementwise" / "trigonometric.py").read_text()
+    bounded = (source / "prob" / "distributions" / "bounded.py").read_text()
+    body = bounded.partition("class Exponential(")[2].partition("\nclass ")[0]
+    for line in distribution.splitlines()[2:]:
+        assert line in body, line
