@@ -84,7 +84,7 @@ class StageTrace(Trace):
             else:
                 atoms[i] = self.atom(a)
         if scalars:
-            self._weak_scalars(op, args, atoms)
+            self._weak_scalars(args, atoms)
         types = [a.type for a in atoms]
         out = op.type_rule(*types, **params)
         outs = [Var(t) for t in out] if op.multiple_results else [Var(out)]
@@ -93,7 +93,7 @@ class StageTrace(Trace):
             return [StageTracer(self, v) for v in outs]
         return StageTracer(self, outs[0])
 
-    def _weak_scalars(self, op: Any, args: Sequence[Any], atoms: list[Any]) -> None:
+    def _weak_scalars(self, args: Sequence[Any], atoms: list[Any]) -> None:
         """Give Python scalars the dtype of the operand of the highest kind, if it holds them."""
         known = [a.type for a in atoms if a is not None and a.type.dtype.kind in _RANK]
         ref = max(known, key=lambda t: _RANK[t.dtype.kind], default=None)
