@@ -78,6 +78,7 @@ def test_loop_with_memset_that_llvm_introduces():
           ret void
         }""",
         "f",
+        opt="O2",
     )
     assert native.symbols == {"memset"}
     x = np.ones(1000)

@@ -2,6 +2,7 @@
 way, that both give the same, and that references are kept and given back."""
 
 import collections
+import functools
 import gc
 import subprocess
 import sys
@@ -288,3 +289,14 @@ def test_ctrl_c_and_the_calls_after_it():
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=100
     )
     assert done.stdout.split() == ["4"], done.stderr
+
+
+def test_on_a_new_machine_the_entry_waits(monkeypatch):
+    """Compiling the entry is not worth a few calls; where it is stored, it comes at the second."""
+    from bibun.runtime import entry
+
+    monkeypatch.setattr(entry, "_stored", lambda: False)
+    monkeypatch.setattr(entry, "entry_maker", functools.cache(lambda: None))
+    assert [n for n in range(100) if entry.entry_is_due(n)] == [entry.LATE]
+    monkeypatch.setattr(entry, "_stored", lambda: True)
+    assert [n for n in range(100) if entry.entry_is_due(n)] == [entry.EARLY, entry.LATE]

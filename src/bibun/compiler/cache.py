@@ -272,14 +272,13 @@ def load_or_compile(
     key: str,
     make: Callable[[], tuple[str, set[str] | None]],
     entry: str,
-    opt: str = "O2",
+    opt: str = "O1",
     metadata: dict[str, Any] | None = None,
 ) -> tuple[NativeFunction, bool]:
     """The native function under `key`, and whether the cache served it.
 
     `make()` -> (IR text, symbols the emitter knows of) is called only if it must be
-    compiled; `opt="auto"` fits the level to the size of the text. An entry that
-    no longer links is rebuilt.
+    compiled. An entry that no longer links is rebuilt.
     """
     cache = current()
     key = make_key(key, entry, opt)
@@ -294,15 +293,22 @@ def load_or_compile(
     from bibun.compiler import engine
 
     text, symbols = make()
-    if opt == "auto":
-        opt = engine.level_for(text)
     native = engine.compile_module(text, entry, symbols, opt)
     if cache:
         cache.put(key, native.object_bytes, {"entry": entry, **(metadata or {})})
     return native, False
 
 
-def cached_module(ir_text: str, entry: str, opt: str = "O2") -> NativeFunction:
+def _digest(ir_text: str) -> str:
+    return hashlib.sha256(ir_text.encode()).hexdigest()
+
+
+def cached_module(ir_text: str, entry: str, opt: str = "O1") -> NativeFunction:
     """`compile_module`, with the text itself as the key."""
-    digest = hashlib.sha256(ir_text.encode()).hexdigest()
-    return load_or_compile(digest, lambda: (ir_text, None), entry, opt)[0]
+    return load_or_compile(_digest(ir_text), lambda: (ir_text, None), entry, opt)[0]
+
+
+def holds_module(ir_text: str, entry: str, opt: str = "O1") -> bool:
+    """Whether `cached_module` of the same has something to load."""
+    cache = current()
+    return cache is not None and cache.path(make_key(_digest(ir_text), entry, opt)).exists()

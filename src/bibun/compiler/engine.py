@@ -17,8 +17,9 @@ aside, and freed at the next compilation.
 Pipelines. The emitter writes explicit vector code, so neither vectoriser runs below "O3".
 
 - "O0": nothing.
-- "O1": registers, combining, value numbering, dead stores and code. About a quarter of the
-  time of "O2"; for cold or very large modules.
+- "O1", what programs are compiled with: math kernels inlined, registers, combining, value
+  numbering, dead stores and code, order of integer sums (which frees what does not change in
+  a loop). Half the time of "O2", within 3 % of its speed (docs/design/compile-time.md).
 - "O2": LLVM's own simplification of functions (loop-invariant code, unrolling of short
   loops, jump threading …) without vectorisers.
 - "O3": the same with both vectorisers.
@@ -51,8 +52,9 @@ _library_ids = itertools.count()
 _unused: list[Any] = []  # trackers of code to be freed
 
 _LEAN = (
-    "sroa", "instruction_combine", "simplify_cfg", "new_gvn", "dead_store_elimination",
-    "aggressive_dce", "instruction_combine", "simplify_cfg",
+    "always_inliner", "sroa", "instruction_combine", "simplify_cfg", "new_gvn",
+    "dead_store_elimination", "aggressive_dce", "reassociate", "instruction_combine",
+    "simplify_cfg",
 )  # fmt: skip
 
 
@@ -88,7 +90,7 @@ def description() -> str:
 
 
 @functools.cache
-def _machine(level: int) -> llvm.TargetMachine:
+def _machine() -> llvm.TargetMachine:
     with _lock:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
@@ -97,21 +99,13 @@ def _machine(level: int) -> llvm.TargetMachine:
             triple += "-elf"  # LLVM's linkers load ELF everywhere, COFF only in part
         cpu, features = host_cpu()
         return llvm.Target.from_triple(triple).create_target_machine(
-            cpu=cpu, features=features, opt=level, reloc="pic", codemodel="small", jit=True
+            cpu=cpu, features=features, opt=2, reloc="pic", codemodel="small", jit=True
         )
 
 
 @functools.cache
 def _jit() -> llvm.LLJIT:
-    return llvm.create_lljit_compiler(_machine(2), use_jit_link=True, suppress_errors=True)
-
-
-LARGE = 1500  # lines of IR; above, compile time counts for more than the last tenth of speed
-
-
-def level_for(ir_text: str) -> str:
-    """The optimisation level that fits a module: O2 for small ones, O1 for large ones."""
-    return "O1" if ir_text.count("\n") > LARGE else "O2"
+    return llvm.create_lljit_compiler(_machine(), use_jit_link=True, suppress_errors=True)
 
 
 MANY_PHIS = 100
@@ -137,7 +131,7 @@ def _pipeline(opt: str, ir_text: str) -> Callable[[Any], None]:
     options = llvm.create_pipeline_tuning_options(speed_level=int(opt[1]))
     options.loop_vectorization = options.slp_vectorization = opt == "O3"
     options.loop_interleaving = opt == "O3"
-    builder = llvm.create_pass_builder(_machine(2), options)
+    builder = llvm.create_pass_builder(_machine(), options)
     if opt == "O1":
         passes = llvm.create_new_module_pass_manager()
         for name in _lean_passes(ir_text):
@@ -182,7 +176,7 @@ def _volatile_arrays(ir_text: str) -> str:
 def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
     """Parse, verify and optimise; the caller holds the lock."""
     start = time.perf_counter()
-    machine = _machine(2)
+    machine = _machine()
     context = llvm.create_context()
     try:
         module = llvm.parse_assembly(ir_text, context)
@@ -214,7 +208,7 @@ def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
     return module
 
 
-def optimised_text(ir_text: str, opt: str = "O2") -> str:
+def optimised_text(ir_text: str, opt: str = "O1") -> str:
     """The module after optimisation, as text: for people."""
     with _lock:
         module = _optimised(ir_text, opt, {})
@@ -223,16 +217,16 @@ def optimised_text(ir_text: str, opt: str = "O2") -> str:
     return text
 
 
-def assembly(ir_text: str, opt: str = "O2") -> str:
+def assembly(ir_text: str, opt: str = "O1") -> str:
     """The machine code of the module as assembly text: for people."""
     with _lock:
         module = _optimised(ir_text, opt, {})
-        text = _machine(2).emit_assembly(module)
+        text = _machine().emit_assembly(module)
         del module
     return text
 
 
-def compile_object(ir_text: str, opt: str = "O2", timings: dict[str, float] | None = None) -> bytes:
+def compile_object(ir_text: str, opt: str = "O1", timings: dict[str, float] | None = None) -> bytes:
     """An object file, as bytes, for this machine's CPU.
 
     `ir_text` is an LLVM module without triple and data layout. `timings` gets seconds by
@@ -242,7 +236,7 @@ def compile_object(ir_text: str, opt: str = "O2", timings: dict[str, float] | No
     with _lock:
         module = _optimised(ir_text, opt, timings)
         start = time.perf_counter()
-        data = _machine(1 if opt in ("O0", "O1") else 2).emit_object(module)
+        data = _machine().emit_object(module)
         timings["emit"] = time.perf_counter() - start
         del module
     return data
@@ -266,7 +260,7 @@ def link(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any]:
 
 
 def compile_module(
-    ir_text: str, entry: str, symbols: set[str] | None = None, opt: str = "O2"
+    ir_text: str, entry: str, symbols: set[str] | None = None, opt: str = "O1"
 ) -> NativeFunction:
     """Compile and link the module; the function `entry` is ready to call.
 

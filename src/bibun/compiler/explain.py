@@ -36,8 +36,8 @@ class Lowered:
         from bibun.compiler import engine
 
         if stage == "optimized":
-            return engine.optimised_text(text, "O2")
-        return engine.assembly(text, "O2")
+            return engine.optimised_text(text)
+        return engine.assembly(text)
 
     def compile(self) -> Any:
         """The native function: call it with a list of NumPy arrays."""

@@ -30,15 +30,16 @@ from bibun.dtypes import scalar_dtype
 from bibun.ir.program import Closed
 from bibun.ir.types import RaggedType
 from bibun.runtime.call import call_limits
+from bibun.runtime.entry import entry_is_due
 from bibun.runtime.plan import NoPlan, argument_steps, result_steps
 from bibun.trace.core import EVAL, Tracer, as_value, leaked, state, type_of
 from bibun.trace.stage import stage
 
 _SCALARS = (float, int, bool, complex)
 _LEAVES = frozenset((Array, np.ndarray, *_SCALARS))
-# The calls of a trace after which its native way is (again) made the function's: a trace called
-# once pays nothing for it, and arguments that change from call to call do not make it each time.
-_PLAN_AT = frozenset([2, *(4**k for k in range(2, 16))])
+# The calls of a trace after which its native way is made the function's again, for arguments that
+# change from call to call.
+_PLAN_AT = frozenset(4**k for k in range(3, 16))
 WARN_AFTER = 16  # compilations of one function before it is said that this may be a mistake
 
 
@@ -233,7 +234,8 @@ class Jitted:
             arrays.append(trace.pool)
         out = trace.rebuild(trace.call(arrays))
         trace.calls += 1
-        if trace.calls in _PLAN_AT and not kwargs and not self.statics and not trace.guards.reads:
+        again = trace.calls in _PLAN_AT or entry_is_due(trace.calls)
+        if again and not kwargs and not self.statics and not trace.guards.reads:
             self.direct = trace.direct(args, settings)
         return out
 

@@ -13,7 +13,7 @@ import platform
 from pathlib import Path
 
 # Raise it when the pipelines change, so that cached objects of the old ones are not used.
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 
 # The lines of /proc/cpuinfo that say what the processor can do, on x86 and on Arm.
 _TELLING = frozenset((

@@ -167,13 +167,14 @@ class Masked:
             emit = getattr(kernel, "whole", kernel)
             self.module.math[key] = self._define_math(emit, symbol, result, dtype, w, len(ys))
         made = self.module.math[key]
-        if made is not None:
-            made.uses += 1
         args = ", ".join(f"{t} {y.name}" for y in ys)
-        made_call = f"call {result} {symbol}({args})"
+        call = f"call {result} {symbol}({args})"
+        whole = self.fn.assigned(call) if hasattr(kernel, "part") else None  # by the other part
+        if whole is None and made is not None:
+            made.uses += 1
         if hasattr(kernel, "part"):
-            made_call = f"extractvalue {result} {self.fn.assign(made_call)}, {index}"
-        return self._new(made_call, dtype, w)
+            call = f"extractvalue {result} {whole or self.fn.assign(call)}, {index}"
+        return self._new(call, dtype, w)
 
     def _define_math(
         self, emit: Callable[..., Any], symbol: str, result: str, dtype: np.dtype, w: int,

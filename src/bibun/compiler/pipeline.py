@@ -132,7 +132,7 @@ def compile_program(program: Program) -> Compiled:
             _native.move_to_end(key)
     from_cache = True
     if native is None:
-        native, from_cache = load_or_compile(key, make, _ENTRY, opt="auto")
+        native, from_cache = load_or_compile(key, make, _ENTRY)
         with _lock:
             _native[key] = native
             while len(_native) > _NATIVE_LIMIT:

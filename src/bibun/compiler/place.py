@@ -135,7 +135,7 @@ def place(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any] |
         return None
     try:
         return _place(data, entry, outside)
-    except (_NotPlaced, ValueError, KeyError, IndexError, struct.error, OSError):
+    except (_NotPlaced, ValueError, KeyError, IndexError, OverflowError, struct.error, OSError):
         return None
 
 

@@ -48,7 +48,7 @@ def literal(value: Any, dtype: np.dtype) -> str:
 
 _RARE = '!0 = !{!"branch_weights", i32 1, i32 1048575}'
 
-INLINE_USES = 2  # a math kernel called from more places than this stays a function
+INLINE_USES = 2  # a math kernel called from more places than this stays a function, others do not
 
 
 class Function:
@@ -80,6 +80,16 @@ class Function:
         self.lines.append(f"  {name} = {expression}")
         return name
 
+    def assigned(self, expression: str) -> str | None:
+        """The name that has the expression's value already, in the present block."""
+        ending = f" = {expression}"
+        for line in reversed(self.lines):
+            if line.endswith(":"):
+                return None
+            if line.endswith(ending):
+                return line[2 : -len(ending)]
+        return None
+
     def alloca(self, type: str, count: int = 1, align: int = 8) -> str:
         name = self.fresh("a")
         many = f", i64 {count}" if count != 1 else ""
@@ -98,7 +108,9 @@ class Function:
         self.emit(f"br i1 {cond}, label %{then}, label %{otherwise}{weights}")
 
     def text(self) -> str:
-        inlining = " noinline" if self.uses > INLINE_USES else ""
+        inlining = ""
+        if self.uses:
+            inlining = " noinline" if self.uses > INLINE_USES else " alwaysinline"
         return "\n".join([self.header + inlining + " {", "entry:", *self.entry, *self.lines, "}"])
 
 

@@ -19,6 +19,7 @@ from bibun.ir.types import ArrayType, RaggedType
 from bibun.runtime import context as contexts
 from bibun.runtime import plan as plans
 from bibun.runtime.context import Callback, acquire, release
+from bibun.runtime.entry import entry_is_due
 from bibun.runtime.failures import Failure, raise_status
 from bibun.runtime.ragged import discard
 
@@ -26,7 +27,6 @@ _PORTABLE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, c
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 _BUILTIN = type(len)
-_NOT_YET, _NEXT = "at the second call", "at the next call"
 
 
 def call_limits() -> tuple[int, int]:
@@ -90,9 +90,7 @@ class NativeCall:
         self.limits = limits
         self._lists = [k for k, t in enumerate(self.out_types) if isinstance(t, RaggedType)]
         self._function = _PORTABLE(native.address)
-        # made at the second call: on a machine's first run of bibun the native entry has to be
-        # compiled, which the first results need not wait for
-        self._entry: Any = _NOT_YET
+        self._entry: Any = 0  # calls so far; later the entry, or None where there is none
 
     def _plan(self) -> Any | None:
         """The entry from lists of arrays to lists of arrays."""
@@ -124,10 +122,8 @@ class NativeCall:
             raise TypeError(f"expected {len(self.in_types)} arrays, got {len(arrays)}")
         entry = self._entry
         if type(entry) is not _BUILTIN:
-            if entry is _NOT_YET:
-                self._entry = _NEXT
-            elif entry is _NEXT:
-                self._entry = self._plan()
+            if type(entry) is int:
+                self._entry = self._plan() if entry_is_due(entry + 1) else entry + 1
             return self._portable(arrays)
         limits = call_limits() if self.limits else ()
         outputs = entry(arrays, *limits)

@@ -36,6 +36,8 @@ class _MethodDef(ctypes.Structure):
 
 
 _METH_FASTCALL = 0x0080
+_NAME = "bibun_entry"
+EARLY, LATE = 2, 32
 
 
 class _Maker:
@@ -59,16 +61,43 @@ class _Maker:
 
 
 @functools.cache
+def _source() -> str | None:
+    """The entry's module, or None where objects' layout could not be made sure of."""
+    offsets = measure()
+    return None if offsets is None else text(offsets)
+
+
+@functools.cache
+def _stored() -> bool:
+    from bibun.compiler.cache import holds_module
+
+    source = _source()
+    return source is None or holds_module(source, _NAME)
+
+
+def entry_is_due(calls: int) -> bool:
+    """Whether a function that was called this many times shall have an entry now.
+
+    At the second call, where the entry's code is at hand. On a machine's first run of bibun it has
+    to be compiled, which takes longer than many calls without it (a run of a sampler makes
+    a dozen): then at a later one.
+    """
+    if calls == EARLY:
+        return entry_maker.cache_info().currsize > 0 or _stored()
+    return calls == LATE
+
+
+@functools.cache
 def entry_maker() -> _Maker | None:
     """What makes entries, or None where objects' layout could not be made sure of."""
     from bibun.compiler import libraries
     from bibun.compiler.cache import cached_module
 
-    offsets = measure()
-    if offsets is None:
+    source = _source()
+    if source is None:
         return None
     for name in PYTHON:
         function = getattr(ctypes.pythonapi, name)
         libraries.register(name, ctypes.cast(function, ctypes.c_void_p).value or 0)
     libraries.register("bibun_numpy_empty", numpy_empty())
-    return _Maker(cached_module(text(offsets), "bibun_entry", opt="O1"))
+    return _Maker(cached_module(source, _NAME))
