@@ -38,6 +38,7 @@ class MultiSteps:
     `every_k_schedule`: a number, or a function from the number of steps made to one.
     `should_skip_update_fn(updates, gradient_step, params)` returns whether to leave a gradient
     out, and what the state keeps as `skip_state`: see `skip_not_finite`, `skip_large_updates`.
+    `accumulator_dtype`: of the mean, and so of the updates; default: that of the parameters.
 
     >>> from bibun import optim
     >>> tx = optim.MultiSteps(optim.sgd(1.0), 2)
@@ -50,18 +51,20 @@ class MultiSteps:
 
     def __init__(
         self, opt: Any, every_k_schedule: Any, use_grad_mean: bool = True,
-        should_skip_update_fn: Any = None,
+        should_skip_update_fn: Any = None, *, accumulator_dtype: Any = None,
     ) -> None:  # fmt: skip
         self.opt = with_extra_args_support(opt)
         k = every_k_schedule
         self.every = k if callable(k) else lambda step: k
         self.mean = use_grad_mean
         self.skip = should_skip_update_fn
+        self.dtype = accumulator_dtype
 
     def init(self, params: Any) -> MultiStepsState:
         """The state before the first gradient."""
         return MultiStepsState(
-            bnp.asarray(0), bnp.asarray(0), self.opt.init(params), zeros_like(params),
+            bnp.asarray(0), bnp.asarray(0), self.opt.init(params),
+            zeros_like(params, self.dtype),
             () if self.skip is None else self.skip(zeros_like(params), 0, params)[1],
         )  # fmt: skip
 
@@ -83,9 +86,11 @@ class MultiSteps:
     ) -> tuple[Any, MultiStepsState]:
         mini, total = state.mini_step, state.acc_grads
         if self.mean:
-            held = tree.map(lambda g, a: a + (g - a) / (mini + 1), updates, total)
+            held = tree.map(
+                lambda g, a: (a + (g - a) / (mini + 1)).astype(a.dtype), updates, total
+            )
         else:
-            held = tree.map(lambda g, a: a + g, updates, total)
+            held = tree.map(lambda g, a: (a + g).astype(a.dtype), updates, total)
         last = bnp.equal(mini, bnp.asarray(self.every(state.gradient_step)) - 1)
 
         def step() -> Any:

@@ -68,9 +68,9 @@ def scale_by_adam(
 
 def scale_by_amsgrad(
     b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0,
-    mu_dtype: Any = None,
+    mu_dtype: Any = None, bias_correction_mu: bool = True, bias_correction_nu: bool = True,
 ) -> GradientTransformation:  # fmt: skip
-    """Updates rescaled by AMSGrad's moments."""
+    """Updates rescaled by AMSGrad's moments; either may go without the correction of its start."""
 
     def init(params: Any) -> ScaleByAmsgradState:
         return ScaleByAmsgradState(
@@ -82,9 +82,12 @@ def scale_by_amsgrad(
         mu = update_moment(updates, state.mu, b1, 1)
         nu = update_moment(updates, state.nu, b2, 2)
         count = safe_increment(state.count)
-        m, v = bias_correction(mu, b1, count), bias_correction(nu, b2, count)
+        m = bias_correction(mu, b1, count) if bias_correction_mu else mu
+        v = bias_correction(nu, b2, count) if bias_correction_nu else nu
         top = tree.map(bnp.maximum, state.nu_max, v)
         out = tree.map(lambda m, v: m / (bnp.sqrt(v + eps_root) + eps), m, top)
+        if mu_dtype is not None:
+            mu = tree.map(lambda m: m.astype(mu_dtype), mu)
         return out, ScaleByAmsgradState(count, mu, nu, top)
 
     return GradientTransformation(init, update)
@@ -149,21 +152,26 @@ def adamw(
 def nadamw(
     learning_rate: ScalarOrSchedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
     eps_root: float = 0.0, mu_dtype: Any = None, weight_decay: float = 1e-4, mask: Any = None,
+    *, nesterov: bool = True,
 ) -> GradientTransformation:  # fmt: skip
     """NAdam with decoupled weight decay."""
     return adamw(
-        learning_rate, b1, b2, eps, eps_root, mu_dtype, weight_decay, mask, nesterov=True
+        learning_rate, b1, b2, eps, eps_root, mu_dtype, weight_decay, mask, nesterov=nesterov
     )
 
 
 def amsgrad(
     learning_rate: ScalarOrSchedule, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
-    eps_root: float = 0.0, mu_dtype: Any = None,
+    eps_root: float = 0.0, mu_dtype: Any = None, bias_correction_mu: bool = True,
+    bias_correction_nu: bool = True,
 ) -> GradientTransformation:  # fmt: skip
     """AMSGrad."""
     return chain(
-        scale_by_amsgrad(b1, b2, eps, eps_root, mu_dtype), scale_by_learning_rate(learning_rate)
-    )
+        scale_by_amsgrad(
+            b1, b2, eps, eps_root, mu_dtype, bias_correction_mu, bias_correction_nu
+        ),
+        scale_by_learning_rate(learning_rate),
+    )  # fmt: skip
 
 
 def adamax(

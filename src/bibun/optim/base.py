@@ -167,15 +167,19 @@ def apply_updates(params: Any, updates: Any) -> Any:
     return tree.map(add, updates, params, is_leaf=lambda x: x is None)
 
 
-def incremental_update(new: Any, old: Any, step_size: Any) -> Any:
+def incremental_update(new_tensors: Any, old_tensors: Any, step_size: Any) -> Any:
     """`step_size * new + (1 - step_size) * old`: Polyak averaging of parameters."""
-    return tree.map(lambda n, o: step_size * n + (1.0 - step_size) * o, new, old)
+    return tree.map(
+        lambda n, o: step_size * n + (1.0 - step_size) * o, new_tensors, old_tensors
+    )
 
 
-def periodic_update(new: Any, old: Any, steps: Any, update_period: int) -> Any:
+def periodic_update(
+    new_tensors: Any, old_tensors: Any, steps: Any, update_period: int
+) -> Any:
     """`new` where `steps` is a multiple of `update_period`, else `old`."""
     take = bnp.equal(bnp.remainder(steps, update_period), 0)
-    return tree.map(lambda n, o: bnp.where(take, n, o), new, old)
+    return tree.map(lambda n, o: bnp.where(take, n, o), new_tensors, old_tensors)
 
 
 # arithmetic of pytrees --------------------------------------------------------------------------

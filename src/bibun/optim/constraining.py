@@ -6,7 +6,14 @@ from typing import Any
 
 from bibun import numpy as bnp
 from bibun import tree
-from bibun.optim.base import EmptyState, GradientTransformation, need_params, stateless
+from bibun.optim.base import (
+    EmptyState,
+    GradientTransformation,
+    GradientTransformationExtraArgs,
+    need_params,
+    stateless,
+    with_extra_args_support,
+)
 
 
 def keep_params_nonnegative() -> GradientTransformation:
@@ -41,3 +48,19 @@ def normalize_by_update_norm(
         return tree.map(lambda g: g * scale_factor / size, updates)
 
     return stateless(f)
+
+
+def flatten(inner: Any) -> GradientTransformationExtraArgs:
+    """`inner` on all leaves in one vector: fewer, larger operations."""
+    inner = with_extra_args_support(inner)
+
+    def init(params: Any) -> Any:
+        return inner.init(tree.ravel(params)[0])
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        vector, back = tree.ravel(updates)
+        at = None if params is None else tree.ravel(params)[0]
+        out, state = inner.update(vector, state, at, **extra)
+        return back(out), state
+
+    return GradientTransformationExtraArgs(init, update)

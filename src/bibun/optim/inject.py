@@ -24,11 +24,12 @@ class InjectHyperparamsState(NamedTuple):
 
 
 def inject_hyperparams(
-    inner_factory: Callable[..., Any], static_args: str | Iterable[str] = ()
+    inner_factory: Callable[..., Any], static_args: str | Iterable[str] = (),
+    hyperparam_dtype: Any = None,
 ) -> Callable[..., GradientTransformationExtraArgs]:
     """A factory of optimizers whose numbers are part of the state; schedules are followed there.
 
-    `static_args`: names of arguments that stay fixed.
+    `static_args`: names of arguments that stay fixed; `hyperparam_dtype`: of the numbers.
 
     >>> from bibun import optim
     >>> tx = optim.inject_hyperparams(optim.sgd)(learning_rate=0.1)
@@ -39,6 +40,10 @@ def inject_hyperparams(
     """
     fixed = {static_args} if isinstance(static_args, str) else set(static_args)
     signature = inspect.signature(inner_factory)
+
+    def number(value: Any) -> Any:
+        value = bnp.asarray(value)
+        return value if hyperparam_dtype is None else value.astype(hyperparam_dtype)
 
     @functools.wraps(inner_factory)
     def factory(*args: Any, **kwargs: Any) -> GradientTransformationExtraArgs:
@@ -59,15 +64,15 @@ def inject_hyperparams(
             return with_extra_args_support(inner_factory(**other, **hyperparams))
 
         def init(params: Any) -> InjectHyperparamsState:
-            first = {k: bnp.asarray(v) for k, v in numbers.items()}
-            first |= {k: bnp.asarray(f(0)) for k, f in schedules.items()}
+            first = {k: number(v) for k, v in numbers.items()}
+            first |= {k: number(f(0)) for k, f in schedules.items()}
             return InjectHyperparamsState(bnp.asarray(0), first, made(first).init(params))
 
         def update(
             updates: Any, state: InjectHyperparamsState, params: Any = None, **extra: Any
         ) -> Any:
             now = dict(state.hyperparams)
-            now |= {k: bnp.asarray(f(state.count)) for k, f in schedules.items()}
+            now |= {k: number(f(state.count)) for k, f in schedules.items()}
             out, inner = made(now).update(updates, state.inner_state, params, **extra)
             return out, InjectHyperparamsState(safe_increment(state.count), now, inner)
 

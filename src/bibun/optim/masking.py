@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bibun import tree
 from bibun.optim.base import (
     GradientTransformationExtraArgs,
+    set_to_zero,
     with_extra_args_support,
 )
 
@@ -115,3 +116,21 @@ def partition(
 
 
 multi_transform = partition
+
+
+def freeze(mask: Any) -> GradientTransformationExtraArgs:
+    """Zero updates where the mask is true; others pass unchanged."""
+    return masked(set_to_zero(), mask)
+
+
+def selective_transform(optimizer: Any, *, freeze_mask: Any) -> GradientTransformationExtraArgs:
+    """`optimizer` where `freeze_mask` is false, zero updates where it is true.
+
+    >>> from bibun import optim
+    >>> tx = optim.selective_transform(optim.sgd(1.0), freeze_mask={"a": True, "b": False})
+    >>> p = {"a": 1.0, "b": 1.0}
+    >>> {k: float(v) for k, v in tx.update(p, tx.init(p), p)[0].items()}
+    {'a': 0.0, 'b': -1.0}
+    """
+    labels = tree.map(lambda frozen: "freeze" if frozen else "train", freeze_mask)
+    return partition({"train": optimizer, "freeze": set_to_zero()}, labels)

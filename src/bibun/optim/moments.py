@@ -39,3 +39,8 @@ def real_zeros_like(params: Any) -> Any:
     from bibun.optim.base import as_float
 
     return tree.map(lambda p: bnp.zeros_like(bnp.real(as_float(p))), params)
+
+
+def rate_at(rate: Any, count: Any) -> Any:
+    """A number, or a schedule's value at this count."""
+    return rate(count) if callable(rate) else rate

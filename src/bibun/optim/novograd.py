@@ -28,14 +28,15 @@ class ScaleByNovogradState(NamedTuple):
 
 def scale_by_novograd(
     b1: float = 0.9, b2: float = 0.25, eps: float = 1e-6, eps_root: float = 0.0,
-    weight_decay: float = 0.0,
+    weight_decay: float = 0.0, mu_dtype: Any = None,
 ) -> GradientTransformation:  # fmt: skip
     """Momentum of gradients over the running norm of their leaf; the first step sets both."""
 
     def init(params: Any) -> ScaleByNovogradState:
         return ScaleByNovogradState(
-            bnp.asarray(0), zeros_like(params), tree.map(lambda p: bnp.asarray(0.0), params)
-        )
+            bnp.asarray(0), zeros_like(params, mu_dtype),
+            tree.map(lambda p: bnp.asarray(0.0), params),
+        )  # fmt: skip
 
     def update(updates: Any, state: ScaleByNovogradState, params: Any = None) -> Any:
         if weight_decay:
@@ -51,7 +52,8 @@ def scale_by_novograd(
         if weight_decay:
             unit = tree.map(lambda u, p: u + weight_decay * p, unit, params)
         mu = tree.map(lambda u, m: bnp.where(first, u, b1 * m + u), unit, state.mu)
-        return mu, ScaleByNovogradState(safe_increment(state.count), mu, nu)
+        kept = mu if mu_dtype is None else tree.map(lambda m: m.astype(mu_dtype), mu)
+        return mu, ScaleByNovogradState(safe_increment(state.count), kept, nu)
 
     return GradientTransformation(init, update)
 

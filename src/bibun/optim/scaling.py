@@ -79,3 +79,30 @@ def scale_by_trust_ratio(
         return tree.map(one, updates, params), state
 
     return GradientTransformation(lambda params: EmptyState(), update)
+
+
+def _by_block(size_of: Any, name: str, min_scale: float) -> GradientTransformation:
+    """Each leaf's update times max(size of the leaf of the parameters, min_scale)."""
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        need_params(params, name)
+
+        def one(u: Any, p: Any) -> Any:
+            size = bnp.maximum(size_of(bnp.asarray(p) * 1.0), min_scale)
+            return u * size.astype(bnp.asarray(u).dtype)
+
+        return tree.map(one, updates, params), state
+
+    return GradientTransformation(lambda params: EmptyState(), update)
+
+
+def scale_by_param_block_norm(min_scale: float = 1e-3) -> GradientTransformation:
+    """Each leaf's update times the Euclidean norm of that leaf of the parameters."""
+    return _by_block(norm, "scale_by_param_block_norm", min_scale)
+
+
+def scale_by_param_block_rms(min_scale: float = 1e-3) -> GradientTransformation:
+    """Each leaf's update times the root mean square of that leaf of the parameters."""
+    return _by_block(
+        lambda p: norm(p) / max(p.size, 1) ** 0.5, "scale_by_param_block_rms", min_scale
+    )

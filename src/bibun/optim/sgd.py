@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from bibun import numpy as bnp
 from bibun import random, tree
+from bibun.optim.averaging import ema
 from bibun.optim.base import (
     GradientTransformation,
     ScalarOrSchedule,
@@ -37,6 +38,16 @@ def sign_sgd(learning_rate: ScalarOrSchedule) -> GradientTransformation:
     return chain(scale_by_sign(), scale_by_learning_rate(learning_rate))
 
 
+def signum(
+    learning_rate: ScalarOrSchedule, beta: float = 0.9, accumulator_dtype: Any = None
+) -> GradientTransformation:
+    """Steps of fixed size along the signs of the gradient's running average."""
+    return chain(
+        ema(beta, debias=False, accumulator_dtype=accumulator_dtype), scale_by_sign(),
+        scale_by_learning_rate(learning_rate),
+    )  # fmt: skip
+
+
 class AddNoiseState(NamedTuple):
     """The step count and the key of the noise to come."""
 
@@ -44,14 +55,20 @@ class AddNoiseState(NamedTuple):
     rng_key: Any
 
 
-def add_noise(eta: float, gamma: float, key: Any) -> GradientTransformation:
+def add_noise(
+    eta: float, gamma: float, key: Any = None, *, seed: int | None = None
+) -> GradientTransformation:
     """Gaussian noise of variance `eta / (1 + count)^gamma` (Neelakantan et al., 2015).
 
-    `key`: a random key, or an integer seed.
+    `key`: a random key, or an integer; or an integer as `seed`.
     """
+    if (key is None) == (seed is None):
+        raise ValueError("add_noise: give a key or a seed, one of them")
+    first = seed if key is None else key
 
     def init(params: Any) -> AddNoiseState:
-        return AddNoiseState(bnp.asarray(0), random.key(key) if isinstance(key, int) else key)
+        given = random.key(first) if isinstance(first, int) else first
+        return AddNoiseState(bnp.asarray(0), given)
 
     def update(updates: Any, state: AddNoiseState, params: Any = None) -> Any:
         leaves, structure = tree.flatten(updates)
@@ -67,7 +84,9 @@ def add_noise(eta: float, gamma: float, key: Any) -> GradientTransformation:
 
 
 def noisy_sgd(
-    learning_rate: ScalarOrSchedule, eta: float = 0.01, gamma: float = 0.55, key: Any = 0
-) -> GradientTransformation:
-    """Gradient steps with decaying Gaussian noise."""
-    return chain(add_noise(eta, gamma, key), scale_by_learning_rate(learning_rate))
+    learning_rate: ScalarOrSchedule, eta: float = 0.01, gamma: float = 0.55, key: Any = None,
+    *, seed: int | None = None,
+) -> GradientTransformation:  # fmt: skip
+    """Gradient steps with decaying Gaussian noise; `key` and `seed` as for `add_noise`."""
+    seed = 0 if key is None and seed is None else seed
+    return chain(add_noise(eta, gamma, key, seed=seed), scale_by_learning_rate(learning_rate))
