@@ -519,3 +519,49 @@ def test_quantiles_have_second_derivatives_in_the_parameters(quantile, reference
     second = (reference(at + h) - 2 * reference(at) + reference(at - h)) / h**2
     found = bibun.grad(bibun.grad(quantile))(at)
     assert float(found) == pytest.approx(second, rel=1e-5)
+
+
+def test_moments_and_entropies_against_scipy():
+    p, a, b = 2.5, 3.2, 1.4  # concentration, sharpness, scale
+    exact = ss.burr(a, p, scale=b)  # Dagum's is SciPy's burr
+    d = dist.Dagum(p, a, b)
+    np.testing.assert_allclose([d.mean, d.variance], exact.stats("mv"), rtol=1e-9)
+    assert np.isinf(dist.Dagum(p, 1.5, b).variance) and np.isinf(dist.Dagum(p, 0.9, b).mean)
+    exact = ss.gompertz(0.7, scale=1 / 1.3)
+    np.testing.assert_allclose(dist.Gompertz(0.7, 1.3).mean, exact.mean(), rtol=1e-9)
+    np.testing.assert_allclose(dist.Levy(0.3, 1.7).entropy(), ss.levy(0.3, 1.7).entropy())
+    np.testing.assert_allclose(dist.Geometric(0.3).entropy(), ss.geom(0.3).entropy(), rtol=1e-9)
+    exact = ss.betanbinom(3, 4.5, 2.0)
+    d = dist.BetaNegativeBinomial(2.0, 4.5, 3)
+    np.testing.assert_allclose([d.mean, d.variance], [exact.mean(), exact.var()], rtol=1e-9)
+    assert np.isinf(dist.BetaNegativeBinomial(2.0, 2.0, 3).variance)
+    np.testing.assert_allclose(dist.Normal(1.0, 2.0).log_cdf(-70.0), ss.norm(1, 2).logcdf(-70))
+    np.testing.assert_allclose(dist.Delta(bnp.ones(2), log_density=-0.5).entropy(), [0.5, 0.5])
+    mode = np.asarray(dist.InverseWishart(7.0, scale_matrix=bnp.asarray(COV)).mode)
+    np.testing.assert_allclose(mode, COV / 11.0)
+
+
+def test_inverse_wishart_variance_on_the_diagonal():
+    """A diagonal element is inverse gamma: shape (nu - p + 1) / 2, scale s / 2."""
+    nu, p = 9.0, 3
+    exact = [ss.invgamma((nu - p + 1) / 2, scale=s / 2).var() for s in np.diag(COV)]
+    variance = np.asarray(dist.InverseWishart(nu, scale_matrix=bnp.asarray(COV)).variance)
+    np.testing.assert_allclose(np.diag(variance), exact, rtol=1e-10)
+    draws = ss.invwishart(nu + 6, COV).rvs(100_000, random_state=0)
+    ours = np.asarray(dist.InverseWishart(nu + 6, scale_matrix=bnp.asarray(COV)).variance)
+    np.testing.assert_allclose(ours, draws.var(axis=0), rtol=0.06)
+    assert np.all(np.isnan(dist.InverseWishart(6.0, scale_matrix=bnp.asarray(COV)).variance))
+
+
+def test_supports_of_counts_are_listed():
+    d = dist.DiscreteUniform(2, 5).expand((3,))
+    assert d.enumerate_support(expand=False).tolist() == [[2], [3], [4], [5]]
+    assert d.enumerate_support().shape == (4, 3)
+    q = np.array([0.0, 0.1, 0.25, 0.2501, 0.99, 1.0])
+    exact = np.maximum(ss.randint(2, 6).ppf(q), 2)
+    assert dist.DiscreteUniform(2, 5).icdf(q).tolist() == exact.tolist()
+    counts = dist.BetaBinomial(bnp.array([1.0, 2.0]), 3.0, 4)
+    mass = np.exp(np.asarray(counts.log_prob(counts.enumerate_support()))).sum(0)
+    np.testing.assert_allclose(mass, 1.0, rtol=1e-10)
+    with pytest.raises(NotImplementedError, match="total_count varies"):
+        dist.BetaBinomial(1.0, 1.0, bnp.array([3, 4])).enumerate_support()

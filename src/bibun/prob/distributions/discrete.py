@@ -243,9 +243,7 @@ class _Categorical(Distribution):
         return -bnp.sum(bnp.where(p == 0, 0.0, xlogy(p, p)), axis=-1)
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        n = self._classes
-        values = bnp.reshape(bnp.arange(n), (n,) + (1,) * self.batch_dim)
-        return bnp.broadcast_to(values, (n, *self.batch_shape)) if expand else values
+        return _listed(bnp.arange(self._classes), self.batch_shape, expand)
 
 
 class CategoricalProbs(_Categorical):

@@ -130,7 +130,8 @@ class Levy(_ByInversion):
         return self._wide(bnp.inf)
 
     def entropy(self) -> Any:
-        return self._wide(0.5 * (1 + 3 * np.euler_gamma + bnp.log(16 * np.pi)) + bnp.log(self.scale))
+        standard = 0.5 * (1 + 3 * np.euler_gamma + np.log(16 * np.pi))
+        return self._wide(standard + bnp.log(self.scale))
 
 
 class LowerTruncatedPowerLaw(_ByInversion):

@@ -13,7 +13,18 @@ from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
 from bibun.prob.distributions.quantiles import student_t_cdf, student_t_icdf
 from bibun.prob.distributions.special import LOG_2PI
-from bibun.scipy.special import digamma, erf, erfinv, expit, gammaln, i0e, i1e, log_ndtr, ndtr, ndtri
+from bibun.scipy.special import (
+    digamma,
+    erf,
+    erfinv,
+    expit,
+    gammaln,
+    i0e,
+    i1e,
+    log_ndtr,
+    ndtr,
+    ndtri,
+)
 
 _LOC_SCALE = {"loc": c.real, "scale": c.positive}
 
