@@ -8,7 +8,7 @@ import scipy.linalg as reference
 
 import bibun
 import bibun.numpy as bnp
-from bibun.errors import DifferentiationError
+from bibun.errors import DifferentiationError, ShapeError
 from bibun.scipy import linalg
 from bibun.testing import check_grads
 
@@ -203,3 +203,29 @@ def test_special_matrices(name, args):
 def test_errors(call, word):
     with pytest.raises(ValueError, match=word):
         call()
+
+
+def test_options_of_dft_logm_polar_det_and_inv():
+    assert linalg.dft(3, dtype="complex64").dtype == np.complex64
+    with pytest.raises(TypeError, match="complex"):
+        linalg.dft(3, dtype="float32")
+    a = np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [0.1, 0.0, 1.5]])
+    found, error = linalg.logm(a, disp=False)
+    np.testing.assert_allclose(found, reference.logm(a), rtol=1e-10, atol=1e-13)
+    assert 0 <= float(error) < 1e-14
+    tall = np.outer([1.0, 2.0, 3.0], [1.0, -1.0]) + np.eye(3, 2)
+    for x in (a, tall, tall.T, a * (1 + 0.5j)):
+        for side in ("right", "left"):
+            want = reference.polar(x, side)
+            for method in ("svd", "qdwh", "newton"):
+                for got, w in zip(linalg.polar(x, side, method=method), want, strict=True):
+                    np.testing.assert_allclose(got, w, rtol=1e-9, atol=1e-12)
+    flat = np.outer([1.0, 2.0, 3.0], [1.0, -1.0, 0.5])  # of rank one
+    u, p = linalg.polar(flat, method="svd")
+    np.testing.assert_allclose(u @ p, flat, atol=1e-12)
+    np.testing.assert_allclose(p, reference.polar(flat)[1], atol=1e-12)
+    assert float(linalg.det(a, check_finite=False)) == pytest.approx(np.linalg.det(a))
+    np.testing.assert_allclose(linalg.inv(a, overwrite_a=True), np.linalg.inv(a))
+    for make in (linalg.companion, linalg.fiedler_companion):
+        with pytest.raises(ShapeError, match=f"{make.__name__}: expected at least two"):
+            make(np.ones(1))

@@ -39,3 +39,13 @@ def test_unknown() -> None:
         minimize(rosenbrock, np.zeros(2), (1.0,), "simplex")
     with pytest.raises(ValueError, match="bounds"):
         minimize(rosenbrock, np.zeros(2), (1.0,), "Newton-CG", bounds=[(0, 1)] * 2)
+
+
+def test_options_act_or_are_refused(capsys):
+    fun = lambda x: bnp.sum((x - 3.0) ** 2)
+    minimize(fun, np.zeros(2), options={"disp": True})
+    assert capsys.readouterr().out
+    minimize(fun, np.zeros(2), options={"disp": False, "norm": 2})
+    assert not capsys.readouterr().out
+    with pytest.raises(ValueError, match="Euclidean norm"):
+        minimize(fun, np.zeros(2), options={"norm": np.inf})

@@ -52,7 +52,8 @@ def minimize(
     method: "BFGS" (default), "L-BFGS-B" (default with bounds: pairs (low, high) with None for
     none, or arrays (low, high) under `bibun.solvers`), "L-BFGS", "CG", "Nelder-Mead"; and on the
     host, by SciPy: "Powell", "TNC", "SLSQP", "trust-constr", "COBYLA", "Newton-CG".
-    tol: on the norm of the gradient (1e-5). options: `gtol`, `maxiter`, `maxcor`, … by method.
+    tol: on the norm of the gradient (1e-5). options: `gtol`, `maxiter`, `maxcor`, … by method;
+    `disp` prints every iteration.
 
     >>> import bibun.numpy as bnp
     >>> from bibun.scipy.optimize import minimize
@@ -86,7 +87,12 @@ def minimize(
     if tol is not None:
         settings["tol"] = tol
     for option, given in (options or {}).items():
-        if option in ("disp", "norm"):
+        if option == "disp":
+            settings["verbose"] = bool(given)
+            continue
+        if option == "norm":
+            if given != 2:
+                raise ValueError(f"minimize: gtol is on the Euclidean norm, norm=2; got {given!r}")
             continue
         if option not in known:
             raise ValueError(f"minimize: {name} takes the options {sorted(known)}, got {option!r}")

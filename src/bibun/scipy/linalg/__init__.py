@@ -10,7 +10,7 @@ What means the same in NumPy is `bibun.numpy.linalg`'s.
 from __future__ import annotations
 
 from bibun.numpy.contraction import kron
-from bibun.numpy.linalg import LinAlgError, det, inv, lstsq, norm, pinv, svdvals
+from bibun.numpy.linalg import LinAlgError, lstsq, norm, pinv, svdvals
 from bibun.scipy.linalg import _equations, _factor, _functions, _special, _spectral
 from bibun.scipy.linalg._equations import *  # noqa: F403
 from bibun.scipy.linalg._factor import *  # noqa: F403
@@ -20,5 +20,5 @@ from bibun.scipy.linalg._spectral import *  # noqa: F403
 
 __all__ = [
     *_equations.__all__, *_factor.__all__, *_functions.__all__, *_special.__all__,
-    *_spectral.__all__, "LinAlgError", "det", "inv", "kron", "lstsq", "norm", "pinv", "svdvals",
+    *_spectral.__all__, "LinAlgError", "kron", "lstsq", "norm", "pinv", "svdvals",
 ]  # fmt: skip

@@ -16,8 +16,8 @@ from bibun.ops import elementwise as el
 from bibun.ops import linalg as la
 
 __all__ = [
-    "cho_factor", "cho_solve", "cholesky", "eig", "eigh", "eigvals", "eigvalsh", "lu", "lu_factor",
-    "lu_solve", "qr", "solve", "solve_triangular", "svd",
+    "cho_factor", "cho_solve", "cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lu",
+    "lu_factor", "lu_solve", "qr", "solve", "solve_triangular", "svd",
 ]  # fmt: skip
 
 
@@ -44,6 +44,28 @@ def system(name: str, a: Any, b: Any) -> tuple[Value, Value, bool]:
     lead = bnp.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     x = bnp.broadcast_to(x, (*lead, *x.shape[-2:]))
     return x, bnp.broadcast_to(y, (*lead, *y.shape[-2:])), vector
+
+
+def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Value:
+    """The determinants of square matrices.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun.scipy import linalg
+    >>> print(linalg.det(2 * bnp.eye(2)))
+    4.0
+    """
+    return bnp.linalg.det(a)
+
+
+def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Value:
+    """The inverses of square matrices; inf and nan where one is singular.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun.scipy import linalg
+    >>> print(linalg.inv(2 * bnp.eye(1)))
+    [[0.5]]
+    """
+    return bnp.linalg.inv(a)
 
 
 def _triangular(a: Value, b: Value, lower: bool, trans: int = 0, unit: bool = False) -> Value:

@@ -14,6 +14,7 @@ import bibun.numpy as bnp
 from bibun.array import Value
 from bibun.dtypes import real_of
 from bibun.errors import ShapeError
+from bibun.numpy._common import one_of
 from bibun.ops import elementwise as el
 from bibun.ops import linalg as la
 from bibun.scipy.linalg._factor import matrix
@@ -212,12 +213,13 @@ _WEIGHTS = (
 )  # fmt: skip
 
 
-def logm(A: Any, disp: bool = True) -> Value:
+def logm(A: Any, disp: bool = True) -> Any:
     """The principal logarithm of square matrices (..., n, n), no eigenvalue on (-∞, 0].
 
     Real for real matrices; nan where there is no real principal logarithm. By square roots
     until the matrix is near 1, and a Padé approximant in partial fractions. Source: N. Higham,
     "Evaluating Padé approximants of the matrix logarithm", SIAM J. Matrix Anal. Appl. 22, 2001.
+    disp: if false, (logarithm, ‖exp(logarithm) - A‖₁ / ‖A‖₁).
 
     >>> import bibun.numpy as bnp
     >>> from bibun.scipy import linalg
@@ -244,15 +246,20 @@ def logm(A: Any, disp: bool = True) -> Value:
     total = bnp.zeros_like(gap)
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
         total = total + weight * bnp.linalg.solve(eye + node * gap, gap)
-    return total * el.exp2(count.astype(real_of(x.dtype))).astype(x.dtype)
+    found = total * el.exp2(count.astype(real_of(x.dtype))).astype(x.dtype)
+    if disp:
+        return found
+    size = lambda m: bnp.linalg.norm(m, 1, axis=(-2, -1))  # noqa: E731
+    return found, size(expm(found) - x) / size(x)
 
 
-def polar(a: Any, side: str = "right") -> tuple[Value, Value]:
+def polar(a: Any, side: str = "right", *, method: str = "newton") -> tuple[Value, Value]:
     """(u, p) with a = u p (or p u for side "left"), u unitary and p positive semi-definite.
 
-    a: (..., m, n) of full rank min(m, n). By the scaled Newton iteration on the
-    triangular factor. Source: N. Higham, "Computing the polar decomposition", SIAM J. Sci.
-    Stat. Comput. 7, 1986.
+    a: (..., m, n) of full rank min(m, n); of any rank with method "svd", whose derivatives need
+    distinct singular values. By the scaled Newton iteration on the triangular factor ("newton";
+    JAX's "qdwh" is another iteration to the same result). Errors: ValueError. Source: N. Higham,
+    "Computing the polar decomposition", SIAM J. Sci. Stat. Comput. 7, 1986.
 
     >>> import bibun.numpy as bnp
     >>> from bibun.scipy import linalg
@@ -262,9 +269,13 @@ def polar(a: Any, side: str = "right") -> tuple[Value, Value]:
     """
     if side not in ("left", "right"):
         raise ValueError(f"polar: side must be 'right' or 'left', got {side!r}")
+    one_of("polar", "method", method, ("newton", "qdwh", "svd"))
     x = matrix("polar", a)
     m, n = x.shape[-2:]
-    if m == n:
+    if method == "svd":
+        left, _, right = bnp.linalg.svd(x, full_matrices=False)
+        u = left @ right
+    elif m == n:
         u = _unitary(x)
     elif m > n:
         q, r = bnp.linalg.qr(x)

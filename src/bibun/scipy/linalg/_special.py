@@ -6,7 +6,7 @@ from typing import Any
 
 import bibun.numpy as bnp
 from bibun.array import Value
-from bibun.errors import ShapeError
+from bibun.errors import DTypeError, ShapeError
 from bibun.numpy._common import as_int, promote_args, value
 
 __all__ = [
@@ -98,12 +98,17 @@ def companion(a: Any) -> Value:
     [[ 3. -2.]
      [ 1.  0.]]
     """
-    x = _vector("companion", a)
-    n = x.shape[0] - 1
-    if n < 1:
-        raise ShapeError("companion: expected at least two coefficients")
-    top = -x[1:] / x[0]
-    return bnp.concatenate([top[None], bnp.eye(n - 1, n, dtype=top.dtype)])
+    rest = _monic("companion", a)
+    n = rest.shape[0]
+    return bnp.concatenate([-rest[None], bnp.eye(n - 1, n, dtype=rest.dtype)])
+
+
+def _monic(name: str, a: Any) -> Value:
+    """The coefficients of a polynomial after the first, over the first."""
+    x = _vector(name, a)
+    if x.shape[0] < 2:
+        raise ShapeError(f"{name}: expected at least two coefficients, got {x.shape[0]}")
+    return x[1:] / x[0]
 
 
 def hilbert(n: int) -> Value:
@@ -173,8 +178,10 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Value:
     return full[start : start + (long - short + 1 if mode == "valid" else long)]
 
 
-def dft(n: int, scale: str | None = None) -> Value:
+def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Value:
     """The matrix of the discrete Fourier transform; scale "sqrtn" makes it unitary, "n" divides.
+
+    dtype: complex128 by default, or complex64.
 
     >>> from bibun.scipy import linalg
     >>> print(linalg.dft(2).real)
@@ -187,7 +194,12 @@ def dft(n: int, scale: str | None = None) -> Value:
     k = bnp.arange(n)
     turns = (k[:, None] * k % n).astype(float) / max(n, 1)
     m = bnp.exp(-2j * bnp.pi * turns)
-    return m / {None: 1.0, "sqrtn": float(max(n, 1)) ** 0.5, "n": float(max(n, 1))}[scale]
+    m = m / {None: 1.0, "sqrtn": float(max(n, 1)) ** 0.5, "n": float(max(n, 1))}[scale]
+    if dtype is None:
+        return m
+    if not bnp.issubdtype(dtype, bnp.complexfloating):
+        raise DTypeError(f"dft: dtype must be complex, got {bnp.dtype(dtype)}")
+    return m.astype(dtype)
 
 
 def fiedler(a: Any) -> Value:
@@ -214,16 +226,13 @@ def fiedler_companion(a: Any) -> Value:
     [[ 3. -2.]
      [ 1.  0.]]
     """
-    x = _vector("fiedler_companion", a)
-    n = x.shape[0] - 1
-    if n < 1:
-        raise ShapeError("fiedler_companion: expected at least two coefficients")
-    x = x / x[0]
-    out = bnp.zeros((n, n), dtype=x.dtype).at[0, 0].set(-x[1])
+    rest = _monic("fiedler_companion", a)
+    n = rest.shape[0]
+    out = bnp.zeros((n, n), dtype=rest.dtype).at[0, 0].set(-rest[0])
     # Row by row a coefficient and, two columns off, a one: odd rows to the left, even to the right.
     for k in range(1, n):
         row = k - 1 if k % 2 else k
-        out = out.at[row, row + 1 if k % 2 else k - 1].set(-x[k + 1])
+        out = out.at[row, row + 1 if k % 2 else k - 1].set(-rest[k])
         out = out.at[(row + 1, row) if k % 2 else (row - 2, row)].set(1)
     return out
 
