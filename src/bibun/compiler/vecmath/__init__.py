@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bibun.compiler.vecmath import bessel as _bessel
+from bibun.compiler.vecmath import bessel_orders as _bessel_orders
 from bibun.compiler.vecmath import beta_integrals as _beta_integrals
 from bibun.compiler.vecmath import cbrt as _cbrt
 from bibun.compiler.vecmath import elliptic as _elliptic
@@ -45,6 +46,7 @@ _ROOMS: dict[Any, str] = {
     _erf: "erf erfc erf_inv",
     _gamma: "lgamma digamma",
     _bessel: "bessel_i0e bessel_i1e bessel_k0e bessel_k1e bessel_j0 bessel_j1 bessel_y0 bessel_y1",
+    _bessel_orders: "bessel_j bessel_y bessel_ie",
     _orders: "owens_t bessel_ke_by_order",
     _zeta: "hurwitz zeta polygamma trigamma",
     _beta_integrals: "betainc betainc_grad_a betainc_grad_b",

@@ -340,6 +340,13 @@ def _spence(x: Any) -> Any:
     return mp.polylog(2, 1 - x).real
 
 
+_ORDERS = [
+    (Range(0, 3), Range(0.01, 2)), (Range(40, 60), Range(1, 38)), (Range(0, 3), Range(1e-12, 1e-2)),
+]  # fmt: skip
+_WAVES = [
+    *_ORDERS, (Range(0, 5, floor=0.1), Range(2, 30)), (Range(0, 30, floor=0.1), Range(32, 60)),
+    (Range(0, 7, floor=0.008), Range(25, 1e4)), (Range(-5, 0, floor=0.1), Range(0.1, 30)),
+]  # fmt: skip
 _LINE = [Range(1e-300, 1e-3, log=True), Range(0.001, 8), Range(-8, -0.001)]
 CASES |= {
     "exponential_integral": Case(
@@ -392,6 +399,13 @@ CASES |= {
         _spence, [Range(1e-300, 1, log=True), Range(0, 4), Range(0.9, 1.1),
                   Range(2, 1e300, log=True)], 16.0, 1.0,
         ranges32=[Range(1e-30, 1, log=True), Range(0, 4), Range(2, 1e30, log=True)],
+    ),
+    "bessel_j": Case(mp.besselj, _WAVES, 128.0, 2.0, arity=2, slow=2),
+    "bessel_y": Case(mp.bessely, _WAVES, 128.0, 2.0, arity=2, slow=2),
+    "bessel_ie": Case(
+        lambda v, x: mp.exp(-x) * mp.besseli(v, x),
+        [*_ORDERS, (Range(0, 60), Range(1, 60)), (Range(0, 7), Range(25, 1e4)),
+         (Range(-5, 0), Range(0.1, 30))], 512.0, 1.0, arity=2, slow=2,
     ),
     "elliptic_k": Case(
         mp.ellipk, [Range(0, 1), Range(-8, 0), Range(-1e300, -1, log=True)], 16.0, 1.0,

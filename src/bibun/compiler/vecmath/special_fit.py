@@ -107,6 +107,12 @@ def _y_regular(order: int, x: Any) -> Any:
     return (mp.bessely(order, x) - 2 / mp.pi * mp.log(x) * mp.besselj(order, x)) * x**order
 
 
+def _reciprocal_gammas(u: Any) -> tuple[Any, Any]:
+    """Difference and sum of 1/Γ(1 - u) and 1/Γ(1 + u)."""
+    below, above = mp.rgamma(1 - u), mp.rgamma(1 + u)
+    return below - above, below + above
+
+
 Series = tuple[float, float, tuple[float, ...]]
 
 
@@ -205,6 +211,11 @@ def pieces() -> dict[str, list[Series]]:
             chebyshev(lambda z, n=n: _hankel(n, 8 / _root(z)).real, 0, 1),
             chebyshev(lambda z, n=n: _hankel(n, 8 / _root(z)).imag * 8 / _root(z), 0, 1),
         ]
+    # (1/Γ(1-μ) - 1/Γ(1+μ))/2μ and (1/Γ(1-μ) + 1/Γ(1+μ))/2, of μ² (Temme 1976)
+    found["reciprocal_gamma"] = [
+        chebyshev(lambda z: _reciprocal_gammas(_root(z))[0] / (2 * _root(z)), 0, 0.25, 30),
+        chebyshev(lambda z: _reciprocal_gammas(_root(z))[1] / 2, 0, 0.25, 30),
+    ]
     return found
 
 

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from bibun.ops.special.bessel import (  # noqa: F401
     bessel_i,
+    bessel_i_by_order,
     bessel_ie,
+    bessel_ie_by_order,
     bessel_j,
     bessel_j0,
     bessel_j1,
+    bessel_j_by_order,
     bessel_k,
     bessel_k0e,
     bessel_k1e,
+    bessel_k_by_order,
     bessel_ke,
+    bessel_ke_by_order,
     bessel_y,
     bessel_y0,
     bessel_y1,
+    bessel_y_by_order,
 )
 from bibun.ops.special.complex_plane import faddeeva, lambert  # noqa: F401
 from bibun.ops.special.gamma import (  # noqa: F401

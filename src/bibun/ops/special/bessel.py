@@ -1,9 +1,9 @@
 """Bessel functions of real order: J, Y, I, K, and I and K without their exponential.
 
 Derivatives in the argument follow from the recurrences (DLMF 10.6.1, 10.29.1), which hold for
-each derivative in the order too. The order is an argument like the other, and
-`order_derivative` says how many times the function was differentiated in it; those derivatives
-are integrals (`bessel_orders`).
+each derivative in the order too. The order is an argument like the other: what differentiates a
+function in it, `bessel_j_by_order` and the like, is an op whose parameter says how many times;
+those derivatives are integrals (`bessel_orders`).
 """
 
 from __future__ import annotations
@@ -41,43 +41,61 @@ def _derivative(name: str, n: int, grown: int) -> Callable[[Any, Any], np.ndarra
     return lambda v, x: run(v, x) * np.exp(grown * np.asarray(x)) if grown else run(v, x)
 
 
-def _samples() -> list[Sample]:
-    found = []
-    for n in (0, 1, 2):
-        found += grid_samples("f", (_ORDERS, _POINTS), False, order_derivative=n)
-    return found
+def _samples(n: int | None) -> list[Sample]:
+    params = {} if n is None else {"order_derivative": n}
+    return grid_samples("f", (_ORDERS, _POINTS), False, **params)
+
+
+def _ended(name: str) -> Callable[[Any, Any], np.ndarray]:
+    """SciPy's function, with its limit 0 at infinity where SciPy has nan."""
+    fun, even = scipy_special(name), name != "yv"  # for whole orders, up to the sign
+
+    def evaluate(v: Any, x: Any) -> np.ndarray:
+        y = fun(v, x)
+        far = (x == np.inf) | (even & (x == -np.inf) & (np.floor(v) == v))
+        return np.where(far & (np.abs(v) < np.inf), 0, y).astype(y.dtype)
+
+    return evaluate
 
 
 def _of_order(
-    name: str, scipy_name: str, derivative: str, slope: Any, doc: str, grown: int = 0,
-    lower: Any = None,
-) -> Any:  # fmt: skip
-    plain = scipy_special(scipy_name)
+    name: str, fun: Any, derivative: str, slope: Any, doc: str, lower: Any, grown: int = 0,
+    derivative_lower: Any = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The op of a function, and that of its derivatives in the order, of which `slope` is that
+    in the argument."""
 
-    def evaluate(v: Any, x: Any, order_derivative: int) -> np.ndarray:
-        if order_derivative == 0:
-            return plain(v, x)
-        return _derivative(derivative, order_derivative, grown)(v, x)
+    def by_argument(v: Any, x: Any, y: Any) -> Any:
+        return slope(op, v, x, y)
 
-    def by_order(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
-        return op(v, x, order_derivative=order_derivative + 1)
+    def derivative_by_argument(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
+        return slope(functools.partial(more, order_derivative=order_derivative), v, x, y)
 
-    def by_argument(v: Any, x: Any, y: Any, order_derivative: int) -> Any:
-        there = functools.partial(op, order_derivative=order_derivative)
-        return slope(there, v, x, y)
-
-    make = host if lower is None else functools.partial(elementwise, lower=lower)
-    op = make(
+    op = elementwise(
         name,
-        evaluate,
+        fun,
         arity=2,
-        partials=(by_order, by_argument),
-        samples=_samples,
+        lower=lower,
+        partials=(lambda v, x, y: more(v, x, order_derivative=1), by_argument),
+        samples=functools.partial(_samples, None),
         cost=300.0,
-        doc=f"`{name}(v, x, order_derivative)`: {doc} of order v, differentiated so many times "
-        "with respect to v.",
+        doc=f"`{name}(v, x)`: {doc} of order v.",
     )
-    return op
+    make = functools.partial(elementwise, lower=derivative_lower) if derivative_lower else host
+    more = make(
+        f"{name}_by_order",
+        lambda v, x, order_derivative: _derivative(derivative, order_derivative, grown)(v, x),
+        arity=2,
+        partials=(
+            lambda v, x, y, order_derivative: more(v, x, order_derivative=order_derivative + 1),
+            derivative_by_argument,
+        ),
+        samples=lambda: [s for n in (1, 2) for s in _samples(n)],
+        cost=3000.0,
+        doc=f"`{name}_by_order(v, x, order_derivative)`: {name}, differentiated so many times, "
+        "at least once, with respect to v.",
+    )
+    return op, more
 
 
 def _mean(op: Any, v: Any, x: Any, combine: Any) -> Any:
@@ -85,38 +103,44 @@ def _mean(op: Any, v: Any, x: Any, combine: Any) -> Any:
     return mul(0.5, combine(op(sub(v, 1.0), x), op(add(v, 1.0), x)))
 
 
-def _lower_ke(b: Any, v: Any, x: Any, order_derivative: int) -> Any:
+def _lower_i(b: Any, v: Any, x: Any) -> Any:
+    half = b.math("exp", b.mul(b.const(0.5, x.dtype), b.abs(x)))
+    return b.mul(b.mul(b.math("bessel_ie", v, x), half), half)
+
+
+def _lower_ke(b: Any, v: Any, x: Any, order_derivative: int = 0) -> Any:
     return b.math("bessel_ke_by_order", v, x, b.const(float(order_derivative), x.dtype))
 
 
-def _lower_k(b: Any, v: Any, x: Any, order_derivative: int) -> Any:
+def _lower_k(b: Any, v: Any, x: Any, order_derivative: int = 0) -> Any:
     return b.mul(_lower_ke(b, v, x, order_derivative), b.math("exp", b.neg(x)))
 
 
-bessel_j = _of_order(
-    "bessel_j", "jv", "j_derivative", lambda op, v, x, y: _mean(op, v, x, sub),
-    "the Bessel function of the first kind",
+bessel_j, bessel_j_by_order = _of_order(
+    "bessel_j", _ended("jv"), "j_derivative", lambda op, v, x, y: _mean(op, v, x, sub),
+    "the Bessel function of the first kind", "bessel_j",
 )  # fmt: skip
-bessel_y = _of_order(
-    "bessel_y", "yv", "y_derivative", lambda op, v, x, y: _mean(op, v, x, sub),
-    "the Bessel function of the second kind",
+bessel_y, bessel_y_by_order = _of_order(
+    "bessel_y", _ended("yv"), "y_derivative", lambda op, v, x, y: _mean(op, v, x, sub),
+    "the Bessel function of the second kind", "bessel_y",
 )  # fmt: skip
-bessel_i = _of_order(
-    "bessel_i", "iv", "i_scaled", lambda op, v, x, y: _mean(op, v, x, add),
-    "the modified Bessel function of the first kind", 1,
+bessel_i, bessel_i_by_order = _of_order(
+    "bessel_i", scipy_special("iv"), "i_scaled", lambda op, v, x, y: _mean(op, v, x, add),
+    "the modified Bessel function of the first kind", _lower_i, 1,
 )  # fmt: skip
-bessel_ie = _of_order(
-    "bessel_ie", "ive", "i_scaled",
+bessel_ie, bessel_ie_by_order = _of_order(
+    "bessel_ie", _ended("ive"), "i_scaled",
     lambda op, v, x, y: sub(_mean(op, v, x, add), mul(sign(x), y)),
-    "exp(-|x|) times the modified Bessel function of the first kind",
+    "exp(-|x|) times the modified Bessel function of the first kind", "bessel_ie",
 )  # fmt: skip
-bessel_k = _of_order(
-    "bessel_k", "kv", "k_scaled", lambda op, v, x, y: neg(_mean(op, v, x, add)),
-    "the modified Bessel function of the second kind", -1, _lower_k,
+bessel_k, bessel_k_by_order = _of_order(
+    "bessel_k", scipy_special("kv"), "k_scaled", lambda op, v, x, y: neg(_mean(op, v, x, add)),
+    "the modified Bessel function of the second kind", _lower_k, -1, _lower_k,
 )  # fmt: skip
-bessel_ke = _of_order(
-    "bessel_ke", "kve", "k_scaled", lambda op, v, x, y: sub(y, _mean(op, v, x, add)),
-    "exp(x) times the modified Bessel function of the second kind", 0, _lower_ke,
+bessel_ke, bessel_ke_by_order = _of_order(
+    "bessel_ke", scipy_special("kve"), "k_scaled",
+    lambda op, v, x, y: sub(y, _mean(op, v, x, add)),
+    "exp(x) times the modified Bessel function of the second kind", _lower_ke, 0, _lower_ke,
 )  # fmt: skip
 
 # orders 0 and 1 ---------------------------------------------------------------------------------

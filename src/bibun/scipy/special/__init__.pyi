@@ -222,7 +222,7 @@ def rel_entr(x: Any, y: Any, /) -> Any:
 def rgamma(x: Any, /) -> Any:
     """1/gamma(x), 0 at 0, -1, -2, …"""
 def round(x: Any, /) -> Any:
-    """Nearest integer, halves to even."""
+    """Nearest integer, as a float, halves to even."""
 def shichi(x: Any, /) -> Any:
     """The hyperbolic sine and cosine integrals (Shi(x), Chi(x))."""
 def sici(x: Any, /) -> Any:

@@ -21,13 +21,6 @@ __all__ = [
     "spherical_kn", "spherical_yn", "yvp",
 ]  # fmt: skip
 
-# the functions of real order, not differentiated in it
-jv, yv, iv, ive, kv, kve = (
-    functools.partial(op, order_derivative=0)
-    for op in (sp.bessel_j, sp.bessel_y, sp.bessel_i, sp.bessel_ie, sp.bessel_k, sp.bessel_ke)
-)  # fmt: skip
-
-
 def _float(name: str, x: Any) -> Value:
     return value(name, "x", promote_inexact(name, x)[0])
 
@@ -52,15 +45,16 @@ _TABLE: list[Row] = [
      "1.0", "0.421024"),
     ("k1", lambda x: _second_kind(x, sp.bessel_k1e(x)), "x", f"The modified {_SECOND}order 1.",
      "1.0", "0.601907"),
-    ("jv", jv, "v, z", f"The {_FIRST}real order v{_ANY}", "0.5, 1.0", "0.671397"),
-    ("yv", yv, "v, z", f"The {_SECOND}real order v{_ANY}", "0.5, 1.0", "-0.431099"),
-    ("iv", iv, "v, z", f"The modified {_FIRST}real order v{_ANY}", "0.5, 1.0", "0.937675"),
-    ("ive", ive, "v, z", f"exp(-|z|) iv(v, z){_ANY}", "0.5, 1.0", "0.344951"),
-    ("kv", kv, "v, z", f"The modified {_SECOND}real order v{_ANY}", "0.5, 1.0", "0.461069"),
-    ("kve", kve, "v, z", f"exp(z) kv(v, z){_ANY}", "0.5, 1.0", "1.253314"),
-    ("jn", jv, "n, x", f"The {_FIRST}whole order.", "2, 1.0", "0.114903"),
-    ("yn", yv, "n, x", f"The {_SECOND}whole order.", "2, 1.0", "-1.650683"),
-    ("kn", kv, "n, x", f"The modified {_SECOND}whole order.", "2, 1.0", "1.624839"),
+    ("jv", sp.bessel_j, "v, z", f"The {_FIRST}real order v{_ANY}", "0.5, 1.0", "0.671397"),
+    ("yv", sp.bessel_y, "v, z", f"The {_SECOND}real order v{_ANY}", "0.5, 1.0", "-0.431099"),
+    ("iv", sp.bessel_i, "v, z", f"The modified {_FIRST}real order v{_ANY}", "0.5, 1.0", "0.937675"),
+    ("ive", sp.bessel_ie, "v, z", f"exp(-|z|) iv(v, z){_ANY}", "0.5, 1.0", "0.344951"),
+    ("kv", sp.bessel_k, "v, z", f"The modified {_SECOND}real order v{_ANY}", "0.5, 1.0",
+     "0.461069"),
+    ("kve", sp.bessel_ke, "v, z", f"exp(z) kv(v, z){_ANY}", "0.5, 1.0", "1.253314"),
+    ("jn", sp.bessel_j, "n, x", f"The {_FIRST}whole order.", "2, 1.0", "0.114903"),
+    ("yn", sp.bessel_y, "n, x", f"The {_SECOND}whole order.", "2, 1.0", "-1.650683"),
+    ("kn", sp.bessel_k, "n, x", f"The modified {_SECOND}whole order.", "2, 1.0", "1.624839"),
 ]  # fmt: skip
 __all__ += install(globals(), _TABLE)
 
@@ -76,7 +70,7 @@ def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Value:
 
     z = _float("bessel_jn", z)
     orders = arange(as_int("bessel_jn", "v", v) + 1).astype(z.dtype)
-    return sp.bessel_j(orders.reshape(-1, *(1,) * z.ndim), z, order_derivative=0)
+    return sp.bessel_j(orders.reshape(-1, *(1,) * z.ndim), z)
 
 
 # derivatives in the argument by name --------------------------------------------------------------
@@ -107,10 +101,10 @@ def _argument_derivative(name: str, op: Any, first: float, sign: float) -> Any:
     return derivative
 
 
-jvp = _argument_derivative("jvp", jv, 1.0, -1.0)
-yvp = _argument_derivative("yvp", yv, 1.0, -1.0)
-ivp = _argument_derivative("ivp", iv, 1.0, 1.0)
-kvp = _argument_derivative("kvp", kv, -1.0, 1.0)
+jvp = _argument_derivative("jvp", sp.bessel_j, 1.0, -1.0)
+yvp = _argument_derivative("yvp", sp.bessel_y, 1.0, -1.0)
+ivp = _argument_derivative("ivp", sp.bessel_i, 1.0, 1.0)
+kvp = _argument_derivative("kvp", sp.bessel_k, -1.0, 1.0)
 
 
 # pairs -------------------------------------------------------------------------------------------
@@ -190,15 +184,16 @@ def _spherical(
 
 _SPHERICAL = "spherical Bessel function of the {} kind"
 spherical_jn = _spherical(
-    "spherical_jn", _SPHERICAL.format("first"), jv, 0.0, (1.0, -1.0), "0.301169"
+    "spherical_jn", _SPHERICAL.format("first"), sp.bessel_j, 0.0, (1.0, -1.0), "0.301169"
 )
 spherical_yn = _spherical(
-    "spherical_yn", _SPHERICAL.format("second"), yv, -math.inf, (1.0, -1.0), "-1.381773"
+    "spherical_yn", _SPHERICAL.format("second"), sp.bessel_y, -math.inf, (1.0, -1.0), "-1.381773"
 )
 spherical_in = _spherical(
-    "spherical_in", "modified " + _SPHERICAL.format("first"), iv, 0.0, (1.0, 1.0), "0.367879"
-)
+    "spherical_in", "modified " + _SPHERICAL.format("first"), sp.bessel_i, 0.0, (1.0, 1.0),
+    "0.367879",
+)  # fmt: skip
 spherical_kn = _spherical(
-    "spherical_kn", "modified " + _SPHERICAL.format("second"), kv, math.inf, (-1.0, -1.0),
+    "spherical_kn", "modified " + _SPHERICAL.format("second"), sp.bessel_k, math.inf, (-1.0, -1.0),
     "1.155727",
 )  # fmt: skip
