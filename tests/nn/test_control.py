@@ -295,3 +295,29 @@ def test_map_state() -> None:
     assert names == [("layers", 0, "bias"), ("layers", 0, "kernel")]
     kernel = state["layers"][0]["kernel"].value
     assert np.array_equal(doubled["layers"][0]["kernel"].value, 2 * kernel)
+
+
+def test_marks() -> None:
+    m = nn.Module()
+    m.layers = nn.data([nn.Linear(1, 1, rngs=nn.Rngs(0))])
+    assert type(m.layers) is nn.List
+    m.kind, m.rate = nn.static("tanh"), nn.data(2)
+    assert set(nn.state(m)) == {"layers", "rate"}
+    assert nn.is_data((1, bnp.ones(2)))
+    assert not nn.is_data((1, "a"))
+    with pytest.raises(TypeError, match="is data"):
+        nn.static(bnp.ones(2))
+    with pytest.raises(TypeError, match="unhashable"):
+        nn.static({1, 2})
+    with pytest.raises(TypeError, match="holds no array"):
+        nn.data("text")
+
+
+def test_shared_objects_are_found() -> None:
+    layer = nn.Linear(1, 1, rngs=nn.Rngs(0))
+    model = nn.Sequential(layer, nn.Sequential(layer))
+    model.again = layer.kernel
+    assert nn.find_duplicates(model) == [
+        [("layers", 0), ("layers", 1, "layers", 0)], [("layers", 0, "kernel"), ("again",)]
+    ]  # fmt: skip
+    assert nn.find_duplicates(layer) == []

@@ -395,6 +395,8 @@ def test_nodes_and_arrays() -> None:
     z = Variable(np.array([9.0, 9.0]))
     z.set_creator(y.creator_node)
     assert (z.creator_node, z.rank) == (y.creator_node, 1)
+    assert y.creator_node.output_data[0] is y.array  # exp retains its result
+    assert F.sin(x).creator_node.output_data == (None,)
     assert x.to_cpu() is None
     assert chainer.as_array(x) is x.array
     assert chainer.as_array(3) == 3

@@ -537,6 +537,8 @@ def test_copydata_addgrad() -> None:
     x.copydata(y)
     assert x.data is a
     assert np.array_equal(a, [3, 4])
+    with pytest.raises(ValueError, match=r"copydata: .* \(2,\) from \(\)"):
+        x.copydata(v(1))
     x.grad, y.grad = np.ones(2), np.full(2, 2.0)
     x.addgrad(y)
     assert np.array_equal(x.grad, [3, 3])

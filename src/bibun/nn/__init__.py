@@ -51,6 +51,7 @@ from bibun.nn.lift import (
     Carry,
     DiffState,
     StateAxes,
+    cached_partial,
     eval_shape,
     grad,
     jit,
@@ -61,6 +62,7 @@ from bibun.nn.lift import (
 )
 from bibun.nn.linear import Einsum, Embed, Linear, LinearGeneral, PReLU
 from bibun.nn.lora import LoRA, LoRALinear, LoRAParam
+from bibun.nn.marks import data, is_data, static
 from bibun.nn.metrics import Metric, MultiMetric
 from bibun.nn.module import Module, Sequential, count, display, tabulate
 from bibun.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
@@ -82,6 +84,7 @@ from bibun.nn.state import (
     State,
     clone,
     filter_state,
+    find_duplicates,
     from_flat_state,
     graphdef,
     iter_children,
@@ -91,6 +94,7 @@ from bibun.nn.state import (
     merge,
     merge_state,
     pop,
+    pure,
     replace_by_pure_dict,
     split,
     split_state,
@@ -127,14 +131,15 @@ __all__ = [
     "Object", "OfType", "OptState", "OptVariable", "OptimizedLSTMCell", "Optimizer", "PReLU",
     "Param", "PathContains", "Perturbation", "RMSNorm", "RNN", "RNNCellBase", "RngCount",
     "RngKey", "RngState", "RngStream", "Rngs", "Sequential", "SimpleCell", "SpectralNorm",
-    "State", "StateAxes", "Variable", "WeightNorm", "WithTag", "avg_pool", "clone",
-    "combine_masks", "cond", "convolve", "count", "display", "dot_product_attention",
-    "eval_shape", "filter_state", "flip_sequences", "fori_loop", "fork_rngs", "from_flat_state",
-    "grad", "graphdef", "initializers", "iter_children", "iter_graph", "iter_modules", "jit",
-    "make_attention_mask", "make_causal_mask", "map_state", "max_pool", "merge", "merge_state",
-    "metrics", "min_pool", "pool", "pop", "register_variable_name", "remat",
-    "replace_by_pure_dict", "reseed", "restore_rngs", "scan", "split", "split_rngs",
-    "split_state", "state", "switch", "tabulate", "to_flat_state", "to_pure_dict", "update",
-    "value_and_grad", "variable_name_from_type", "variable_type_from_name", "variables", "vmap",
-    "while_loop", *activations.__all__,
+    "State", "StateAxes", "Variable", "WeightNorm", "WithTag", "avg_pool", "cached_partial",
+    "clone", "combine_masks", "cond", "convolve", "count", "data", "display",
+    "dot_product_attention", "eval_shape", "filter_state", "find_duplicates", "flip_sequences",
+    "fori_loop", "fork_rngs", "from_flat_state", "grad", "graphdef", "initializers", "is_data",
+    "iter_children", "iter_graph", "iter_modules", "jit", "make_attention_mask",
+    "make_causal_mask", "map_state", "max_pool", "merge", "merge_state", "metrics", "min_pool",
+    "pool", "pop", "pure", "register_variable_name", "remat", "replace_by_pure_dict", "reseed",
+    "restore_rngs", "scan", "split", "split_rngs", "split_state", "state", "static", "switch",
+    "tabulate", "to_flat_state", "to_pure_dict", "update", "value_and_grad",
+    "variable_name_from_type", "variable_type_from_name", "variables", "vmap", "while_loop",
+    *activations.__all__,
 ]  # fmt: skip

@@ -81,11 +81,13 @@ def jit(
     *,
     static_argnums: Any = None,
     static_argnames: Any = None,
+    donate_argnums: Any = None,
+    donate_argnames: Any = None,
 ) -> Any:
     """Compile a function of modules and arrays; changes it makes to modules come out.
 
     Functions and strings among the arguments are static. A module, or a method of one, may be
-    given itself. Errors: as `bibun.jit`.
+    given itself. `donate_*` change nothing, as in `bibun.jit`. Errors: as `bibun.jit`.
 
     >>> from bibun import nn
     >>> import bibun.numpy as bnp
@@ -98,6 +100,21 @@ def jit(
         return functools.partial(jit, static_argnums=static_argnums,
                                  static_argnames=static_argnames)  # fmt: skip
     return Jitted(f, _tuple(static_argnums), frozenset(_tuple(static_argnames)))
+
+
+def cached_partial(f: Callable[..., Any], *cached_args: Any) -> Callable[..., Any]:
+    """f with its first arguments given, as `functools.partial`.
+
+    In flax it also keeps what was found out about the modules among them; here that is kept with
+    the modules themselves, by any `nn.jit`.
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> step = nn.cached_partial(nn.jit(lambda m, x: m(x)), nn.Linear(2, 1, rngs=nn.Rngs(0)))
+    >>> step(bnp.ones((3, 2))).shape
+    (3, 1)
+    """
+    return functools.partial(f, *cached_args)
 
 
 # derivatives --------------------------------------------------------------------------------------

@@ -243,6 +243,40 @@ def map_state(f: Callable[[Path, Any], Any], state: State) -> State:
     return State.from_flat_path({p: f(p, x) for p, x in state.flat_state().items()})
 
 
+def pure(x: Any) -> Any:
+    """A pytree whose Variables are what they hold: a State of bare arrays of a State.
+
+    >>> from bibun import nn
+    >>> nn.pure(nn.state(nn.Linear(2, 1, rngs=nn.Rngs(0)))).bias
+    Array([0.], dtype=float64)
+    """
+    return tree.map(_bare, x, is_leaf=lambda v: isinstance(v, Variable))
+
+
+def find_duplicates(node: Any) -> list[list[Path]]:
+    """The paths of each object that is reached by several ways, the first way first.
+
+    >>> from bibun import nn
+    >>> layer = nn.Linear(2, 2, rngs=nn.Rngs(0))
+    >>> nn.find_duplicates(nn.Sequential(layer, nn.tanh, layer))
+    [[('layers', 0), ('layers', 2)]]
+    """
+    ways: dict[int, list[Path]] = {}
+    stack: list[tuple[Path, Any]] = [((), node)]
+    while stack:
+        path, x = stack.pop()
+        if not is_node(x):
+            continue
+        known = ways.setdefault(id(x), [])
+        known.append(path)
+        if len(known) > 1 or isinstance(x, Variable):
+            continue
+        rows = list(enumerate(x) if isinstance(x, list) else (
+            x if isinstance(x, dict) else x.__dict__).items())  # fmt: skip
+        stack += [((*path, k), c) for k, c in reversed(rows)]
+    return [paths for paths in ways.values() if len(paths) > 1]
+
+
 def to_flat_state(state: State) -> list[tuple[Path, Any]]:
     """(path, Variable) pairs, in order."""
     return list(state.flat_state().items())

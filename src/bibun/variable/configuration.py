@@ -22,20 +22,24 @@ def _check(name: str) -> None:
         raise AttributeError(f"bibun.variable has no setting {name!r}; there are: {known}")
 
 
-class GlobalConfig:
-    """Settings of all threads that have none of their own, as attributes."""
+class LocalConfig(threading.local):
+    """Settings of this thread, as attributes; deleting one brings back the global setting.
+
+    The class has the global settings as its attributes, so that to read one costs a look-up.
+    """
 
     enable_backprop: bool
     train: bool
     type_check: bool
     debug: bool
 
-    def __init__(self) -> None:
-        self.__dict__.update(_DEFAULTS)
+    def __getattr__(self, name: str) -> Any:
+        _check(name)
+        raise AttributeError(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         _check(name)
-        self.__dict__[name] = bool(value)
+        super().__setattr__(name, bool(value))
 
     def show(self, file: Any = None) -> None:
         """Print every setting."""
@@ -43,29 +47,26 @@ class GlobalConfig:
             print(f"{name:<16} {getattr(self, name)}", file=file)
 
 
-global_config = GlobalConfig()
+for _name, _value in _DEFAULTS.items():
+    setattr(LocalConfig, _name, _value)
 
 
-class LocalConfig(threading.local):
-    """Settings of this thread, as attributes; deleting one brings back the global setting."""
+class GlobalConfig:
+    """Settings of all threads that have none of their own, as attributes."""
 
-    enable_backprop: bool
-    train: bool
-    type_check: bool
-    debug: bool
-
-    def __getattr__(self, name: str) -> Any:  # not set in this thread
+    def __getattr__(self, name: str) -> Any:
         _check(name)
-        return getattr(global_config, name)
+        return getattr(LocalConfig, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         _check(name)
-        super().__setattr__(name, bool(value))
+        setattr(LocalConfig, name, bool(value))
 
-    show = GlobalConfig.show
+    show = LocalConfig.show
 
 
 config = LocalConfig()
+global_config = GlobalConfig()
 
 
 @contextlib.contextmanager

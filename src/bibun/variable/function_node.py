@@ -116,6 +116,12 @@ class FunctionNode:
                 )
         return found
 
+    @property
+    def output_data(self) -> tuple[Any, ...]:
+        """The arrays of the outputs that were retained, None for the others."""
+        kept = dict(zip(self._outputs_to_retain, self._retained_outputs, strict=False))
+        return tuple([kept.get(k) for k in range(len(self.outputs))])
+
     def add_hook(self, hook: FunctionHook, name: str | None = None) -> None:
         """Run a hook before and after this function alone. Errors: KeyError for a name taken."""
         if not isinstance(hook, FunctionHook):
@@ -184,7 +190,7 @@ class FunctionNode:
             raise RuntimeError(f"{self.label}: a function object can be applied only once")
         variables = [as_variable(x) for x in inputs]
         arrays = tuple([v._data for v in variables])
-        if config.type_check:
+        if type(self).check_type_forward is not _UNCHECKED and config.type_check:
             check_types(self, arrays, self.label)
         hooks = hooks_of(self)
         for hook in hooks:
@@ -229,10 +235,11 @@ class FunctionNode:
         self.inputs = None
 
 
+_UNCHECKED = FunctionNode.check_type_forward
+
+
 def check_types(function: Any, arrays: tuple[Any, ...], name: str) -> None:
     """Ask a user's `check_type_forward`. Errors: its own, with the function's name and inputs."""
-    if type(function).check_type_forward in _UNCHECKED:
-        return
     try:
         function.check_type_forward(types_of(arrays))
     except InvalidType as error:
@@ -311,9 +318,6 @@ class Function:
     ) -> tuple[Any, ...]:
         """`backward`; without either the inputs have no gradients."""
         return (None,) * len(inputs)
-
-
-_UNCHECKED = (FunctionNode.check_type_forward, Function.check_type_forward)
 
 
 class _Adapter(FunctionNode):

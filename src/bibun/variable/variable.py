@@ -246,7 +246,12 @@ class Variable:
         return np.array(known, dtype, copy=copy)
 
     def copydata(self, other: Variable) -> None:
-        """Take over the numbers of another Variable of the same shape, in place if possible."""
+        """Take over the numbers of another Variable of the same shape, in place if possible.
+
+        Errors: ValueError for another shape.
+        """
+        if self._data is not None and self.shape != other.shape:
+            raise ValueError(f"copydata: to a Variable of shape {self.shape} from {other.shape}")
         if isinstance(self._data, np.ndarray) and not isinstance(other._data, Value):
             self._data[...] = other._data
         else:
