@@ -6,8 +6,8 @@ before, the goal is what it was; killed after, it is the new one. What a killed 
 is a hidden directory, which the next save to the same place sweeps away.
 
 A directory that exists cannot be renamed over. With `force` the two are *exchanged*, which
-Linux does in one step (`renameat2`, RENAME_EXCHANGE). On file systems without it (NFS) the old
-one is first set aside under a name that readers know, so that at any instant a whole
+Linux does in one step (`renameat2`, RENAME_EXCHANGE). Elsewhere, and on file systems without it
+(NFS), the old one is first set aside under a name that readers know, so that at any instant a whole
 checkpoint is found: `locate` looks there when the goal is missing.
 """
 
@@ -24,6 +24,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+POSIX = os.name == "posix"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 
@@ -41,6 +42,8 @@ def absolute(path: str | os.PathLike[str]) -> Path:
 
 def sync_directory(path: Path) -> None:
     """Force a directory's entries to the disk."""
+    if not POSIX:  # Windows opens no directories
+        return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -128,6 +131,8 @@ def _commit(work: Path, path: Path, force: bool) -> None:
 
 @functools.cache
 def _renameat2() -> ctypes._NamedFuncPointer | None:
+    if not POSIX:
+        return None
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if function is not None:
         function.argtypes = [
@@ -165,6 +170,8 @@ def sweep(path: Path) -> None:
 
 
 def _alive(pid: int) -> bool:
+    if not POSIX:  # there os.kill would end it
+        return _alive_on_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -172,3 +179,16 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def _alive_on_windows(pid: int) -> bool:
+    query, denied, still_active = 0x1000, 5, 259
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    process = ctypes.c_void_p(kernel.OpenProcess(query, False, pid))
+    if not process:
+        return ctypes.get_last_error() == denied  # type: ignore[attr-defined]
+    code = ctypes.c_ulong(still_active)
+    kernel.GetExitCodeProcess(process, ctypes.byref(code))
+    kernel.CloseHandle(process)
+    return code.value == still_active

@@ -3,12 +3,15 @@
 `bibun.json` names every other file with its size and a checksum, and has one of its own, so that
 any difference from what was saved is noticed. A `Folder` opens the directory once and every
 file relative to it: a checkpoint that is replaced meanwhile stays one checkpoint to its
-reader. Links are not followed, and no name leads outside the directory.
+reader. (Windows opens no directories: there files are opened by their paths, and a reader who finds
+that the directory is another one begins again.) Links are not followed, and no name leads outside
+the directory.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +28,8 @@ from bibun.store.errors import CheckpointError, CorruptCheckpointError
 
 MANIFEST = "bibun.json"
 FORMAT, VERSION = "bibun.store", 1
+RELATIVE = os.open in os.supports_dir_fd  # whether files are opened relative to a directory
+_NOT_IN_NAMES = frozenset("\0\\:")  # the latter two separate parts of paths on Windows
 _ITEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. \-]*\Z")
 
 
@@ -107,6 +112,66 @@ class _Whole:
             rest = rest[self.raw.write(rest) :]
 
 
+class _Held:
+    """A directory held open: its files are those of one checkpoint, whatever its path names."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def identity(self) -> os.stat_result:
+        return os.fstat(self.fd)
+
+    def open(self, parts: list[str]) -> int:
+        """A file below it. Errors: OSError where a component is a link."""
+        at, opened = self.fd, []
+        try:
+            for k, part in enumerate(parts):
+                last = k == len(parts) - 1
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                at = os.open(part, flags if last else flags | os.O_DIRECTORY, dir_fd=at)
+                opened.append(at)
+        except OSError:
+            for fd in opened:
+                os.close(fd)
+            raise
+        for fd in opened[:-1]:
+            os.close(fd)
+        return at
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class _Named:
+    """A directory by its path, where none can be held open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.found = os.stat(path)
+        if not stat.S_ISDIR(self.found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(path))
+
+    def identity(self) -> os.stat_result:
+        return self.found
+
+    def open(self, parts: list[str]) -> int:
+        """A file below it. Errors: OSError where a component is a link."""
+        at = self.path
+        for part in parts:
+            at = at / part
+            found = os.lstat(at)
+            reparse = getattr(found, "st_file_attributes", 0) & _REPARSE_POINT
+            if reparse or stat.S_ISLNK(found.st_mode):
+                raise OSError(errno.ELOOP, "it is a link", str(at))
+        return os.open(at, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def close(self) -> None:
+        pass
+
+
+_REPARSE_POINT = 0x400  # Windows' attribute of links and junctions
+
+
 class Folder:
     """A checkpoint opened for reading; a context manager.
 
@@ -118,7 +183,7 @@ class Folder:
         self.path = path
         self.verify = verify
         try:
-            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            self.root = _Held(path) if RELATIVE else _Named(path)
         except FileNotFoundError:
             raise FileNotFoundError(2, "there is no checkpoint", str(path)) from None
         except NotADirectoryError:
@@ -128,19 +193,19 @@ class Folder:
         try:
             self._manifest()
         except BaseException:
-            os.close(self.fd)
+            self.root.close()
             raise
 
     def __enter__(self) -> Folder:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        os.close(self.fd)
+        self.root.close()
 
     def moved(self) -> bool:
         """Whether the path is another directory by now, or none."""
         try:
-            now, then = os.stat(self.path), os.fstat(self.fd)
+            now, then = os.stat(self.path), self.root.identity()
         except OSError:
             return True
         return (now.st_ino, now.st_dev) != (then.st_ino, then.st_dev)
@@ -178,25 +243,16 @@ class Folder:
     def _open(self, name: str) -> int:
         """A file descriptor; no component may be a link or lead upwards."""
         parts = name.split("/")
-        if len(parts) > 2 or any(p in ("", ".", "..") or "\0" in p for p in parts):
+        if len(parts) > 2 or any(p in ("", ".", "..") or set(p) & _NOT_IN_NAMES for p in parts):
             raise CheckpointError(f"{self.path}: the name {name!r} leads outside the checkpoint")
-        at, opened = self.fd, []
         try:
-            for k, part in enumerate(parts):
-                last = k == len(parts) - 1
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-                at = os.open(part, flags if last else flags | os.O_DIRECTORY, dir_fd=at)
-                opened.append(at)
+            at = self.root.open(parts)
+        except FileNotFoundError:
+            raise
         except OSError as e:
-            for fd in opened:
-                os.close(fd)
-            if isinstance(e, FileNotFoundError):
-                raise
             raise CheckpointError(
                 f"{self.path / name} is not a plain file inside the checkpoint ({e.strerror})"
             ) from None
-        for fd in opened[:-1]:
-            os.close(fd)
         if not stat.S_ISREG(os.fstat(at).st_mode):
             os.close(at)
             raise CheckpointError(f"{self.path / name} is not a plain file")

@@ -26,6 +26,7 @@ import numpy as np
 from bibun import dtypes
 from bibun.store.errors import CorruptCheckpointError
 
+MAPPED = os.name == "posix"  # Windows refuses to replace or delete a file that is mapped
 BLOCK = 1 << 22  # bytes summed and written at a time: stays in the cache between the two
 HEADER_LIMIT = 100_000_000  # as in the reference implementation
 
@@ -104,8 +105,12 @@ class Tensors:
         if size < 8:
             raise self._corrupt("it is shorter than a header")
         with os.fdopen(os.dup(fd), "rb") as file:
-            mapped = np.memmap(file, np.uint8, "r")
-        self._map, self._pages = np.asarray(mapped), mapped.base
+            if MAPPED:
+                pages = np.memmap(file, np.uint8, "r")
+                self._map, self._pages = np.asarray(pages), pages.base
+            else:
+                self._map, self._pages = np.fromfile(file, np.uint8), None
+                self._map.flags.writeable = False
         (length,) = struct.unpack("<Q", self._map[:8].tobytes())
         if length > min(size - 8, HEADER_LIMIT):
             raise self._corrupt(f"its header would be {length} bytes long")
@@ -139,7 +144,7 @@ class Tensors:
 
     def _soon(self, begin: int, end: int) -> None:
         """Tell the system that these bytes will be read at once, so that it reads ahead."""
-        if hasattr(mmap, "MADV_WILLNEED"):  # not on Windows
+        if self._pages is not None and hasattr(mmap, "MADV_WILLNEED"):
             begin -= begin % mmap.PAGESIZE
             self._pages.madvise(mmap.MADV_WILLNEED, begin, end - begin)
 
