@@ -211,3 +211,14 @@ def test_signum_and_amsgrad_by_hand() -> None:
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         top = max(top, v)
         assert float(u) == pytest.approx(-0.1 * m / (np.sqrt(top) + 1e-8), rel=1e-12)
+
+
+def test_signs_of_lion() -> None:
+    g = bnp.array([0.2, -30.0])
+    for mode, want in (
+        ("hard", [1.0, -1.0]), ("refined", [0.02, -1.0]), ("smooth", np.tanh([0.04, -6.0]))
+    ):  # fmt: skip
+        tx = optim.scale_by_lion(mode=mode, smooth_beta=2.0)
+        np.testing.assert_allclose(tx.update(g, tx.init(g))[0], want, rtol=1e-12)
+    with pytest.raises(ValueError, match="mode"):
+        optim.scale_by_lion(mode="soft")

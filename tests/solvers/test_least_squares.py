@@ -43,11 +43,29 @@ def test_as_many_as_minpack() -> None:
     assert count["dogleg"] >= count["dogbox"]
 
 
-@pytest.mark.parametrize("index", [0, 4, 7, 8, 11, 18, 27])
-def test_gauss_newton(index: int) -> None:
-    problem = LEAST_SQUARES[index]
+@pytest.mark.parametrize("problem", LEAST_SQUARES, ids=lambda p: p.name)
+def test_gauss_newton(problem: LeastSquares) -> None:
     _, state = solvers.GaussNewton(problem.residual).run(problem.start)
     assert is_solved(squares(state), problem.least)
+    assert bool(state.converged), state.reason
+
+
+# where SciPy's BFGS or L-BFGS-B stop early at their default settings
+@pytest.mark.parametrize("name", ["powell badly scaled", "jennrich-sampson", "meyer"])
+@pytest.mark.parametrize("solver", [solvers.BFGS, solvers.LBFGS])
+def test_sums_of_squares_as_plain_functions(solver: Any, name: str) -> None:
+    problem = next(p for p in LEAST_SQUARES if p.name.endswith(name))
+    found = solver(lambda x: bnp.sum(bnp.asarray(problem.residual(x)) ** 2), maxiter=3000)
+    assert is_solved(float(found.run(problem.start).state.value), problem.least)
+
+
+def test_undamped_steps_are_newtons() -> None:
+    """On a quadratic (in r) one whole step; without a search it may also go uphill."""
+    solver = solvers.GaussNewton(lambda x: bnp.arctan(x), linesearch=False)
+    x, _ = solver.update(bnp.asarray(2.0), solver.init_state(bnp.asarray(2.0)))
+    assert float(x) == pytest.approx(2.0 - np.arctan(2.0) * 5.0)
+    found, state = solvers.GaussNewton(lambda x: bnp.arctan(x)).run(2.0)
+    assert bool(state.converged) and float(found) == pytest.approx(0.0, abs=1e-8)
 
 
 @pytest.mark.parametrize("cls", [solvers.GaussNewton, solvers.LevenbergMarquardt, solvers.Dogleg])

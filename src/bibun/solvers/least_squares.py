@@ -129,3 +129,10 @@ def solve_least_squares(j: Any, r: Any) -> Any:
     upper = bnp.where(dead[:, None], bnp.eye(upper.shape[0], dtype=r.dtype), upper)
     rhs = bnp.where(dead, 0.0, -(q.T @ r))
     return lax.linalg.triangular_solve(upper, rhs[:, None], left_side=True, lower=False)[:, 0]
+
+
+def damped_step(j: Any, r: Any, mu: Any, scale: Any) -> Any:
+    """The d that minimizes ‖J d + r‖² + μ‖D d‖², D = diag(scale), by QR of the stacked matrix."""
+    n = j.shape[1]
+    stacked = bnp.concatenate([j, bnp.sqrt(mu) * scale * bnp.eye(n, dtype=r.dtype)])
+    return solve_least_squares(stacked, bnp.concatenate([r, bnp.zeros(n, dtype=r.dtype)]))

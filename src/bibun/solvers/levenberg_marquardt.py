@@ -14,7 +14,7 @@ from typing import Any
 from bibun import lax
 from bibun import numpy as bnp
 from bibun.solvers.base import norm
-from bibun.solvers.least_squares import LeastSquaresSolver, LeastSquaresState, solve_least_squares
+from bibun.solvers.least_squares import LeastSquaresSolver, LeastSquaresState, damped_step
 
 
 @dataclasses.dataclass(eq=False)
@@ -38,9 +38,7 @@ class LevenbergMarquardt(LeastSquaresSolver):
 
     def _step(self, p: Any, x: Any, state: LeastSquaresState) -> Any:
         r, j, mu, scale = state.residual, state.jacobian, state.damping, state.scale
-        n = x.shape[0]
-        stacked = bnp.concatenate([j, bnp.sqrt(mu) * scale * bnp.eye(n, dtype=x.dtype)])
-        d = solve_least_squares(stacked, bnp.concatenate([r, bnp.zeros(n, dtype=x.dtype)]))
+        d = damped_step(j, r, mu, scale)
         model = j @ d
         moved = scale * d
         predicted = 0.5 * bnp.sum(model * model) + mu * bnp.sum(moved * moved)

@@ -81,7 +81,7 @@ def momo(
     >>> tx = optim.contrib.momo()
     >>> p = 3.0
     >>> s = tx.init(p)
-    >>> for _ in range(60):
+    >>> for _ in range(300):
     ...     u, s = tx.update(2.0 * p, s, p, value=p**2)
     ...     p = optim.apply_updates(p, u)
     >>> abs(float(p)) < 0.1

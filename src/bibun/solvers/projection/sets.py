@@ -72,7 +72,7 @@ def projection_sparse_simplex(x: Any, max_nz: int, value: Any = 1.0) -> Any:
     The largest elements, projected onto their simplex (Kyrillidis et al., 2013).
 
     >>> import bibun.numpy as bnp
-    >>> projection_sparse_simplex(bnp.array([0.5, 2.0, 1.9]), 2).tolist()
+    >>> bnp.round(projection_sparse_simplex(bnp.array([0.5, 2.0, 1.9]), 2), 6).tolist()
     [0.0, 0.55, 0.45]
     """
     v, back = _flat(x)
@@ -169,7 +169,7 @@ def projection_box_section(x: Any, hyperparams: Any, check_feasible: bool = Fals
 
     >>> import bibun.numpy as bnp
     >>> w = bnp.array([1.0, 2.0])
-    >>> projection_box_section(bnp.array([1.0, 1.0]), (0.0, 0.75, w, 1.0)).tolist()
+    >>> bnp.round(projection_box_section(bnp.array([1.0, 1.0]), (0.0, 0.75, w, 1.0)), 6).tolist()
     [0.6, 0.2]
     """
     lower, upper, w, c = hyperparams
