@@ -2,9 +2,10 @@
 
 Compiled code holds no address: it names symbols, and the names are looked up here, before
 linking. There are three sources, each opened the first time one of its symbols is wanted:
-SciPy's BLAS and LAPACK (the Fortran interfaces that `scipy.linalg.cython_blas` and
-`cython_lapack` export as capsules, so bibun ships no BLAS and threads are SciPy's), the C
-runtime of the process, and functions registered by bibun itself (`register`).
+SciPy's BLAS and LAPACK (the library in its wheel, or the Fortran interfaces that
+`scipy.linalg.cython_blas` and `cython_lapack` export as capsules; so bibun ships no BLAS and
+threads are SciPy's), the C runtime of the process, and functions registered by bibun itself
+(`register`).
 
 A symbol that is in none of them is an error with its name. Nothing is ever resolved by
 the dynamic linker's own search, whose answer would depend on what else is loaded.
@@ -12,6 +13,7 @@ the dynamic linker's own search, whose answer would depend on what else is loade
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib
@@ -20,6 +22,7 @@ import importlib.util
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 # C functions: what the emitter calls, and what LLVM's code generator may introduce for
@@ -43,6 +46,9 @@ _C_THREADS = (
 ).split()
 _C_OTHER = "bzero __bzero memset_pattern16 __sincos_stret __sincosf_stret __chkstk".split()
 C_SYMBOLS = frozenset([*_C_MEMORY, *_C_MATH, *_C_THREADS, *_C_OTHER])
+
+# Functions of BLAS, whose results Fortran compilers hand over in different ways.
+_RETURNING = frozenset("cdotc cdotu zdotc zdotu sdot ddot snrm2 dnrm2 sasum dasum".split())
 
 _registered: dict[str, int] = {}
 
@@ -144,43 +150,51 @@ def register(symbol: str, address: int) -> None:
 
 
 @functools.cache
+def _openblas() -> tuple[ctypes.CDLL, ...]:
+    """The OpenBLAS in SciPy's wheel, if there is one; SciPy is not imported, which takes 15 ms."""
+    import glob
+
+    base = _scipy_folder()
+    folders = (base + ".libs", os.path.join(base, ".libs"), os.path.join(base, ".dylibs"))
+    found = []
+    for path in (p for f in folders for p in sorted(glob.glob(os.path.join(f, "*openblas*")))):
+        with contextlib.suppress(OSError):
+            found.append(ctypes.CDLL(path))
+    return tuple(found)
+
+
 def _blas_threads(symbol: str) -> int | None:
     """`blas_get_num_threads`, `blas_set_num_threads` of the OpenBLAS that SciPy brings.
 
     Where SciPy is built on another BLAS, a C function that does nothing with an int.
     """
-    import glob
+    names = [
+        prefix + symbol.removeprefix("blas") + suffix
+        for prefix in ("scipy_openblas", "openblas")
+        for suffix in ("", "64_")
+    ]
+    return _first(_openblas(), names) or _first(_c_libraries(), ["abs"])
 
-    base = _scipy_folder()
-    folders = (base + ".libs", os.path.join(base, ".libs"), os.path.join(base, ".dylibs"))
-    for path in (p for f in folders for p in sorted(glob.glob(os.path.join(f, "*openblas*")))):
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for prefix in ("scipy_openblas", "openblas"):
-            for suffix in ("", "64_"):
-                name = prefix + symbol.removeprefix("blas") + suffix
-                if hasattr(library, name):
-                    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-    for library in _c_libraries():
-        if hasattr(library, "abs"):
-            return ctypes.cast(library.abs, ctypes.c_void_p).value
+
+def _first(libraries: Sequence[ctypes.CDLL], names: Sequence[str]) -> int | None:
+    """The address of the first name that one of the libraries has."""
+    for library in libraries:
+        for name in names:
+            if hasattr(library, name):
+                return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
     return None
 
 
 @functools.cache
 def _find(symbol: str) -> int | None:
     if symbol in ("blas_get_num_threads", "blas_set_num_threads"):
-        _capsules("cython_blas")  # loads the library
         return _blas_threads(symbol)
     if symbol in C_SYMBOLS:
-        for library in _c_libraries():
-            try:
-                return ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
-            except AttributeError:
-                continue
-        return None
+        return _first(_c_libraries(), [symbol])
+    # Integers of 32 bits have this name; functions are left to SciPy, which knows how they return.
+    direct = None if symbol in _RETURNING else _first(_openblas(), [f"scipy_{symbol}_"])
+    if direct is not None:
+        return direct
     for module in ("cython_blas", "cython_lapack"):
         capsule = _capsules(module).get(symbol)
         if capsule is not None:
