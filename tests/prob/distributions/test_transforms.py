@@ -232,3 +232,21 @@ def test_cat_keeps_elements_apart():
 def test_errors_say_what_was_expected(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_compositions_that_change_the_number_of_event_axes():
+    """Jacobians of vectors to matrices and back, with elementwise parts before and after."""
+    x = bnp.asarray(np.random.default_rng(0).normal(size=(4, 6)))
+    scaled = t.ComposeTransform([t.AffineTransform(0.5, 2.0), t.LowerCholeskyTransform()])
+    plain = t.LowerCholeskyTransform()
+    y = scaled(x)
+    exact = plain.log_abs_det_jacobian(0.5 + 2.0 * x, y) + 6 * np.log(2.0)
+    np.testing.assert_allclose(scaled.log_abs_det_jacobian(x, y), exact, rtol=1e-12)
+    order = np.array([3, 1, 0, 5, 4, 2])
+    flat = t.ComposeTransform(
+        [t.AffineTransform(0.0, 3.0), t.ReshapeTransform((6,), (2, 3)), t.PermuteTransform(order)]
+    )
+    m = bnp.reshape(x, (4, 2, 3))
+    got = flat.log_abs_det_jacobian(m, flat(m))
+    np.testing.assert_allclose(got, np.full(4, 6 * np.log(3.0)), rtol=1e-12)
+    np.testing.assert_allclose(flat(m), 3.0 * np.asarray(x)[:, order])

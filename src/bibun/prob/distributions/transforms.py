@@ -338,11 +338,15 @@ class ComposeTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Any, y: Any, intermediates: Any = None) -> Any:
         total: Any = 0.0
-        event = self.event_dim
+        event = 0  # event axes of the value on its way, counted from the end
+        for part in reversed(self.parts):
+            event += part.domain.event_dim - part.codomain.event_dim
+            event = max(event, part.domain.event_dim)
         for part in self.parts:
             z = part(x) if part is not self.parts[-1] else y
             ladj = part.log_abs_det_jacobian(x, z)
-            total = total + sum_rightmost(ladj, event - part.event_dim)
+            total = total + sum_rightmost(ladj, event - part.domain.event_dim)
+            event += part.codomain.event_dim - part.domain.event_dim
             x = z
         return total
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from bibun.prob.infer.autoguide.base import AutoGuide
+from bibun.prob.infer.autoguide.batched import (
+    AutoBatchedLowRankMultivariateNormal,
+    AutoBatchedMultivariateNormal,
+)
 from bibun.prob.infer.autoguide.compose import AutoGuideList
 from bibun.prob.infer.autoguide.continuous import (
     AutoContinuous,
@@ -11,12 +15,13 @@ from bibun.prob.infer.autoguide.continuous import (
     AutoLowRankMultivariateNormal,
     AutoMultivariateNormal,
 )
-from bibun.prob.infer.autoguide.dais import AutoDAIS
+from bibun.prob.infer.autoguide.dais import AutoDAIS, AutoSurrogateLikelihoodDAIS
 from bibun.prob.infer.autoguide.flows import AutoBNAFNormal, AutoIAFNormal
 from bibun.prob.infer.autoguide.sites import AutoDelta, AutoNormal
 
 __all__ = [
-    "AutoBNAFNormal", "AutoContinuous", "AutoDAIS", "AutoDelta", "AutoDiagonalNormal", "AutoGuide",
-    "AutoGuideList", "AutoIAFNormal", "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal",
-    "AutoMultivariateNormal", "AutoNormal",
+    "AutoBNAFNormal", "AutoBatchedLowRankMultivariateNormal", "AutoBatchedMultivariateNormal",
+    "AutoContinuous", "AutoDAIS", "AutoDelta", "AutoDiagonalNormal", "AutoGuide", "AutoGuideList",
+    "AutoIAFNormal", "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal",
+    "AutoMultivariateNormal", "AutoNormal", "AutoSurrogateLikelihoodDAIS",
 ]  # fmt: skip

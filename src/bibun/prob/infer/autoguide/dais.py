@@ -23,6 +23,16 @@ from bibun.prob.primitives import param, sample
 from bibun.transforms import grad
 
 
+class DAISOptions(GuideOptions, total=False):
+    """The options of `AutoDAIS`."""
+
+    K: int
+    base_dist: str
+    eta_init: float
+    eta_max: float
+    gamma_init: float
+
+
 class AutoDAIS(AutoContinuous):
     """Differentiable annealed importance sampling from a normal base.
 
@@ -45,7 +55,7 @@ class AutoDAIS(AutoContinuous):
     ) -> None:
         super().__init__(model, **options)
         if K < 1:
-            raise ValueError(f"AutoDAIS: K must be at least 1, got {K}")
+            raise ValueError(f"{type(self).__name__}: K must be at least 1, got {K}")
         if base_dist not in ("diagonal", "cholesky"):
             raise ValueError(
                 f"AutoDAIS: base_dist must be 'diagonal' or 'cholesky', got {base_dist!r}"
@@ -76,8 +86,19 @@ class AutoDAIS(AutoContinuous):
         )  # fmt: skip
         return dist.Normal(loc, scale, validate_args=False).to_event(1)
 
+    def _target(self, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+        """The log density, of flat unconstrained vectors, that the walk goes towards."""
+        flat = self._need()
+
+        def posterior(z: Any) -> Any:
+            with handlers.block():
+                seeded = handlers.seed(self.model, rng_seed=self._key)
+                return -potential_energy(seeded, args, kwargs, flat.unflatten(z))
+
+        return posterior
+
     def _draw(self, args: Any, kwargs: Any) -> Any:
-        flat, n, name = self._need(), self.latent_dim, self.prefix
+        n, name = self.latent_dim, self.prefix
         eta = param(f"{name}_eta0", self.eta_init, constraint=c.interval(0, self.eta_max))
         # each step a little longer or shorter than the one before
         slope = param(f"{name}_eta_coeff", 0.0)
@@ -91,10 +112,7 @@ class AutoDAIS(AutoContinuous):
         eps = sample(f"{name}_momentum", standard, infer={"is_auxiliary": True})
         momentum = dist.Normal(0.0, bnp.sqrt(mass), validate_args=False).to_event(1)
 
-        def posterior(z: Any) -> Any:
-            with handlers.block():
-                seeded = handlers.seed(self.model, rng_seed=self._key)
-                return -potential_energy(seeded, args, kwargs, flat.unflatten(z))
+        posterior = self._target(args, kwargs)
 
         def step(carry: Any, row: Any) -> Any:
             z, v, weight = carry
@@ -118,7 +136,7 @@ class AutoDAIS(AutoContinuous):
 
     def _no_density(self, what: str) -> Any:
         raise NotImplementedError(
-            f"AutoDAIS has no {what} in closed form; take it from "
+            f"{type(self).__name__} has no {what} in closed form; take it from "
             "guide.sample_posterior(key, params, *args, sample_shape=(n,))"
         )
 
@@ -133,3 +151,47 @@ class AutoDAIS(AutoContinuous):
     def quantiles(self, params: Mapping[str, Any], quantiles: Any) -> dict[str, Any]:
         """Errors: NotImplementedError: it has draws, not a density."""
         return self._no_density("quantiles")
+
+
+class AutoSurrogateLikelihoodDAIS(AutoDAIS):
+    """AutoDAIS whose walk goes towards a cheap stand-in for the posterior.
+
+    `surrogate_model`: without arguments, with the model's latent sites and a likelihood of its own,
+    such as that of a few rows scaled by `param` weights, which are fitted along. Each step of
+    the walk then costs the surrogate alone, and `model` may subsample its data. The other options
+    are those of `AutoDAIS`. Source: Jankowiak and Phan (2022).
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        surrogate_model: Callable[[], Any],
+        **options: Unpack[DAISOptions],
+    ) -> None:
+        super().__init__(model, **options)
+        if not callable(surrogate_model):
+            raise TypeError(
+                f"surrogate_model must be callable, got {type(surrogate_model).__name__}"
+            )
+        self.surrogate_model = surrogate_model
+
+    def _target(self, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+        flat = self._need()
+        seeded = handlers.seed(self.surrogate_model, rng_seed=self._key)
+        # once for its params, which are the guide's
+        with handlers.block(hide_fn=lambda site: site["type"] != "param"):
+            trace = handlers.trace(seeded).get_trace()
+        sites = {k for k, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
+        if sites != set(flat.sites):
+            raise ValueError(
+                f"{type(self).__name__}: surrogate_model has the latent sites {sorted(sites)}, the "
+                f"model {sorted(flat.sites)}"
+            )
+        params = {k: s["value"] for k, s in trace.items() if s["type"] == "param"}
+        known = handlers.substitute(seeded, data=params)
+
+        def surrogate(z: Any) -> Any:
+            with handlers.block():
+                return -potential_energy(known, (), {}, flat.unflatten(z))
+
+        return surrogate

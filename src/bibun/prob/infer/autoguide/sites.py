@@ -163,6 +163,13 @@ class AutoDelta(_SiteGuide):
         """The point itself."""
         return {k: params[f"{k}_{self.prefix}_loc"] for k in self._need().sites}
 
+    def quantiles(self, params: Mapping[str, Any], quantiles: Any) -> dict[str, Any]:
+        """The point, once for each quantile: (quantiles, ...)."""
+        shape = np.shape(quantiles)
+        return {
+            k: bnp.broadcast_to(v, (*shape, *np.shape(v))) for k, v in self.median(params).items()
+        }
+
 
 def _unconstrained(support: Any) -> bool:
     """Whether all reals are allowed, elementwise."""
