@@ -26,6 +26,11 @@ _TRANSFORMS = (
     "pure_callback", "remat", "stop_gradient", "value_and_grad", "vjp", "vmap",
 )  # fmt: skip
 _COMPILER = ("jit",)
+_MACHINE = (
+    "block_until_ready", "debug_nans", "default_backend", "device_count", "device_get",
+    "device_put", "devices", "disable_jit", "enable_x64", "local_device_count", "local_devices",
+    "process_count", "process_index", "typeof",
+)  # fmt: skip
 _SUBMODULES = (
     "cli", "compiler", "debug", "dual", "export", "gp", "lax", "nn", "optim", "optimizers", "prob",
     "random", "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
@@ -34,6 +39,7 @@ _SUBMODULES = (
 _HOME: dict[str, str] = {
     **dict.fromkeys(_TRANSFORMS, "bibun.transforms"),
     **dict.fromkeys(_COMPILER, "bibun.compiler"),
+    **dict.fromkeys(_MACHINE, "bibun.machine"),
     "from_jax": "bibun.export",
 }
 
@@ -52,27 +58,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def block_until_ready(x: Any) -> Any:
-    """x itself: values are there when a call returns.
-
-    >>> import bibun
-    >>> bibun.block_until_ready(3)
-    3
-    """
-    return x
-
-
-def device_get(x: Any) -> Any:
-    """A tree of arrays as NumPy arrays, read-only views of the same memory.
-
-    >>> import bibun, bibun.numpy as bnp
-    >>> bibun.device_get({"a": bnp.zeros(2)})
-    {'a': array([0., 0.])}
-    """
-    import numpy as np
-
-    from bibun import tree
-
-    return tree.map(np.asarray, x)

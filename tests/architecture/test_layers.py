@@ -19,7 +19,7 @@ LAYERS = [
     {"ops"},
     {"transforms", "debug"},
     {"compiler", "runtime"},
-    {"numpy", "scipy", "lax", "random"},
+    {"numpy", "scipy", "lax", "random", "machine"},
     {"variable", "dual", "optim", "optimizers", "solvers", "nn", "store", "prob", "gp", "testing"}
     | {"export"},
     {"cli"},

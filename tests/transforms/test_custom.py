@@ -393,3 +393,38 @@ def test_custom_gradient(mode):
         return mul(x, x), lambda ct: mul(ct, 7.0)
 
     assert num(grad(mode(h))(3.0)) == 7.0
+
+
+def test_arguments_set_apart_by_name():
+    from bibun.ops.elementwise import sin
+
+    @partial(custom_jvp, nondiff_argnames=("f",))
+    def apply(f, x):
+        return f(x)
+
+    apply.defjvp(lambda f, primals, tangents: (f(*primals), 10.0 * tangents[0]))
+    assert float(grad(lambda x: apply(sin, x))(1.0)) == 10.0
+    assert float(grad(lambda x: apply(x=x, f=sin))(1.0)) == 10.0
+
+    @partial(custom_vjp, nondiff_argnames="n")
+    def power(x, n):
+        return x**n
+
+    power.defvjp(lambda x, n: (x**n, x), lambda n, residuals, ct: (100.0 * n * ct,))
+    assert float(grad(lambda x: power(x, n=3))(2.0)) == 300.0
+    with pytest.raises(ValueError, match=r"'y' is not one of the parameters \['x'\]"):
+        custom_jvp(lambda x: x, nondiff_argnames="y")
+
+
+def test_checkpoint_with_static_names():
+    from bibun.ops.elementwise import sin
+    from bibun.transforms import checkpoint
+
+    @partial(checkpoint, static_argnames=("up",))
+    def f(x, up):
+        return sin(x) if up else -x
+
+    assert float(grad(f)(0.0, True)) == 1.0
+    assert float(grad(lambda x: f(x, up=False))(0.0)) == -1.0
+    with pytest.raises(ValueError, match="static_argnames"):
+        checkpoint(lambda x: x, static_argnames="y")

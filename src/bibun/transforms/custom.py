@@ -11,23 +11,28 @@ from bibun.errors import DifferentiationError
 from bibun.ir.types import Type
 from bibun.ops.families.tangents import has_tangent, zeros_of
 from bibun.trace.core import as_value, type_of
-from bibun.transforms.flat import float0_zeros, name_of, normalize_argnums
+from bibun.transforms.flat import argnums_of_names, float0_zeros, name_of, normalize_argnums
 from bibun.tree import flatten
 
 
 class CustomRule:
     """A function whose derivative rule is given by its user."""
 
-    def __init__(self, fun: Callable[..., Any], nondiff_argnums: int | Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        nondiff_argnums: int | Sequence[int] = (),
+        nondiff_argnames: str | Sequence[str] = (),
+    ) -> None:
         if not callable(fun):
             raise TypeError(
                 f"{type(self).__name__} expects a function, got {type(fun).__name__}"
             )
         functools.update_wrapper(self, fun)
         self.fun = fun
-        self.nondiff_argnums = (
-            (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
-        )
+        named = argnums_of_names(fun, nondiff_argnames, f"nondiff_argnames of {self.name}")
+        numbers = [nondiff_argnums] if isinstance(nondiff_argnums, int) else nondiff_argnums
+        self.nondiff_argnums = tuple(dict.fromkeys([*numbers, *named]))
         self._signature: inspect.Signature | None = None
 
     @property

@@ -22,11 +22,11 @@ class custom_jvp(CustomRule):  # noqa: N801  (a decorator)
     """Give a function its own derivative rule.
 
     `f.defjvp(rule)` sets it: `rule(primals, tangents)` gets two tuples and returns
-    `(out, tangent_out)`; it must be linear in the tangents. Arguments in `nondiff_argnums`
-    (functions, options) are not differentiated and come first: `rule(*static, primals,
-    tangents)`. Tangents of integer arguments are float0 zeros. The rule is used by every
-    transformation, reverse mode and `vmap` among them; on concrete values it may use plain
-    Python control flow.
+    `(out, tangent_out)`; it must be linear in the tangents. Arguments in `nondiff_argnums` or
+    `nondiff_argnames` (functions, options) are not differentiated and come first:
+    `rule(*static, primals, tangents)`. Tangents of integer arguments are float0 zeros. The rule is
+    used by every transformation, reverse mode and `vmap` among them; on concrete values it may use
+    plain Python control flow.
 
     >>> from bibun.ops.elementwise import cos, sin
     >>> from bibun.transforms import custom_jvp, grad

@@ -27,9 +27,10 @@ class custom_vjp(CustomRule):  # noqa: N801  (a decorator)
     """Give a function its own reverse-mode rule.
 
     `f.defvjp(fwd, bwd)`: `fwd(*args)` returns `(out, residuals)`, `bwd(residuals, ct)` a tuple
-    with the cotangent of each argument, None for zero. Arguments in `nondiff_argnums` are
-    passed to `fwd` in their places and to `bwd` first: `bwd(*static, residuals, ct)`. There is
-    no forward mode: `jvp` of such a function is a DifferentiationError that names it.
+    with the cotangent of each argument, None for zero. Arguments in `nondiff_argnums` or
+    `nondiff_argnames` are passed to `fwd` in their places and to `bwd` first:
+    `bwd(*static, residuals, ct)`. There is no forward mode: `jvp` of such a function is a
+    DifferentiationError that names it.
 
     >>> from bibun.transforms import custom_vjp, grad
     >>> @custom_vjp

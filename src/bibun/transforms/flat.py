@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -90,6 +91,22 @@ def wraps(fun: Callable[..., Any], title: str) -> Decorator:
         return wrapper
 
     return decorate
+
+
+def argnums_of_names(fun: Callable[..., Any], names: str | Sequence[str], what: str) -> list[int]:
+    """The positions of parameters. Errors: ValueError for names that `fun` has not."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    if not names:
+        return []
+    known = [
+        p.name
+        for p in inspect.signature(fun).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{what}: {name!r} is not one of the parameters {known}")
+    return [known.index(name) for name in names]
 
 
 def normalize_argnums(argnums: Any, count: int, what: str) -> tuple[int, ...]:
