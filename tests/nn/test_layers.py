@@ -68,7 +68,8 @@ def test_linear_and_norms(torch) -> None:
           [(layer.weight, lambda s: s.scale, same)], x)  # fmt: skip
     for module, layer in (
         (nn.GroupNorm(6, num_groups=3, rngs=nn.Rngs(0)), torch.nn.GroupNorm(3, 6, eps=1e-6)),
-        (nn.InstanceNorm(6, rngs=nn.Rngs(0)), torch.nn.InstanceNorm1d(6, affine=True)),
+        (nn.InstanceNorm(6, epsilon=1e-5, rngs=nn.Rngs(0)),
+         torch.nn.InstanceNorm1d(6, affine=True)),
         (nn.BatchNorm(6, momentum=0.9, rngs=nn.Rngs(0)), torch.nn.BatchNorm1d(6)),
     ):
         own = [(layer.weight, lambda s: s.scale, same), (layer.bias, lambda s: s.bias, same)]
@@ -469,3 +470,14 @@ def test_linear_of_a_batched_input_under_vmap():
 
     np.testing.assert_allclose(np.asarray(bibun.vmap(call)(x)), np.asarray(layer(x)), rtol=1e-12)
     assert seen == [(4, 2)]
+
+
+def test_norms_have_the_epsilons_of_flax() -> None:
+    rngs = nn.Rngs(0)
+    found = [
+        norm.epsilon
+        for norm in (nn.BatchNorm(2, rngs=rngs), nn.LayerNorm(2, rngs=rngs),
+                     nn.RMSNorm(2, rngs=rngs), nn.GroupNorm(2, 1, rngs=rngs),
+                     nn.InstanceNorm(2, rngs=rngs))
+    ]  # fmt: skip
+    assert found == [1e-5, 1e-6, 1e-6, 1e-6, 1e-6]

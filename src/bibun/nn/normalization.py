@@ -40,7 +40,7 @@ class _Norm(Module):
         self,
         num_features: int | Sequence[int],
         *,
-        epsilon: float = 1e-5,
+        epsilon: float = 1e-6,
         dtype: Any = None,
         param_dtype: Any = None,
         use_bias: bool = True,
