@@ -128,9 +128,9 @@ def test_gradient_in_the_shape_of_a_gamma():
     assert slope(lambda a: el.igamma(a, x), a) == pytest.approx(want, rel=1e-8)
 
 
-def test_derivative_in_the_exponent_of_zeta_is_a_clear_error():
-    with pytest.raises(DifferentiationError, match="zeta has no derivative"):
-        grad(lambda s: el.zeta(s, 1.5))(2.0)
+def test_derivative_in_the_order_of_polygamma_is_a_clear_error():
+    with pytest.raises(DifferentiationError, match="its order, which is a whole number"):
+        grad(lambda m: el.polygamma(m, 1.5))(2.0)
 
 
 # complex conventions ---------------------------------------------------------------------------

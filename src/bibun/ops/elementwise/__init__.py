@@ -83,7 +83,6 @@ from bibun.ops.elementwise.special import (  # noqa: F401
     lgamma,
     polygamma,
     trigamma,
-    zeta,
 )
 from bibun.ops.elementwise.trigonometric import (  # noqa: F401
     acos,
@@ -94,3 +93,4 @@ from bibun.ops.elementwise.trigonometric import (  # noqa: F401
     sin,
     tan,
 )
+from bibun.ops.elementwise.zeta import zeta  # noqa: F401

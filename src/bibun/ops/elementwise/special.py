@@ -44,16 +44,11 @@ def scipy_special(name: str) -> Callable[..., Any]:
     return call
 
 
-def _underived(name: str, operand: str) -> Callable[..., Any]:
-    """The partial of an operand in which the op has no derivative."""
-
-    def partial(*args: Any, **params: Any) -> Any:
-        raise DifferentiationError(
-            f"{name} has no derivative with respect to {operand}: it is itself a derivative "
-            "with respect to that parameter. stop_gradient on it gives zero instead"
-        )
-
-    return partial
+def _order_is_whole(m: Any, x: Any, out: Any) -> Any:
+    raise DifferentiationError(
+        "polygamma has no derivative with respect to its order, which is a whole number. "
+        "stop_gradient on it takes it as constant"
+    )
 
 
 # Error functions -------------------------------------------------------------------------
@@ -148,27 +143,13 @@ def _polygamma(m: Any, x: Any) -> Any:
     return np.where((m < 0) | (np.floor(m) != m) | np.isinf(m), np.nan, out).astype(dtype)
 
 
-zeta = elementwise(
-    "zeta",
-    _scipy_zeta,
-    arity=2,
-    lower="zeta",
-    partials=(
-        _underived("zeta", "its exponent"),
-        lambda s, q, out: neg(mul(s, zeta(add(s, 1.0), q))),
-    ),
-    samples=lambda: _samples([(2.0, 3.5, 1.6, 4.0), (0.4, 1.3, 2.2, 7.0)], (1,)),
-    cost=200.0,
-    doc="Hurwitz's zeta function: the sum of (k + q)^-s over k = 0, 1, …",
-)
-
 polygamma = elementwise(
     "polygamma",
     _polygamma,
     arity=2,
     lower="polygamma",
     partials=(
-        _underived("polygamma", "its order"),
+        _order_is_whole,
         lambda m, x, out: polygamma(add(m, 1.0), x),
     ),
     samples=lambda: _samples([(0.0, 1.0, 2.0, 3.0), (0.4, 1.3, 2.2, 7.0)], (1,)),

@@ -6,7 +6,6 @@ is used with its leading terms cancelled by hand (Didonato & Morris 1992, as in 
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -18,6 +17,7 @@ from bibun.numpy.reductions import sum as sum_
 from bibun.numpy.shape import expand_dims
 from bibun.ops import elementwise as el
 from bibun.ops import special as sp
+from bibun.ops.elementwise.zeta import euler_maclaurin
 
 __all__ = [
     "bernoulli", "beta", "betaincc", "betaln", "binom", "comb", "factorial", "gammasgn", "loggamma",
@@ -216,47 +216,6 @@ def factorial(n: Any, exact: bool = False) -> Value:
 
 # zeta --------------------------------------------------------------------------------------------
 
-_BERNOULLI = (
-    1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798,
-    -174611 / 330,
-)  # fmt: skip
-_DIRECT = 12
-
-
-def _euler_maclaurin(s: Any, q: Any) -> Any:
-    """Σ (k + q)^-s, continued analytically in s (DLMF 25.11.5); smooth in s and q > 0."""
-    terms = [el.exp(-s * el.log(q + k)) for k in range(_DIRECT)]
-    total = functools.reduce(lambda a, b: a + b, terms)
-    end = q + _DIRECT
-    power = el.exp(-s * el.log(end))
-    total = total + power * end / (s - 1) + 0.5 * power
-    factor = s * power / end
-    for j, b in enumerate(_BERNOULLI, 1):
-        total = total + b / math.factorial(2 * j) * factor
-        factor = factor * (s + 2 * j - 1) * (s + 2 * j) / (end * end)
-    return total
-
-
-@functools.cache
-def _hurwitz() -> Any:
-    from bibun.transforms import custom_jvp, jvp
-
-    def hurwitz_zeta(s: Any, q: Any) -> Any:
-        return el.zeta(s, q)
-
-    f = custom_jvp(hurwitz_zeta)
-
-    @f.defjvp
-    def rule(primals: Any, tangents: Any) -> Any:
-        s, q = primals
-        ts, tq = tangents
-        _, by_s = jvp(lambda s_: _euler_maclaurin(s_, q), (s,), (el.exp(0 * s),))
-        by_q = -s * f(s + 1, q)
-        return f(s, q), el.absorb_mul(ts, by_s) + el.absorb_mul(tq, by_q)
-
-    return f
-
-
 def zeta(x: Any, q: Any = None, out: None = None) -> Value:
     """Hurwitz's zeta function Σ (k + q)^-x; without q Riemann's, for every real x.
 
@@ -267,18 +226,18 @@ def zeta(x: Any, q: Any = None, out: None = None) -> Value:
     1.644934
     """
     if q is not None:
-        return _hurwitz()(*_broadcast(*_floats("zeta", x, q)))
+        return el.zeta(*_floats("zeta", x, q))
     (x,) = _floats("zeta", x)
     above, negative = x > 1, x < 0
     one = x.dtype.type(1)
-    direct = _hurwitz()(where(above, x, 2.0), el.exp(0 * x))
+    direct = el.zeta(where(above, x, 2.0), el.exp(0 * x))
     s = where(above | negative | (x == 1), 0.5, x)
-    strip = _euler_maclaurin(s, one)
+    strip = euler_maclaurin(s, one)
     # the functional equation (DLMF 25.4.1)
     t = where(negative, 1 - x, 2.0)
     mirrored = (
         2 * el.exp(-t * math.log(2 * math.pi)) * _cos_quarter(t) * sp.gamma(t)
-        * _hurwitz()(t, el.exp(0 * t))
+        * el.zeta(t, el.exp(0 * t))
     )  # fmt: skip
     out_ = where(above, direct, where(negative, mirrored, strip))
     return where(x == 1, math.inf, where(x != x, x, out_))
@@ -292,13 +251,6 @@ def _cos_quarter(t: Any) -> Any:
 
 def _sine(u: Any) -> Any:
     return el.sin(u * (math.pi / 2))
-
-
-def _broadcast(x: Any, y: Any) -> tuple[Any, Any]:
-    from bibun.numpy.shape import broadcast_arrays
-
-    x, y = broadcast_arrays(x, y)
-    return x, y
 
 
 def rgamma(x: Any, /) -> Value:
