@@ -74,10 +74,14 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
     return fft(primals[0], **params), fft(tangents[0], **params)
 
 
-def _mirror_weights(n: int, dtype: np.dtype) -> np.ndarray:
+def _mirror_weights(n: int, dtype: np.dtype) -> Any:
     """How often term k of n//2 + 1 counts, over n: once if it is its own mirror image."""
-    k = np.arange(n // 2 + 1)
-    return (np.where((k == 0) | (2 * k == n), 1.0, 2.0) / n).astype(dtype)
+    from bibun.ops.elementwise import convert, eq, or_, where
+    from bibun.ops.shape import iota
+
+    k = iota(shape=(n // 2 + 1,), dtype=np.dtype(np.int64), axis=0)
+    own = or_(eq(k, 0), eq(k, n // 2)) if n % 2 == 0 else eq(k, 0)
+    return convert(where(own, 1.0 / n, 2.0 / n), new_dtype=dtype)
 
 
 def _transpose(ct: Any, x: Any, kind: str, lengths: Sequence[int]) -> Any:

@@ -71,6 +71,8 @@ def _jvp(primals: Any, tangents: Any, compute_left: bool, compute_right: bool) -
     tw = diagonal(inner)
     if not compute_right:
         return [w], [tw]
+    if not v.shape[-1]:
+        return [w, v], [tw, ta]  # no column has a phase to turn back
     tv = matmul(v, e.absorb_mul(inner, inverse_gaps(w)))
     # Norm 1: no part of a column's change lies along the column itself.
     rows = len(a.shape) - 2
