@@ -1,5 +1,12 @@
 """Handlers: what gives a probabilistic program its meaning.
 
+A model only states. Each `sample`, `param` or `plate` sends a message to the handlers around it,
+the innermost first, and each may change it (`process_message`): give a value, a key, another
+distribution, or stop it. Then the statement happens, a draw where nobody gave a value, and the
+handlers that were reached see the result (`postprocess_message`). Inference is made of these:
+`seed` gives keys, `substitute` values, `trace` records, and a log density is a sum over what was
+recorded.
+
 Each is a wrapper of a model, `handler(model, …)(*args)`, or a context, `with handler(…)`.
 """
 
@@ -73,6 +80,12 @@ class seed(Messenger):
     """Give the model's statements keys, split one after another from `rng_seed`.
 
     `rng_seed` is an integer or a key. `hide_types` leaves statement types out.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("x", dist.Normal())
+    >>> bool(seed(model, 0)() == seed(model, 0)() != seed(model, 1)())
+    True
     """
 
     inside_loops, outside_loops = False, True
@@ -133,7 +146,8 @@ class _Supply(Messenger):
     ) -> None:
         if (data is None) == (function is None):
             raise ValueError(
-                f"{type(self).__name__}: give exactly one of data and a function of the site"
+                f"{type(self).__name__}: give exactly one of data, values by site name, and "
+                f"{type(self).__name__}_fn, a function of the site"
             )
         self.data = data
         self._function = function
@@ -161,6 +175,12 @@ class substitute(_Supply):
     """Give latent and param sites values: from `data`, or from `substitute_fn(site)`.
 
     The sites stay latent: their density is part of the model's.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("x", dist.Normal())
+    >>> substitute(model, {"x": 0.5})()
+    0.5
     """
 
     def __init__(
@@ -178,7 +198,15 @@ class substitute(_Supply):
 
 
 class condition(_Supply):
-    """Observe sites: their values from `data`, or from `condition_fn(site)`."""
+    """Observe sites: their values from `data`, or from `condition_fn(site)`.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("x", dist.Normal())
+    >>> site = trace(condition(model, {"x": 0.5})).get_trace()["x"]
+    >>> site["value"], site["is_observed"]
+    (0.5, True)
+    """
 
     _observes = True
 
@@ -192,7 +220,14 @@ class condition(_Supply):
 
 
 class uncondition(Messenger):
-    """Turn observed sites into latent ones: the model draws its data."""
+    """Turn observed sites into latent ones: the model draws its data.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("y", dist.Uniform(0.0, 1.0), obs=7.0)
+    >>> 0.0 < float(seed(uncondition(model), 0)()) < 1.0
+    True
+    """
 
     def process_message(self, msg: Message) -> None:
         if msg["type"] == "sample" and msg["is_observed"]:
@@ -204,7 +239,15 @@ class uncondition(Messenger):
 
 
 class replay(Messenger):
-    """Give sites the values they have in a recorded trace."""
+    """Give sites the values they have in a recorded trace.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("x", dist.Normal())
+    >>> recorded = trace(seed(model, 0)).get_trace()
+    >>> bool(seed(replay(model, recorded), 1)() == recorded["x"]["value"])
+    True
+    """
 
     def __init__(self, fn: Callable[..., Any] | None = None, trace: Trace | None = None) -> None:
         if trace is None:
@@ -231,6 +274,12 @@ class block(Messenger):
 
     By `hide_fn(site)`, by names to `hide`, or all but the names to `expose` or types
     `expose_types`; without any of them, all.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("x", dist.Normal()) + sample("y", dist.Normal())
+    >>> list(trace(block(seed(model, 0), hide=["x"])).get_trace())
+    ['y']
     """
 
     outside_loops = True
@@ -265,7 +314,16 @@ class block(Messenger):
 
 
 class mask(Messenger):
-    """Count the density of sample sites only where `mask` is true."""
+    """Count the density of sample sites only where `mask` is true.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> from bibun.prob.infer import log_density
+    >>> def model():
+    ...     with mask(mask=bnp.array([True, False])):
+    ...         sample("y", dist.Normal(bnp.zeros(2), 1.0), obs=bnp.zeros(2))
+    >>> print(bnp.round(log_density(model, (), {}, {})[0], 4))  # of one of the two
+    -0.9189
+    """
 
     def __init__(self, fn: Callable[..., Any] | None = None, mask: Any = True) -> None:
         if not isinstance(mask, bool) and getattr(mask, "dtype", None) != np.bool_:
@@ -282,7 +340,15 @@ class mask(Messenger):
 
 
 class scale(Messenger):
-    """Multiply the log density of sample sites by a positive number."""
+    """Multiply the log density of sample sites by a positive number.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> from bibun.prob.infer import log_density
+    >>> def model():
+    ...     sample("y", dist.Normal(), obs=0.0)
+    >>> print(bnp.round(log_density(scale(model, scale=10.0), (), {}, {})[0], 4))
+    -9.1894
+    """
 
     def __init__(self, fn: Callable[..., Any] | None = None, scale: Any = 1.0) -> None:
         if isinstance(scale, int | float) and scale <= 0:
@@ -296,7 +362,15 @@ class scale(Messenger):
 
 
 class infer_config(Messenger):
-    """Add what `config_fn(site)` returns to the inference options of sites."""
+    """Add what `config_fn(site)` returns to the inference options of sites.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     sample("k", dist.Bernoulli(0.5))
+    >>> marked = infer_config(model, lambda site: {"enumerate": "parallel"})
+    >>> trace(seed(marked, 0)).get_trace()["k"]["infer"]
+    {'enumerate': 'parallel'}
+    """
 
     def __init__(
         self,
@@ -314,7 +388,16 @@ class infer_config(Messenger):
 
 
 class lift(Messenger):
-    """Turn param sites into sample sites with the given prior."""
+    """Turn param sites into sample sites with the given prior.
+
+    `prior`: a distribution for all of them, or a dict by name.
+
+    >>> from bibun.prob import distributions as dist, param
+    >>> def model():
+    ...     param("w", 0.0)
+    >>> trace(seed(lift(model, dist.Normal()), 0)).get_trace()["w"]["type"]
+    'sample'
+    """
 
     def __init__(
         self,
@@ -339,7 +422,14 @@ class lift(Messenger):
 
 
 class scope(Messenger):
-    """Put `prefix` and a divider before the names of sites."""
+    """Put `prefix` and a divider before the names of sites.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     return sample("x", dist.Normal())
+    >>> list(trace(seed(scope(model, "left"), 0)).get_trace())
+    ['left/x']
+    """
 
     def __init__(
         self,
@@ -365,7 +455,16 @@ class scope(Messenger):
 
 
 class do(Messenger):
-    """Intervene: downstream statements see the values of `data`, the sites are cut off."""
+    """Intervene: downstream statements see the values of `data`, the sites are cut off.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> def model():
+    ...     x = sample("x", dist.Normal())
+    ...     sample("y", dist.Normal(x, 0.001))
+    >>> found = trace(seed(do(model, {"x": 5.0}), 0)).get_trace()
+    >>> list(found), abs(float(found["y"]["value"]) - 5.0) < 0.01
+    (['y'], True)
+    """
 
     def __init__(
         self, fn: Callable[..., Any] | None = None, data: dict[str, Any] | None = None
@@ -390,6 +489,13 @@ class reparam(Messenger):
     None, and the value; `name` is the model's, as the statements that a strategy makes go through
     all handlers again. A latent site whose value is given further inside, by `substitute` or
     `replay`, is left as it is: nothing is drawn, and its density has to be that of the value.
+
+    >>> from bibun.prob import distributions as dist, sample
+    >>> from bibun.prob.infer.reparam import LocScaleReparam
+    >>> def model():
+    ...     return sample("x", dist.Normal(10.0, 2.0))
+    >>> list(trace(seed(reparam(model, {"x": LocScaleReparam(0.0)}), 0)).get_trace())
+    ['x_decentered', 'x']
     """
 
     def __init__(
@@ -423,6 +529,6 @@ class reparam(Messenger):
 
 
 __all__ = [
-    "Messenger", "at_step", "block", "condition", "do", "infer_config", "lift", "mask", "reparam",
+    "Messenger", "block", "condition", "do", "infer_config", "lift", "mask", "reparam",
     "replay", "scale", "scope", "seed", "substitute", "trace", "uncondition",
 ]  # fmt: skip
