@@ -131,6 +131,14 @@ def load(path: str | os.PathLike[str]) -> Exported:
 
     Named tuples and classes in the result come back as dicts. Errors: CorruptCheckpointError for a
     damaged file, ExportError for one of another kind or of a newer bibun, FileNotFoundError.
+
+    >>> import tempfile, bibun
+    >>> import bibun.numpy as bnp
+    >>> from bibun import export
+    >>> path = tempfile.mkdtemp() + "/double"
+    >>> export.save(path, lambda x: 2 * x, bnp.ones(2))
+    >>> export.load(path)
+    Exported(<lambda>: f64[2])
     """
     found = store.Checkpointer(store.CompositeCheckpointHandler()).restore(path)
     where = os.fspath(path)

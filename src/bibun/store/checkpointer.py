@@ -348,7 +348,16 @@ class StandardCheckpointer(AsyncCheckpointer):
 
 
 class PyTreeCheckpointer(Checkpointer):
-    """A Checkpointer of trees: `save(path, tree)`, `restore(path, item=target)`."""
+    """A Checkpointer of trees: `save(path, tree)`, `restore(path, item=target)`.
+
+    >>> import tempfile
+    >>> import bibun.numpy as bnp
+    >>> from bibun import store
+    >>> path = tempfile.mkdtemp() + "/state"
+    >>> store.PyTreeCheckpointer().save(path, {"w": bnp.ones(2)})
+    >>> store.PyTreeCheckpointer().restore(path, item={"w": bnp.zeros(2)})
+    {'w': Array([1., 1.], dtype=float64)}
+    """
 
     def __init__(self, *, verify: bool = True) -> None:
         super().__init__(StandardCheckpointHandler(), verify=verify)

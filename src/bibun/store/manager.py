@@ -30,8 +30,13 @@ class CheckpointManagerOptions:
     (None: all): the last ones, or with `best_fn` the best. `best_fn`: from a save's metrics to
     a number; `best_mode`: "max" or "min". `keep_period`: multiples of this are never deleted.
     `keep_checkpoints_without_metrics`: those do not count as worst. `should_save_fn(step, latest)`:
-    instead of the interval. `create`: make the directory. `read_only`: save and delete nothing.
-    `enable_async_checkpointing`: save in a thread.
+    instead of the interval. `step_prefix`: step 3 is the directory `PREFIX_3`. `create`: make the
+    directory. `read_only`: save and delete nothing. `enable_async_checkpointing`: save in a thread.
+
+    Errors: ValueError for a number below 1, or another `best_mode`.
+
+    >>> CheckpointManagerOptions(save_interval_steps=100, max_to_keep=3).keep_period is None
+    True
     """
 
     save_interval_steps: int = 1
