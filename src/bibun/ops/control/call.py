@@ -40,12 +40,20 @@ def bring_front(args: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
     return [a if d is None else move_axis(a, d, 0) for a, d in zip(args, dims, strict=True)]
 
 
-def transpose_call(op: Any, ctx: Any, cts: Any, args: Any, program: Program, **params: Any) -> Any:
-    """Cotangents of the linear arguments of a call, by calling the transposed program."""
+def transpose_call(
+    op: Any, ctx: Any, cts: Any, args: Any, program: Program,
+    change: Callable[[Program, int], Program] | None = None, **params: Any,
+) -> Any:  # fmt: skip
+    """Cotangents of the linear arguments of a call, by calling the transposed program.
+
+    `change(transposed, number of known arguments)` returns the program to call in its place.
+    """
     linear = tuple(map(is_linear, args))
     ct_nonzero = tuple(ct is not None for ct in cts)
     transposed, nonzero = ctx.transpose(program, linear, ct_nonzero)
     known = [a for a in args if not is_linear(a)]
+    if change is not None:
+        transposed = change(transposed, len(known))
     outs = op(*known, *(ct for ct in cts if ct is not None), program=transposed, **params)
     found = iter([o if nz else None for o, nz in zip(outs, nonzero, strict=True)])
     return [next(found) if lin else None for lin in linear]

@@ -19,9 +19,9 @@ import numpy as np
 from bibun.ir.program import Equation, Literal, Program, Var
 from bibun.ir.types import ArrayType
 from bibun.ops.after import after, first_element
-from bibun.ops.control.call import batch_call, call_type, jvp_call
+from bibun.ops.control.call import batch_call, call_type, jvp_call, transpose_call
 from bibun.ops.control.common import build, memo, split
-from bibun.ops.op import CALL, ELEMENTWISE, Op, Sample, is_linear
+from bibun.ops.op import CALL, ELEMENTWISE, Op, Sample
 from bibun.ops.registry import register
 from bibun.trace.replay import replay
 from bibun.trace.sites import forced
@@ -129,16 +129,8 @@ def _linearize(
 
 def _transpose(ctx: Any, cts: Any, *args: Any, program: Program, prevent_cse: bool = True) -> Any:
     """Cotangents of the linear arguments: what was not saved is computed again, and now only."""
-    linear = tuple(map(is_linear, args))
-    transposed, nonzero = ctx.transpose(program, linear, tuple(ct is not None for ct in cts))
-    known = [a for a in args if not is_linear(a)]
-    if prevent_cse:
-        transposed = _late(transposed, len(known))
-    outs = checkpoint(
-        *known, *(ct for ct in cts if ct is not None), program=transposed, prevent_cse=prevent_cse
-    )
-    found = iter([o if nz else None for o, nz in zip(outs, nonzero, strict=True)])
-    return [next(found) if lin else None for lin in linear]
+    late = _late if prevent_cse else None
+    return transpose_call(checkpoint, ctx, cts, args, program, late, prevent_cse=prevent_cse)
 
 
 @memo
