@@ -553,6 +553,15 @@ def test_inverse_wishart_variance_on_the_diagonal():
     assert np.all(np.isnan(dist.InverseWishart(6.0, scale_matrix=bnp.asarray(COV)).variance))
 
 
+def test_gates_by_their_names():
+    for kind in (dist.ZeroInflatedLogits, dist.HurdleLogits):
+        d = kind(dist.Poisson(2.0), gate_logits=0.4)
+        other = {"ZeroInflatedLogits": dist.ZeroInflatedDistribution}
+        made = other.get(kind.__name__, dist.HurdleDistribution)(dist.Poisson(2.0), gate_logits=0.4)
+        assert type(d) is type(made)
+        np.testing.assert_allclose(d.log_prob(np.arange(4)), made.log_prob(np.arange(4)))
+
+
 def test_supports_of_counts_are_listed():
     d = dist.DiscreteUniform(2, 5).expand((3,))
     assert d.enumerate_support(expand=False).tolist() == [[2], [3], [4], [5]]

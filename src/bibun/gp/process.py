@@ -13,7 +13,7 @@ section 2.2; equations 8.26, 8.38 and 8.41 of document 1. Names follow tinygp.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from bibun import numpy as bnp
 from bibun.errors import ShapeError
@@ -39,6 +39,16 @@ class ConditionResult(NamedTuple):
     """The log marginal likelihood of the data, log p(y)."""
     gp: GaussianProcess
     """The process given the data, at the test points."""
+
+
+class ConditionOptions(TypedDict, total=False):
+    """The options of `GaussianProcess.condition`."""
+
+    diag: Any
+    noise: Noise | None
+    include_mean: bool
+    include_noise: bool
+    kernel: Kernel | None
 
 
 class GaussianProcess(Record):
@@ -263,17 +273,14 @@ class GaussianProcess(Record):
         y: Any,
         X_test: Any = None,
         *,
-        diag: Any = None,
-        noise: Noise | None = None,
-        include_mean: bool = True,
-        include_noise: bool = False,
-        kernel: Kernel | None = None,
         return_var: bool = False,
         return_cov: bool = False,
+        **options: Unpack[ConditionOptions],
     ) -> Any:
         """The mean at X_test given y; with it the variances or the covariance matrix.
 
-        The arguments are those of `condition`.
+        `options` are those of `condition`: `diag`, `noise`, `include_mean`, `include_noise`,
+        `kernel`.
 
         >>> from bibun.gp import kernels
         >>> t = bnp.linspace(0, 3, 7)
@@ -285,10 +292,7 @@ class GaussianProcess(Record):
         """
         if return_var and return_cov:
             raise ValueError("predict: ask for return_var or return_cov, not both")
-        given = self.condition(
-            y, X_test, diag=diag, noise=noise, include_mean=include_mean,
-            include_noise=include_noise, kernel=kernel,
-        ).gp  # fmt: skip
+        given = self.condition(y, X_test, **options).gp
         if return_var:
             return given.loc, given.variance
         if return_cov:

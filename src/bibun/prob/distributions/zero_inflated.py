@@ -103,6 +103,11 @@ class ZeroInflatedLogits(_ZeroInflated):
 
     _fields = ("base_dist", "gate_logits")
 
+    def __init__(
+        self, base_dist: Distribution, gate_logits: Any, *, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(base_dist, gate_logits, validate_args=validate_args)
+
     @property
     def gate(self) -> Any:
         return expit(self.gate_logits)
