@@ -321,3 +321,45 @@ def test_shared_objects_are_found() -> None:
         [("layers", 0), ("layers", 1, "layers", 0)], [("layers", 0, "kernel"), ("again",)]
     ]  # fmt: skip
     assert nn.find_duplicates(layer) == []
+
+
+def test_methods_of_a_graph_in_pieces() -> None:
+    model = Counter()
+    graphdef, params, rest = nn.split(model, nn.Param, ...)
+    y, (again, state) = graphdef.apply(params, rest).up(bnp.ones(2))
+    assert np.array_equal(y, [2.0, 3.0])
+    assert (again, int(state.n.value), int(model.n.value)) == (graphdef, 1, 0)
+    g = bibun.grad(lambda p: graphdef.apply(p, rest).up(bnp.ones(2))[0].sum())(params)
+    assert np.array_equal(g.w.value, [1.0, 1.0])
+    (_, pair) = nn.call(nn.split(model)).up(1.0)
+    (_, pair) = nn.call(pair).up(1.0)
+    assert int(nn.merge(*pair).n.value) == 2
+
+
+def test_attention_of_ones_own() -> None:
+    seen: list[Any] = []
+
+    def attention(q: Any, k: Any, v: Any, **options: Any) -> Any:
+        seen.append(options)
+        return nn.dot_product_attention(q, k, v, **options)
+
+    x = bnp.asarray(rng.normal(size=(2, 3, 4)))
+    own = nn.MultiHeadAttention(2, 4, attention_fn=attention, rngs=nn.Rngs(0))
+    plain = nn.MultiHeadAttention(2, 4, rngs=nn.Rngs(0))
+    assert np.array_equal(own(x, is_causal=True), plain(x, is_causal=True))
+    assert seen[0]["is_causal"]
+    own(x)
+    assert "is_causal" not in seen[1]
+
+
+def test_instance_norm_of_other_axes() -> None:
+    x = bnp.asarray(rng.normal(size=(2, 3, 4, 5)))
+    first = nn.InstanceNorm(3, feature_axes=1, rngs=nn.Rngs(0))(x)
+    last = nn.InstanceNorm(3, rngs=nn.Rngs(0))(bnp.moveaxis(x, 1, -1))
+    assert np.allclose(first, bnp.moveaxis(last, -1, 1), rtol=1e-13)
+
+
+def test_paths_that_contain_a_part() -> None:
+    state = nn.state(nn.LSTMCell(1, 1, rngs=nn.Rngs(0)))
+    assert not nn.filter_state(state, nn.PathContains("ern"))
+    assert len(nn.filter_state(state, nn.PathContains("ern", exact=False)).flat_state()) == 8

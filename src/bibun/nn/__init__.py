@@ -82,6 +82,7 @@ from bibun.nn.reparameterization import SpectralNorm, WeightNorm
 from bibun.nn.rngs import Rngs, RngStream, fork_rngs, reseed, restore_rngs, split_rngs
 from bibun.nn.state import (
     State,
+    call,
     clone,
     filter_state,
     find_duplicates,
@@ -132,7 +133,7 @@ __all__ = [
     "Param", "PathContains", "Perturbation", "RMSNorm", "RNN", "RNNCellBase", "RngCount",
     "RngKey", "RngState", "RngStream", "Rngs", "Sequential", "SimpleCell", "SpectralNorm",
     "State", "StateAxes", "Variable", "WeightNorm", "WithTag", "avg_pool", "cached_partial",
-    "clone", "combine_masks", "cond", "convolve", "count", "data", "display",
+    "call", "clone", "combine_masks", "cond", "convolve", "count", "data", "display",
     "dot_product_attention", "eval_shape", "filter_state", "find_duplicates", "flip_sequences",
     "fori_loop", "fork_rngs", "from_flat_state", "grad", "graphdef", "initializers", "is_data",
     "iter_children", "iter_graph", "iter_modules", "jit", "make_attention_mask",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bibun import lax
@@ -103,7 +103,8 @@ class MultiHeadAttention(Module):
 
     `qkv_features`, `out_features`: `in_features` unless given. Inputs are (..., length,
     features); keys are the queries, and values the keys, unless given. `decode`: one step at a
-    time, with keys and values remembered (`init_cache` first).
+    time, with keys and values remembered (`init_cache` first). `attention_fn`: in the place of
+    `dot_product_attention`, called with (query, key, value) and its keywords.
 
     >>> from bibun import nn
     >>> import bibun.numpy as bnp
@@ -131,6 +132,7 @@ class MultiHeadAttention(Module):
         bias_init: Any = zeros,
         out_bias_init: Any = None,
         use_bias: bool = True,
+        attention_fn: Callable[..., Any] = dot_product_attention,
         decode: bool = False,
         normalize_qk: bool = False,
         rngs: Any,
@@ -165,6 +167,7 @@ class MultiHeadAttention(Module):
         self.dropout_rate = dropout_rate
         self.broadcast_dropout = broadcast_dropout
         self.deterministic = deterministic
+        self.attention_fn = attention_fn
         self.decode = decode
         self.dtype = dtype
         self.rngs = stream_of(rngs, "dropout").fork() if dropout_rate > 0 else None
@@ -211,9 +214,11 @@ class MultiHeadAttention(Module):
             source = self.rngs if rngs is None else (
                 rngs.dropout if isinstance(rngs, Rngs) else rngs)  # fmt: skip
             rng = source() if callable(source) else source
-        out = dot_product_attention(
-            query, key, value, None, mask, self.broadcast_dropout, rng, self.dropout_rate,
-            deterministic, self.dtype, is_causal=is_causal, module=self if sow_weights else None,
+        out = self.attention_fn(
+            query, key, value, mask=mask, broadcast_dropout=self.broadcast_dropout,
+            dropout_rng=rng, dropout_rate=self.dropout_rate, deterministic=deterministic,
+            dtype=self.dtype, module=self if sow_weights else None,
+            **({"is_causal": True} if is_causal else {}),
         )  # fmt: skip
         return self.out(out)
 

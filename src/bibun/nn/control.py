@@ -196,7 +196,9 @@ def while_loop(
     )
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any, *, unroll: Any = None
+) -> Any:
     """`lax.fori_loop` of `body_fun(i, val)` whose value holds modules; see `nn.while_loop`.
 
     >>> from bibun import nn
@@ -208,4 +210,4 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
     """
     loop = _Loop("fori_loop", (body_fun,), init_val, (bnp.asarray(0),))
     step = lambda i, carry: loop.body((i,), carry)  # noqa: E731
-    return loop.end(lax.fori_loop(lower, upper, step, loop.start()))
+    return loop.end(lax.fori_loop(lower, upper, step, loop.start(), unroll=unroll))

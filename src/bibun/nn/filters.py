@@ -33,13 +33,16 @@ class WithTag:
 
 
 class PathContains:
-    """What sits under a name or number."""
+    """What sits under a name or number; with `exact=False` under a name that contains this one."""
 
-    def __init__(self, key: Any) -> None:
+    def __init__(self, key: Any, exact: bool = True) -> None:
         self.key = key
+        self.exact = exact
 
     def __call__(self, path: tuple[Any, ...], x: Any) -> bool:
-        return self.key in path
+        if self.exact:
+            return self.key in path
+        return any(str(self.key) in str(part) for part in path)
 
 
 class Any_:

@@ -215,6 +215,20 @@ class GraphDef:
             type(other) is GraphDef and self._hash == other._hash and self.desc == other.desc
         )
 
+    def apply(self, state: Any, *states: Any) -> Any:
+        """Methods of the graph of these states, as functions: (result, (description, state)).
+
+        >>> from bibun import nn
+        >>> import bibun.numpy as bnp
+        >>> graphdef, state = nn.split(nn.BatchNorm(1, momentum=0.5, rngs=nn.Rngs(0)))
+        >>> y, (graphdef, new) = graphdef.apply(state)(bnp.array([[1.0], [3.0]]))
+        >>> state.mean.value, new.mean.value
+        (Array([0.], dtype=float64), Array([1.], dtype=float64))
+        """
+        from bibun.nn.state import Applied
+
+        return Applied(self, (state, *states))
+
     def __repr__(self) -> str:
         rows = ", ".join(
             f"{str(k)}: {kind[0].__name__ if kind else 'array'}"

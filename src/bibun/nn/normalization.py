@@ -252,7 +252,7 @@ class GroupNorm(_Norm):
 
 
 class InstanceNorm(_Norm):
-    """Normalise each feature of each example over its places.
+    """Normalise each feature (axes `feature_axes`) of each example over its places.
 
     >>> from bibun import nn
     >>> import bibun.numpy as bnp
@@ -260,7 +260,15 @@ class InstanceNorm(_Norm):
     Array([-1.,  1.], dtype=float64)
     """
 
+    def __init__(
+        self, num_features: int | Sequence[int], *, feature_axes: Axes = -1, **options: Any
+    ) -> None:
+        super().__init__(num_features, **options)
+        self.feature_axes = feature_axes if isinstance(feature_axes, int) else tuple(feature_axes)
+
     def __call__(self, x: Any, *, mask: Any = None) -> Any:
         x = bnp.asarray(x)
-        mean, var = _moments(x, tuple(range(1, x.ndim - 1)), mask)
-        return self._affine((x - mean) / bnp.sqrt(var + self.epsilon), (x.ndim - 1,))
+        features = _axes(self.feature_axes, x.ndim)
+        places = tuple(k for k in range(1, x.ndim) if k not in features)
+        mean, var = _moments(x, places, mask)
+        return self._affine((x - mean) / bnp.sqrt(var + self.epsilon), features)

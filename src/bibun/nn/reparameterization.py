@@ -113,14 +113,15 @@ class SpectralNorm(Module):
     """A layer whose weight matrices have largest singular value 1. (Miyato et al. 2018.)
 
     Of each Param of two axes and more (a matrix with the last axis as its columns). The singular
-    value is approached by `n_steps` power iterations at each call with `update_stats=True`, from
-    where the last call ended. Errors: ValueError with `error_on_non_matrix` for more than two axes.
+    value is approached by `n_steps` power iterations at each call with `update_stats` (said here or
+    with the call), from where the last one ended. Errors: ValueError with `error_on_non_matrix`
+    for more than two axes.
 
     >>> from bibun import nn
     >>> import bibun.numpy as bnp
     >>> layer = nn.SpectralNorm(nn.Linear(2, 2, rngs=nn.Rngs(0)), n_steps=20, rngs=nn.Rngs(1))
     >>> layer.layer_instance.kernel.value = bnp.array([[4.0, 0.0], [0.0, 1.0]])
-    >>> layer(bnp.array([1.0, 1.0]), update_stats=True).round(6)
+    >>> layer(bnp.array([1.0, 1.0])).round(6)
     Array([1.  , 0.25], dtype=float64)
     """
 
@@ -133,6 +134,7 @@ class SpectralNorm(Module):
         dtype: Any = None,
         param_dtype: Any = None,
         error_on_non_matrix: bool = False,
+        update_stats: bool = True,
         rngs: Any,
     ) -> None:
         if n_steps < 1:
@@ -141,6 +143,7 @@ class SpectralNorm(Module):
         self.n_steps = n_steps
         self.epsilon = epsilon
         self.dtype = dtype
+        self.update_stats = update_stats
         key = stream_of(rngs, "params")
         self.u, self.sigma = Dict(), Dict()
         for name, box in self._boxes():
@@ -170,7 +173,8 @@ class SpectralNorm(Module):
         self.sigma[name].value = stop_gradient(sigma).astype(self.sigma[name].dtype)
         return v / sigma
 
-    def __call__(self, *args: Any, update_stats: bool, **kwargs: Any) -> Any:
-        values = [(box, self._value(name, box, update_stats)) for name, box in self._boxes()]
+    def __call__(self, *args: Any, update_stats: bool | None = None, **kwargs: Any) -> Any:
+        moving = self.update_stats if update_stats is None else update_stats
+        values = [(box, self._value(name, box, moving)) for name, box in self._boxes()]
         with _exchanged(values):
             return self.layer_instance(*args, **kwargs)

@@ -8,6 +8,7 @@ is. A shared Variable is in it once, at the first place from which it is reached
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -206,6 +207,40 @@ def merge(graphdef: GraphDef, state: Any, *states: Any) -> Any:
         parts += [f"the graph has no {_names(extra)}"] if extra else []
         raise ValueError(f"merge: the states do not fit the graph: {' and '.join(parts)}")
     return build(graphdef, [_bare(flat[p]) for p in graphdef.paths])
+
+
+class Applied:
+    """A method of a graph in pieces: called, it works on a graph put together for the call."""
+
+    def __init__(self, graphdef: GraphDef, states: tuple[Any, ...], way: Path = ()) -> None:
+        self._graphdef, self._states, self._way = graphdef, states, way
+
+    def __getattr__(self, name: str) -> Applied:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Applied(self._graphdef, self._states, (*self._way, (getattr, name)))
+
+    def __getitem__(self, key: Any) -> Applied:
+        return Applied(self._graphdef, self._states, (*self._way, (operator.getitem, key)))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        whole = merge(self._graphdef, *self._states)
+        method = whole
+        for get, key in self._way:
+            method = get(method, key)
+        return method(*args, **kwargs), split(whole)
+
+
+def call(graphdef_state: tuple[GraphDef, Any]) -> Applied:
+    """`graphdef.apply(state)` of the pair that `split` gives.
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> pair = nn.split(nn.Sequential(nn.Linear(2, 1, rngs=nn.Rngs(0))))
+    >>> y, pair = nn.call(pair).layers[0](bnp.ones(2))
+    """
+    graphdef, *states = graphdef_state
+    return graphdef.apply(*states)
 
 
 def _names(paths: Iterable[Path]) -> str:

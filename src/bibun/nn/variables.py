@@ -324,9 +324,15 @@ def variable_type_from_name(name: str, *, allow_register: bool = False) -> type[
     return _NAMES[name]
 
 
-def variable_name_from_type(typ: type[Variable]) -> str:
-    """The name of a kind of Variable. Errors: ValueError where it has none."""
+def variable_name_from_type(typ: type[Variable], *, allow_register: bool = False) -> str:
+    """The name of a kind of Variable; with `allow_register` its class's where it has none.
+
+    Errors: ValueError where it has none.
+    """
     for name, kind in _NAMES.items():
         if kind is typ:
             return name
+    if allow_register:
+        register_variable_name(typ.__name__, typ)
+        return typ.__name__
     raise ValueError(f"{typ.__name__} has no name; give it one with register_variable_name")
