@@ -164,3 +164,15 @@ def test_messages_name_the_line() -> None:
         with pytest.raises((TypeError, ValueError)) as caught:
             run()
         assert f"At {__file__}:{run.__code__.co_firstlineno}" in str(caught.value)
+
+
+def test_sizes_that_are_none() -> None:
+    with pytest.raises(TypeError, match="shape must be an integer or a sequence of integers.*2.0"):
+        jnp.zeros(2.0)
+    step = lambda c, _: (c, c)
+    with pytest.raises(TypeError, match="argument length must be an integer, got 2.5"):
+        lax.scan(step, 0.0, None, 2.5)
+    with pytest.raises(ValueError, match="length must not be negative, got -1"):
+        lax.scan(step, 0.0, None, -1)
+    with pytest.raises(TypeError, match="scan: argument length needs a concrete value"):
+        jit(lambda n: lax.scan(step, 0.0, None, n))(3)

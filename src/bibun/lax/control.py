@@ -22,6 +22,7 @@ from bibun.ir.program import Closed
 from bibun.ir.types import ArrayType, Type
 from bibun.lax._bodies import cast, fit, here, leaves_of, name_of, settle, trace_body, values
 from bibun.lax.branches import cond, switch
+from bibun.numpy._common import as_int
 from bibun.ops import shape as shape_ops
 from bibun.ops.control import associative_scan as _associative
 from bibun.ops.control import recompute
@@ -132,7 +133,9 @@ def _length(xs: Any, rows: Sequence[Any], length: Any) -> int:
     """The number of slices. Errors: ValueError with every leaf's length."""
     sizes = [x.shape[0] if x.shape else None for x in rows]
     if length is not None:
-        length = int(length)
+        length = as_int("scan", "length", length)
+        if length < 0:
+            raise ValueError(f"scan: length must not be negative, got {length}")
     elif not rows:
         raise ValueError(f"scan: give xs with at least one array, or length.{here()}")
     wanted = sizes[0] if length is None else length

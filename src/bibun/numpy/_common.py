@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,6 +194,11 @@ def as_shape(name: str, shape: Any, arg: str = "shape") -> tuple[int, ...]:
     else:
         if isinstance(shape, Value):
             shape = need_concrete(shape, f"{name}: argument {arg}")
+        if not isinstance(shape, Iterable):
+            raise TypeError(
+                f"{name}: {arg} must be an integer or a sequence of integers, got "
+                f"{type(shape).__name__}: {shape!r}"
+            )
         dims = tuple(as_int(name, arg, n) for n in shape)
     for n in dims:
         if n < 0:
