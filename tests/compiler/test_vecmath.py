@@ -97,6 +97,8 @@ SPECIAL: dict[str, list[tuple[float, float]]] = {
             (-1e-42, NAN)],
     "log2": [(0, -INF), (-0.0, -INF), (1, 0), (INF, INF), (-1, NAN), (NAN, NAN), (8, 3),
              (2.0**-149, -149), (2.0**100, 100)],
+    "log10": [(0, -INF), (-0.0, -INF), (1, 0), (INF, INF), (-1, NAN), (NAN, NAN),
+              *((10.0**k, k) for k in range(11))],
     "log1p": [(0, 0), (-0.0, -0.0), (-1, -INF), (INF, INF), (-INF, NAN), (-1.5, NAN),
               (NAN, NAN), (1e-42, 1e-42), (-1e-42, -1e-42)],
     "sin": [(0, 0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN), (1e-42, 1e-42)],
@@ -219,7 +221,8 @@ def test_arguments_nearest_to_multiples_of_half_pi() -> None:
 def test_log_and_gamma_keep_relative_accuracy_at_their_zeros() -> None:
     eps = np.finfo(float64).eps
     near = 1 + eps * np.array([1, 2, 3, 10, 1e3, 1e6, -0.5, -1, -5, -1e4])
-    for name, x in (("log", near), ("log2", near), ("lgamma", near), ("lgamma", 1 + near)):
+    for name, x in (("log", near), ("log2", near), ("log10", near), ("lgamma", near),
+                    ("lgamma", 1 + near)):  # fmt: skip
         error = ulps(compiled(name, float64)(x), exact_values(CASES[name], [x]))
         assert error.max() <= 4.0, name
 

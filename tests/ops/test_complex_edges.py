@@ -12,7 +12,7 @@ import bibun.numpy as bnp
 
 PARTS = [0.0, -0.0, 1.0, -1.0, 2.5, np.inf, -np.inf, np.nan]
 Z = np.array([complex(x, y) for x in PARTS for y in PARTS])
-FUNCTIONS = """exp exp2 log log2 sqrt sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh
+FUNCTIONS = """exp exp2 log log2 log10 sqrt sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh
 arccosh arctanh abs angle sign square conjugate isfinite isnan isinf rint""".split()
 
 

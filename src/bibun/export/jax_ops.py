@@ -61,6 +61,7 @@ TABLE |= {
     "trunc": jnp.trunc,
     "round_even": lambda x: lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN),
     "log2": jnp.log2,
+    "log10": jnp.log10,
     "integer_pow": lambda x, y: lax.integer_pow(x, y),
     "and": broadcast(lax.bitwise_and),
     "or": broadcast(lax.bitwise_or),

@@ -75,9 +75,7 @@ def log2(x: Any, /) -> Value:
     >>> print(bnp.log2(8.0))
     3.0
     """
-    op = getattr(el, "log2", None)
-    (x,) = promote_inexact("log2", x)
-    return op(x) if op is not None else el.div(el.log(x), dtype_of(x).type(np.log(2.0)))
+    return el.log2(*promote_inexact("log2", x))
 
 
 @_export
@@ -88,9 +86,7 @@ def log10(x: Any, /) -> Value:
     >>> print(bnp.log10(1.0))
     0.0
     """
-    op = getattr(el, "log10", None)
-    (x,) = promote_inexact("log10", x)
-    return op(x) if op is not None else el.div(el.log(x), dtype_of(x).type(np.log(10.0)))
+    return el.log10(*promote_inexact("log10", x))
 
 
 @_export

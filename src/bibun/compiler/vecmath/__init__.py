@@ -37,7 +37,7 @@ from bibun.compiler.vecmath import zeta as _zeta
 
 _ROOMS: dict[Any, str] = {
     _exp: "exp exp2 expm1",
-    _log: "log log1p log2",
+    _log: "log log1p log2 log10",
     _pow: "pow",
     _trig: "sin cos tan",
     _inverse: "asin acos atan atan2",

@@ -146,6 +146,7 @@ CASES: dict[str, Case] = {
     "log2": Case(
         lambda x: mp.log(x, 2), [EVERY[0], Range(0.4, 3), Range(0.99, 1.01)], 1.0
     ),
+    "log10": Case(mp.log10, [EVERY[0], Range(0.4, 3), Range(0.99, 1.01)], 1.0),
     "pow": Case(
         mp.power,
         [
@@ -430,6 +431,7 @@ _HARD: dict[str, tuple[list[float], list[Any]]] = {
     "expm1": ([*_EXP_EDGES[:1], *_LN2_HALVES, 0.0, -37.4], [Bits(-745, 709)]),
     "log": ([1.0, math.sqrt(0.5), math.sqrt(2), 0.5, 2.0, 2.0**-1022], [Bits(TINY)]),
     "log2": ([1.0, math.sqrt(0.5), math.sqrt(2), 0.5, 2.0, 2.0**-1022], [Bits(TINY)]),
+    "log10": ([1.0, math.sqrt(0.5), math.sqrt(2), 0.1, 10.0, 1e22, 2.0**-1022], [Bits(TINY)]),
     "log1p": ([0.0, math.sqrt(0.5) - 1, math.sqrt(2) - 1, 1.0, -0.5, 2.0**53], [Bits(-0.999)]),
     "pow": ([], [(Bits(TINY), Bits(-2, 2)), (Near([1.0]), Bits(-1e17, 1e17)),
                  (Near([2.0, 10.0, 0.5]), Near([1023.0, 308.25, -1022.0, -1074.0, 0.5]))]),

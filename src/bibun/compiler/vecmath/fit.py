@@ -274,6 +274,9 @@ def constants() -> Iterator[tuple[str, dict[int, Any]]]:
     yield "LN2_FMA", {s: split(ln2, s, 2) for s in (8, 4)}
     # k * first is exact for the exponents k of the format
     yield "LN2", {8: split(ln2, 8, 2, bits=42), 4: split(ln2, 4, 2, bits=16)}
+    yield "INV_LN10", {s: split(1 / mp.log(10), s, 2) for s in (8, 4)}
+    log10_2 = ln2 / mp.log(10)
+    yield "LOG10_2", {8: split(log10_2, 8, 2, bits=42), 4: split(log10_2, 4, 2, bits=16)}
     yield "INV_LN2", {s: split(1 / ln2, s, 2) for s in (8, 4)}
     yield "PIO2", {s: split(mp.pi / 2, s, 3) for s in (8, 4)}
     yield "TWO_OVER_PI", {s: rounded(2 / mp.pi, s) for s in (8, 4)}

@@ -1,4 +1,4 @@
-"""log, log1p, log2.
+"""log, log1p, log2, log10.
 
 x = 2**k m with m in [sqrt(1/2), sqrt(2)), f = m - 1, s = f/(2 + f), and
 log(1 + f) = f - (f**2/2 - s (f**2/2 + R(s**2))), where R is the series of 2 atanh after its
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from bibun.compiler.vecmath.coefficients import INV_LN2, LN2, POLY
+from bibun.compiler.vecmath.coefficients import INV_LN2, INV_LN10, LN2, LOG10_2, POLY
 from bibun.compiler.vecmath.num import (
     Num,
     fast_two_sum,
@@ -84,6 +84,20 @@ def log2(x: Num) -> Num:
     p, low = two_prod(head, inv)
     low = fma(rest, inv, fma(head, inv_low, low))
     total, error = fast_two_sum(k, p)
+    return domain(x, total + (error + low))
+
+
+@kernel
+def log10(x: Num) -> Num:
+    """k log10(2) + log(m)/ln 10, in two parts: exact at powers of ten that are floats."""
+    size = x.dtype.itemsize
+    inv, inv_low = INV_LN10[size]
+    step, step_low = LOG10_2[size]
+    k, m, _ = split(x, x.format.bits(math.sqrt(0.5)))
+    head, rest = fast_two_sum(*log_sum(x.const(0.0), m - 1.0))
+    p, low = two_prod(head, inv)
+    low = fma(k, step_low, fma(rest, inv, fma(head, inv_low, low)))
+    total, error = fast_two_sum(k * step, p)  # k step is exact, and 0 or the larger
     return domain(x, total + (error + low))
 
 

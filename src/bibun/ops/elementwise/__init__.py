@@ -50,6 +50,7 @@ from bibun.ops.elementwise.exponential import (  # noqa: F401
     log,
     log1p,
     log2,
+    log10,
     logistic,
 )
 from bibun.ops.elementwise.hyperbolic import (  # noqa: F401

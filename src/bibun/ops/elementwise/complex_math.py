@@ -131,9 +131,17 @@ def exp2(b: Any, z: Any) -> Any:
 
 
 def log2(b: Any, z: Any) -> Any:
+    return _log_to(b, z, 2.0)
+
+
+def _log_to(b: Any, z: Any, base: float) -> Any:
     out = log(b, z)
-    factor = b.const(1.0 / math.log(2.0), b.real(out).dtype)
+    factor = b.const(1.0 / math.log(base), b.real(out).dtype)
     return b.complex(b.mul(b.real(out), factor), b.mul(b.imag(out), factor))
+
+
+def log10(b: Any, z: Any) -> Any:
+    return _log_to(b, z, 10.0)
 
 
 def sqrt(b: Any, z: Any) -> Any:

@@ -12,7 +12,7 @@ from bibun.ops.elementwise.arithmetic import add, div, mul, sub
 from bibun.ops.families.elementwise import FLOAT, INEXACT, unary
 
 _POSITIVE = (0.2, 0.9, 1.6, 30.0)
-_LN2 = math.log(2.0)
+_LN2, _LN10 = math.log(2.0), math.log(10.0)
 
 exp = unary(
     "exp",
@@ -96,6 +96,18 @@ log2 = unary(
     points=_POSITIVE,
     cost=10.0,
     doc="The logarithm to base 2.",
+)
+
+log10 = unary(
+    "log10",
+    np.log10,
+    partial=lambda x, y: div(1.0 / _LN10, x),
+    lower="log10",
+    complex_lower=complex_math.log10,
+    accepts=INEXACT,
+    points=_POSITIVE,
+    cost=10.0,
+    doc="The logarithm to base 10.",
 )
 
 
