@@ -187,6 +187,7 @@ QUASISEP = {
     "sum": q.Matern32(0.7) + 0.5 * q.SHO(omega=3.0, quality=4.0),
     "product": q.Matern52(2.0) * q.Cosine(0.7),
     "offset": 2.0 + q.Exp(1.5) * kernels.Constant(0.3),
+    "CARMA": q.CARMA([1.2, 0.9, 2.0], [1.0, 0.5]),
     "three": (q.Exp(1.0) + q.Matern32(2.0)) * q.SHO(omega=2.0, quality=3.0),
 }
 
@@ -214,6 +215,22 @@ def test_quasisep_is_the_plain_kernel():
     for name in ("Exp", "Matern32", "Matern52", "Cosine"):
         plain, fast = getattr(kernels, name)(0.7), getattr(q, name)(0.7)
         np.testing.assert_allclose(fast(T1, T2), plain(T1, T2), rtol=1e-12, atol=1e-14)
+
+
+def test_carma_by_the_roots_of_its_polynomial():
+    """Kelly et al. 2014, equation 4; and its errors."""
+    alpha, beta = np.array([1.2, 0.9, 2.0]), np.array([1.0, 0.5])
+    roots = np.roots([1.0, *alpha[::-1]])
+    assert np.all(roots.real < 0)
+    for tau in (0.0, 0.7, 3.0):
+        exact = 0.0
+        for k, r in enumerate(roots):
+            others = np.delete(roots, k)
+            top = np.polyval(beta[::-1], r) * np.polyval(beta[::-1], -r) * np.exp(r * tau)
+            exact += top / (-2 * r.real * np.prod((others - r) * (np.conj(others) + r)))
+        assert float(q.CARMA(alpha, beta).evaluate(1.0, 1.0 + tau)) == pytest.approx(exact.real)
+    with pytest.raises(ShapeError, match="q < p"):
+        q.CARMA([1.0], [1.0, 2.0])
 
 
 @pytest.mark.parametrize("quality", [0.2, 0.499, 0.5, 0.501, 3.0])

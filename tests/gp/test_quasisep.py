@@ -56,6 +56,18 @@ def test_against_dense(name):
     np.testing.assert_allclose(cov, dense.predict(y, TEST, return_cov=True)[1], **close)
 
 
+def test_gradient_of_a_carma_process():
+    def fun(p):
+        kernel = kernels.quasisep.CARMA(p[:2], p[2:])
+        return GaussianProcess(kernel, t, diag=DIAG).log_probability(y)
+
+    p = np.array([1.2, 0.9, 1.0, 0.3])
+    slope = bibun.jit(bibun.grad(fun))(p)
+    for i in range(4):
+        e = 1e-5 * np.eye(4)[i]
+        np.testing.assert_allclose(slope[i], (fun(p + e) - fun(p - e)) / 2e-5, rtol=1e-6, atol=1e-7)
+
+
 def test_components():
     slow, fast_part = kernels.quasisep.Matern52(3.0), kernels.quasisep.SHO(4.0, 3.0, 0.5)
     fast, dense = both(slow + fast_part)

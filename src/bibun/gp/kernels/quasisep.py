@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 
 from bibun import numpy as bnp
+from bibun.errors import ShapeError
 from bibun.gp.kernels import base
+from bibun.scipy.linalg import expm, solve_continuous_lyapunov
 
 # powers of the nilpotent part of the generator, and P, of Matérn processes of unit rate
 _MATERN = {
@@ -405,6 +407,50 @@ class SHO(Quasisep):
     def evaluate(self, X1: Any, X2: Any) -> Any:
         _, a, c, s = self._waves(bnp.abs(X1 - X2))
         return self.sigma * self.sigma * (c + a * s)
+
+
+class CARMA(Quasisep):
+    """A continuous-time autoregressive moving average of order (p, q), q < p.
+
+    The process is Σ β_j x⁽ʲ⁾ of derivatives of x, where x⁽ᵖ⁾ + α_{p-1} x⁽ᵖ⁻¹⁾ + … + α_0 x is white
+    noise of unit intensity. `alpha`: (p,), from α_0; `beta`: (q + 1,), from β_0. It is stationary
+    where all roots of the polynomial of α have negative real parts.
+
+    Source: Kelly et al. 2014, ApJ 788, 33; parameters are tinygp's.
+
+    >>> ou = CARMA(alpha=[0.5], beta=[1.0])  # x' + x / 2 is noise: the covariance is exp(-τ / 2)
+    >>> abs(float(ou.evaluate(0.0, 2.0)) - math.exp(-1)) < 1e-12
+    True
+    """
+
+    alpha: Any
+    beta: Any
+
+    def __post_init__(self) -> None:
+        self._convert(alpha=1, beta=1)
+        p, q = bnp.shape(self.alpha), bnp.shape(self.beta)
+        if len(p) != 1 or len(q) != 1 or not 1 <= q[0] <= p[0]:
+            raise ShapeError(
+                "CARMA: alpha must have shape (p,) and beta (q + 1,) with q < p, got "
+                f"{p} and {q}"
+            )
+
+    def _generator(self) -> Any:
+        """A of dx/dt = A x + noise in the last component, (p, p)."""
+        p = self.alpha.shape[0]
+        return bnp.concatenate([np.eye(p)[1:], -bnp.asarray(self.alpha)[None]])
+
+    def stationary_covariance(self) -> Any:
+        p = self.alpha.shape[0]
+        noise = np.zeros((p, p))
+        noise[-1, -1] = 1.0
+        return solve_continuous_lyapunov(self._generator(), -noise)
+
+    def observation_model(self, X: Any) -> Any:
+        return bnp.pad(bnp.asarray(self.beta), (0, self.alpha.shape[0] - self.beta.shape[0]))
+
+    def transition_matrix(self, dt: Any) -> Any:
+        return expm(self._generator() * dt)
 
 
 Matern12 = Exp
