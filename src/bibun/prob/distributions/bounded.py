@@ -36,7 +36,13 @@ class Interval(Distribution):
 
 
 class Uniform(Interval):
-    """Uniform on [low, high]."""
+    """Uniform on [low, high].
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.Uniform(1.0, 3.0)
+    >>> float(d.mean), round(float(d.log_prob(2.0)), 4)
+    (2.0, -0.6931)
+    """
 
     arg_constraints = {"low": c.dependent, "high": c.dependent}
 
@@ -123,7 +129,12 @@ class _ShapeAndRate(Distribution):
 
 
 class Gamma(_ShapeAndRate):
-    """Gamma of shape `concentration` and the given rate (mean concentration / rate)."""
+    """Gamma of shape `concentration` and the given rate (mean concentration / rate).
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.Gamma(3.0, 2.0).mean), float(dist.Gamma(3.0, 2.0).variance)
+    (1.5, 0.75)
+    """
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration, self.rate
@@ -152,7 +163,12 @@ class Gamma(_ShapeAndRate):
 
 
 class Chi2(Gamma):
-    """Chi-squared with `df` degrees of freedom."""
+    """Chi-squared with `df` degrees of freedom.
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.Chi2(3.0).mean), float(dist.Chi2(3.0).variance)
+    (3.0, 6.0)
+    """
 
     arg_constraints = {"df": c.positive}
     reparametrized_params = ("df",)
@@ -168,7 +184,12 @@ class Chi2(Gamma):
 
 
 class InverseGamma(_ShapeAndRate):
-    """1 / x for x gamma of the same concentration and rate."""
+    """1 / x for x gamma of the same concentration and rate.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.InverseGamma(3.0, 4.0).mean), 4)
+    2.0
+    """
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration, self.rate
@@ -214,7 +235,12 @@ class TwoShapes(Distribution):
 
 
 class Beta(TwoShapes):
-    """Beta with densities proportional to x**(concentration1 - 1) (1 - x)**(concentration0 - 1)."""
+    """Beta with densities proportional to x**(concentration1 - 1) (1 - x)**(concentration0 - 1).
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Beta(1.0, 3.0).mean), 4)
+    0.25
+    """
 
     def _log_prob(self, value: Any) -> Any:
         a, b = self.concentration1, self.concentration0
@@ -253,7 +279,12 @@ class Beta(TwoShapes):
 
 
 class Weibull(Distribution):
-    """Weibull: cdf 1 - exp(-(x / scale)**concentration)."""
+    """Weibull: cdf 1 - exp(-(x / scale)**concentration).
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Weibull(2.0, 1.0).mean), 4)
+    2.0
+    """
 
     arg_constraints = {"scale": c.positive, "concentration": c.positive}
     support = c.positive
@@ -294,7 +325,12 @@ class Weibull(Distribution):
 
 
 class Pareto(Distribution):
-    """Pareto with minimum `scale` and index `alpha`."""
+    """Pareto with minimum `scale` and index `alpha`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Pareto(1.0, 3.0).mean), 4)
+    1.5
+    """
 
     arg_constraints = {"scale": c.positive, "alpha": c.positive}
     reparametrized_params = ("scale", "alpha")

@@ -93,7 +93,13 @@ class LeftCensoredDistribution(_OneSided):
 
 
 class RightCensoredDistribution(_OneSided):
-    """Where `censored`, the value is a lower bound: its log density is log P(X > value)."""
+    """Where `censored`, the value is a lower bound: its log density is log P(X > value).
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.RightCensoredDistribution(dist.Normal(), True)
+    >>> round(float(bnp.exp(d.log_prob(0.0))), 4)
+    0.5
+    """
 
     def _log_bound(self, value: Any) -> Any:
         return log_survival(self.base_dist, value)

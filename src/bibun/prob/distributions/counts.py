@@ -23,7 +23,12 @@ from bibun.scipy.special import expit, gammaln
 def NegativeBinomialProbs(
     total_count: Any, probs: Any, *, validate_args: bool | None = None
 ) -> GammaPoisson:
-    """Successes of probability `probs` before `total_count` failures."""
+    """Successes of probability `probs` before `total_count` failures.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.NegativeBinomialProbs(2, 0.75).mean), 4)
+    6.0
+    """
     return GammaPoisson(total_count, 1.0 / bnp.asarray(probs) - 1.0, validate_args=validate_args)
 
 
@@ -67,6 +72,10 @@ def OrderedLogistic(
     """The class 0, 1, … between whose ascending `cutpoints` a logistic variable falls.
 
     The variable has location `predictor`; there is one more class than cutpoints.
+
+    >>> from bibun.prob import distributions as dist
+    >>> [round(float(p), 4) for p in dist.OrderedLogistic(0.0, [-1.0, 1.0]).probs]
+    [0.2689, 0.4621, 0.2689]
     """
     below = expit(bnp.asarray(cutpoints) - bnp.asarray(predictor)[..., None])
     edge = below[..., :1]
@@ -115,7 +124,12 @@ class BetaNegativeBinomial(Distribution):
 
 
 class DirichletMultinomial(Distribution):
-    """Counts of classes in `total_count` draws whose probabilities are Dirichlet."""
+    """Counts of classes in `total_count` draws whose probabilities are Dirichlet.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.DirichletMultinomial([1.0, 3.0], total_count=8).mean.tolist()
+    [2.0, 6.0]
+    """
 
     arg_constraints = {
         "concentration": c.independent(c.positive, 1), "total_count": c.nonnegative_integer,

@@ -67,7 +67,12 @@ class _Bernoulli(Distribution):
 
 
 class BernoulliProbs(_Bernoulli):
-    """0 or 1, with probability `probs` of 1."""
+    """0 or 1, with probability `probs` of 1.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.BernoulliProbs(0.25).variance), 4)
+    0.1875
+    """
 
     arg_constraints = {"probs": c.unit_interval}
 
@@ -84,7 +89,12 @@ class BernoulliProbs(_Bernoulli):
 
 
 class BernoulliLogits(_Bernoulli):
-    """0 or 1, by the log odds of 1."""
+    """0 or 1, by the log odds of 1.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.BernoulliLogits(0.0).mean), 4)
+    0.5
+    """
 
     arg_constraints = {"logits": c.real}
 
@@ -196,7 +206,12 @@ def Binomial(
     *,
     validate_args: bool | None = None,
 ) -> _Binomial:
-    """Counts of successes in `total_count` trials, by `probs` or by `logits`."""
+    """Counts of successes in `total_count` trials, by `probs` or by `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Binomial(10, probs=0.3).mean), 4)
+    3.0
+    """
     one_of("Binomial", probs=probs, logits=logits)
     if logits is None:
         return BinomialProbs(probs, total_count, validate_args=validate_args)
@@ -247,7 +262,12 @@ class _Categorical(Distribution):
 
 
 class CategoricalProbs(_Categorical):
-    """Class indices, by probabilities."""
+    """Class indices, by probabilities.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(bnp.exp(dist.CategoricalProbs([0.5, 0.3, 0.2]).log_prob(1))), 4)
+    0.3
+    """
 
     arg_constraints = {"probs": c.simplex}
 
@@ -270,7 +290,12 @@ class CategoricalProbs(_Categorical):
 
 
 class CategoricalLogits(_Categorical):
-    """Class indices, by unnormalised log probabilities."""
+    """Class indices, by unnormalised log probabilities.
+
+    >>> from bibun.prob import distributions as dist
+    >>> [round(float(p), 4) for p in dist.CategoricalLogits([0.0, 0.0]).probs]
+    [0.5, 0.5]
+    """
 
     arg_constraints = {"logits": c.real_vector}
 
@@ -291,7 +316,12 @@ class CategoricalLogits(_Categorical):
 def Categorical(
     probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
 ) -> _Categorical:
-    """Class indices, by `probs` or by `logits`, with classes along the last axis."""
+    """Class indices, by `probs` or by `logits`, with classes along the last axis.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.Categorical(probs=[0.5, 0.3, 0.2]).enumerate_support().tolist()
+    [0, 1, 2]
+    """
     one_of("Categorical", probs=probs, logits=logits)
     if logits is None:
         return CategoricalProbs(probs, validate_args=validate_args)
@@ -299,7 +329,12 @@ def Categorical(
 
 
 class DiscreteUniform(Distribution):
-    """Whole numbers from `low` to `high`, both included."""
+    """Whole numbers from `low` to `high`, both included.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.DiscreteUniform(1, 6).enumerate_support().tolist()
+    [1, 2, 3, 4, 5, 6]
+    """
 
     arg_constraints = {"low": c.dependent, "high": c.dependent}
 
@@ -354,7 +389,12 @@ class DiscreteUniform(Distribution):
 
 
 class Poisson(Distribution):
-    """Counts of mean `rate`."""
+    """Counts of mean `rate`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(bnp.exp(dist.Poisson(2.0).log_prob(0))), 4)
+    0.1353
+    """
 
     arg_constraints = {"rate": c.positive}
     support = c.nonnegative_integer
@@ -383,7 +423,12 @@ class Poisson(Distribution):
 
 
 class GeometricProbs(Distribution):
-    """Failures before the first success of probability `probs`."""
+    """Failures before the first success of probability `probs`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.GeometricProbs(0.25).mean), 4)
+    3.0
+    """
 
     arg_constraints = {"probs": c.unit_interval}
     support = c.nonnegative_integer
@@ -419,14 +464,25 @@ class GeometricProbs(Distribution):
 def Geometric(
     probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
 ) -> GeometricProbs:
-    """Failures before the first success, by `probs` or by `logits`."""
+    """Failures before the first success, by `probs` or by `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Geometric(probs=0.25).mean), 4)
+    3.0
+    """
     one_of("Geometric", probs=probs, logits=logits)
     p = probs if logits is None else expit(logits)
     return GeometricProbs(p, validate_args=validate_args)
 
 
 class GammaPoisson(Distribution):
-    """Poisson counts whose rate is gamma: the negative binomial."""
+    """Poisson counts whose rate is gamma: the negative binomial.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.GammaPoisson(3.0, 2.0)
+    >>> float(d.mean), float(d.variance)
+    (1.5, 2.25)
+    """
 
     arg_constraints = {"concentration": c.positive, "rate": c.positive}
     support = c.nonnegative_integer
@@ -464,13 +520,23 @@ class GammaPoisson(Distribution):
 def NegativeBinomial2(
     mean: Any, concentration: Any, *, validate_args: bool | None = None
 ) -> GammaPoisson:
-    """Negative binomial by its mean; its variance is mean + mean**2 / concentration."""
+    """Negative binomial by its mean; its variance is mean + mean**2 / concentration.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.NegativeBinomial2(3.0, 2.0).variance), 4)
+    7.5
+    """
     rate = concentration / bnp.asarray(mean)
     return GammaPoisson(concentration, rate, validate_args=validate_args)
 
 
 class BetaBinomial(Distribution):
-    """Binomial counts whose probability is beta."""
+    """Binomial counts whose probability is beta.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.BetaBinomial(1.0, 3.0, total_count=8).mean), 4)
+    2.0
+    """
 
     arg_constraints = {
         "concentration1": c.positive,

@@ -344,7 +344,12 @@ class _Wrapper(Distribution):
 
 
 class Independent(_Wrapper):
-    """The last `reinterpreted_batch_ndims` batch axes as part of the event."""
+    """The last `reinterpreted_batch_ndims` batch axes as part of the event.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.Independent(dist.Normal(bnp.zeros((3, 2)), 1.0), 1).event_shape
+    (2,)
+    """
 
     _static = ("reinterpreted_batch_ndims",)
 
@@ -399,7 +404,12 @@ class Independent(_Wrapper):
 
 
 class ExpandedDistribution(_Wrapper):
-    """Independent copies of a distribution over a larger batch shape."""
+    """Independent copies of a distribution over a larger batch shape.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.Normal().expand((3,)).batch_shape
+    (3,)
+    """
 
     _static = ("target",)
 
@@ -472,7 +482,12 @@ class ExpandedDistribution(_Wrapper):
 
 
 class MaskedDistribution(_Wrapper):
-    """A distribution whose log density counts only where a mask is true."""
+    """A distribution whose log density counts only where a mask is true.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.Normal().mask(bnp.array([True, False])).log_prob(0.0).round(4).tolist()
+    [-0.9189, 0.0]
+    """
 
     _fields = ("base_dist", "mask_value")
 

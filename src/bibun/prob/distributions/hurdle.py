@@ -96,7 +96,13 @@ def HurdleDistribution(
     base_dist: Distribution, *, gate: Any = None, gate_logits: Any = None,
     validate_args: bool | None = None,
 ) -> Distribution:  # fmt: skip
-    """Zero by `gate` (a probability) or `gate_logits`, else a draw of the base, not zero."""
+    """Zero by `gate` (a probability) or `gate_logits`, else a draw of the base, not zero.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.HurdleDistribution(dist.Poisson(2.0), gate=0.25)
+    >>> round(float(bnp.exp(d.log_prob(0))), 4)
+    0.25
+    """
     one_of("HurdleDistribution", gate=gate, gate_logits=gate_logits)
     if gate_logits is None:
         return HurdleProbs(base_dist, gate, validate_args=validate_args)
@@ -104,7 +110,12 @@ def HurdleDistribution(
 
 
 def HurdlePoisson(gate: Any, rate: Any = 1.0, *, validate_args: bool | None = None) -> Distribution:
-    """Zero with probability `gate`, else a Poisson count of at least one."""
+    """Zero with probability `gate`, else a Poisson count of at least one.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.HurdlePoisson(0.25, 2.0).mean), 4)
+    1.7348
+    """
     return HurdleProbs(
         Poisson(rate, validate_args=validate_args), gate, validate_args=validate_args
     )
@@ -121,7 +132,12 @@ def HurdleNegativeBinomial2(
 def HurdleGamma(
     gate: Any, concentration: Any, rate: Any = 1.0, *, validate_args: bool | None = None
 ) -> Distribution:
-    """Zero with probability `gate`, else gamma."""
+    """Zero with probability `gate`, else gamma.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.HurdleGamma(0.25, 3.0, 2.0).mean), 4)
+    1.125
+    """
     base = Gamma(concentration, rate, validate_args=validate_args)
     return HurdleProbs(base, gate, validate_args=validate_args)
 

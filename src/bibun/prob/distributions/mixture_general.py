@@ -141,7 +141,13 @@ def Mixture(
     *,
     validate_args: bool | None = None,
 ) -> MixtureSameFamily | MixtureGeneral:
-    """A mixture: of one family along its last batch axis, or of a list of distributions."""
+    """A mixture: of one family along its last batch axis, or of a list of distributions.
+
+    >>> from bibun.prob import distributions as dist
+    >>> parts = [dist.Normal(-1.0, 1.0), dist.Laplace(3.0, 1.0)]
+    >>> round(float(dist.Mixture(dist.Categorical([0.5, 0.5]), parts).mean), 4)
+    1.0
+    """
     kind = (
         MixtureSameFamily if isinstance(component_distributions, Distribution) else MixtureGeneral
     )

@@ -156,7 +156,12 @@ def _tril_of_precision(precision: Any) -> Any:
 
 
 class MultivariateStudentT(Distribution):
-    """Student's t vectors with `df` degrees of freedom."""
+    """Student's t vectors with `df` degrees of freedom.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.MultivariateStudentT(4.0, bnp.zeros(2), bnp.eye(2)).variance.tolist()
+    [2.0, 2.0]
+    """
 
     arg_constraints = {"df": c.positive, "loc": c.real_vector, "scale_tril": c.lower_cholesky}
     support = c.real_vector
@@ -207,7 +212,12 @@ class MultivariateStudentT(Distribution):
 
 
 class Dirichlet(Distribution):
-    """Points of the simplex, with density proportional to the product of x**(a - 1)."""
+    """Points of the simplex, with density proportional to the product of x**(a - 1).
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.Dirichlet([1.0, 1.0, 2.0]).mean.tolist()
+    [0.25, 0.25, 0.5]
+    """
 
     arg_constraints = {"concentration": c.independent(c.positive, 1)}
     support = c.simplex
@@ -291,7 +301,12 @@ def Multinomial(
     *,
     validate_args: bool | None = None,
 ) -> MultinomialProbs:
-    """Counts of classes in `total_count` draws, by `probs` or by `logits`."""
+    """Counts of classes in `total_count` draws, by `probs` or by `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.Multinomial(10, probs=[0.5, 0.3, 0.2]).mean.tolist()
+    [5.0, 3.0, 2.0]
+    """
     from bibun.prob.distributions.discrete import CategoricalLogits
 
     one_of("Multinomial", probs=probs, logits=logits)
@@ -304,6 +319,10 @@ class LKJCholesky(Distribution):
 
     Draws by the onion method. Source: Lewandowski, Kurowicka and Joe, "Generating random
     correlation matrices based on vines and extended onion method" (2009), section 3.2.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.LKJCholesky(3, 2.0).sample(random.key(0)).shape
+    (3, 3)
     """
 
     arg_constraints = {"concentration": c.positive}
@@ -352,7 +371,12 @@ class LKJCholesky(Distribution):
 
 
 class LKJ(Distribution):
-    """Correlation matrices R with density proportional to det(R)**(concentration - 1)."""
+    """Correlation matrices R with density proportional to det(R)**(concentration - 1).
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.LKJ(3, 2.0).sample(random.key(0)).shape
+    (3, 3)
+    """
 
     arg_constraints = {"concentration": c.positive}
     support = c.corr_matrix

@@ -51,7 +51,12 @@ class RelaxedBernoulliLogits(TransformedDistribution):
 def RelaxedBernoulli(
     temperature: Any, probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
 ) -> RelaxedBernoulliLogits:
-    """A relaxed Bernoulli by one of `probs` and `logits`."""
+    """A relaxed Bernoulli by one of `probs` and `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.RelaxedBernoulli(0.5, probs=0.5).cdf(0.5)), 4)
+    0.5
+    """
     one_of("RelaxedBernoulli", probs=probs, logits=logits)
     if probs is not None:
         logits = _logit(bnp.asarray(probs))

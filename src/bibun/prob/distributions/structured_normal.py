@@ -137,7 +137,12 @@ def _common_batch(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 class MatrixNormal(Distribution):
-    """Normal matrices loc + A Z Bᵀ: A is `scale_tril_row` (n, n), B `scale_tril_column` (p, p)."""
+    """Normal matrices loc + A Z Bᵀ: A is `scale_tril_row` (n, n), B `scale_tril_column` (p, p).
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.MatrixNormal(bnp.zeros((2, 3)), bnp.eye(2), bnp.eye(3)).event_shape
+    (2, 3)
+    """
 
     arg_constraints = {
         "loc": c.real_matrix,
@@ -373,7 +378,12 @@ def GaussianCopulaBeta(
     concentration1: Any, concentration0: Any, correlation_matrix: Any = None,
     correlation_cholesky: Any = None, *, validate_args: bool | None = None,
 ) -> GaussianCopula:  # fmt: skip
-    """Beta marginals with the dependence of a multivariate normal."""
+    """Beta marginals with the dependence of a multivariate normal.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.GaussianCopulaBeta([1.0, 2.0], [3.0, 2.0], bnp.eye(2)).mean.tolist()
+    [0.25, 0.5]
+    """
     from bibun.prob.distributions.bounded import Beta
 
     marginal = Beta(concentration1, concentration0, validate_args=validate_args)

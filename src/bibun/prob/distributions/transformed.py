@@ -84,7 +84,12 @@ class TransformedDistribution(_Wrapper):
 
 
 class Delta(Distribution):
-    """All mass at `v`, with log density `log_density` there and -inf elsewhere."""
+    """All mass at `v`, with log density `log_density` there and -inf elsewhere.
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.Delta(2.0).log_prob(2.0)), float(dist.Delta(2.0).log_prob(1.0))
+    (0.0, -inf)
+    """
 
     arg_constraints = {"v": c.dependent, "log_density": c.real}
     reparametrized_params = ("v", "log_density")
@@ -136,7 +141,12 @@ class Delta(Distribution):
 
 
 class Unit(Distribution):
-    """A distribution over nothing, with a log density: what `factor` adds to a model."""
+    """A distribution over nothing, with a log density: what `factor` adds to a model.
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.Unit(-3.0).log_prob(bnp.zeros(0)))
+    -3.0
+    """
 
     arg_constraints = {"log_factor": c.real}
     support = c.real_vector

@@ -57,6 +57,10 @@ class TruncatedDistribution(_Truncated):
     Draws are by inversion of the uniform number that `bibun.random.uniform` gives. The mass
     between the bounds is taken on the side where the cdf is small, so that an interval far
     out in one tail keeps its digits.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.TruncatedDistribution(dist.Normal(), low=0.0).mean), 4)
+    0.7979
     """
 
     def __init__(
@@ -155,7 +159,12 @@ def TruncatedNormal(
     high: Any = None,
     validate_args: bool | None = None,
 ) -> Distribution:
-    """A normal distribution restricted to (low, high)."""
+    """A normal distribution restricted to (low, high).
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.TruncatedNormal(0.0, 1.0, low=0.0).mean), 4)
+    0.7979
+    """
     return _restricted(Normal(loc, scale, validate_args=validate_args), low, high, validate_args)
 
 
@@ -174,7 +183,12 @@ def TruncatedCauchy(
 def LeftTruncatedDistribution(
     base_dist: Any, low: Any = 0.0, *, validate_args: bool | None = None
 ) -> TruncatedDistribution:
-    """A symmetric location-scale distribution restricted to values above `low`."""
+    """A symmetric location-scale distribution restricted to values above `low`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.LeftTruncatedDistribution(dist.Normal(), 0.0).log_prob(-1.0))
+    -inf
+    """
     return TruncatedDistribution(base_dist, low=low, validate_args=validate_args)
 
 

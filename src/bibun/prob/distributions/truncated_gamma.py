@@ -130,7 +130,12 @@ def TruncatedGamma(
     high: Any = None,
     validate_args: bool | None = None,
 ) -> Distribution:
-    """A gamma distribution restricted to (low, high); either may be absent."""
+    """A gamma distribution restricted to (low, high); either may be absent.
+
+    >>> from bibun.prob import distributions as dist
+    >>> float(dist.TruncatedGamma(2.0, 1.0, low=1.0, high=3.0).log_prob(4.0))
+    -inf
+    """
     base = Gamma(concentration, rate, validate_args=validate_args)
     if low is None:
         return base if high is None else RightTruncatedGamma(base, high)

@@ -39,6 +39,10 @@ class WishartCholesky(Distribution):
 
     `concentration` exceeds p - 1 for p by p matrices; one of `scale_matrix`, `rate_matrix` (its
     inverse) and `scale_tril`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.WishartCholesky(4.0, scale_matrix=bnp.eye(2)).event_shape
+    (2, 2)
     """
 
     arg_constraints = {

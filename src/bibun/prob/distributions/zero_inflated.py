@@ -145,7 +145,12 @@ def ZeroInflatedDistribution(
 def ZeroInflatedPoisson(
     gate: Any, rate: Any = 1.0, *, validate_args: bool | None = None
 ) -> ZeroInflatedProbs:
-    """Zero with probability `gate`, else Poisson of the given rate."""
+    """Zero with probability `gate`, else Poisson of the given rate.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.ZeroInflatedPoisson(0.25, 2.0).mean), 4)
+    1.5
+    """
     base = Poisson(rate, validate_args=validate_args)
     return ZeroInflatedProbs(base, gate, validate_args=validate_args)
 
