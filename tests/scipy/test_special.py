@@ -58,6 +58,9 @@ CASES: dict[str, tuple[tuple[np.ndarray, ...], tuple[int, ...]]] = {
     "owens_t": ((X, Q), (0, 1)), "rgamma": ((X,), (0,)), "zetac": ((A + 1,), (0,)),
     "voigt_profile": ((X, A, Q), (0, 1, 2)), "spherical_jn": ((N, Q), (1,)),
     "spherical_yn": ((N, Q), (1,)), "spherical_in": ((N, Q), (1,)), "spherical_kn": ((N, Q), (1,)),
+    "ellipkinc": ((X, P), (0, 1)), "ellipeinc": ((X, P), (0, 1)),
+    **{f"airy_{k}": ((X,), (0,)) for k in range(4)},
+    "jve": ((A, Q), (0, 1)), "yve": ((A, Q), (0, 1)),
     "fdtri": ((A, B, P), (0, 1, 2)), "comb": ((N + 3, N), ()), "perm": ((N + 3, N), ()),
 }  # fmt: skip
 
@@ -264,6 +267,29 @@ def test_order_derivatives_keep_their_precision_and_ends(dtype):
         assert np.isfinite(y[:, 1]).all()
         assert (y[:, 2] == 0).all()
         assert np.isnan(y[:, 3:]).all()
+
+
+@pytest.mark.parametrize(("name", "exact"), [("ellipkinc", mp.ellipf), ("ellipeinc", mp.ellipe)])
+def test_incomplete_elliptic_integrals_in_the_parameter(name, exact):
+    """At any angle, for parameters far below zero and close to one."""
+    f = getattr(special, name)
+    phi, m = outer((np.array([0.01, 1.5, np.pi / 2, -2.0, 9.9]), np.array([-1e5, 0.0, 1 - 1e-7])))
+    slope = bibun.vmap(bibun.grad(f, 1))
+    curve = bibun.vmap(bibun.grad(bibun.grad(f, 1), 1))
+    for n, g in ((1, slope), (2, curve)):
+        for row, y in zip(zip(phi, m, strict=True), np.asarray(g(phi, m)), strict=True):
+            with mp.workdps(50):
+                at = tuple(map(mp.mpf, row))
+                want = mp.diff(exact, at, (0, n), h=mp.mpf(10) ** -16)
+                assert abs(y - want) <= 1e-11 * abs(want), (row, n)
+    assert np.isnan(float(slope(bnp.array([1.0]), bnp.array([np.nan]))[0]))
+    assert not float(slope(bnp.array([1.0]), bnp.array([-np.inf]))[0]) > 0  # and it ends
+
+
+def test_hankel_functions_are_j_and_y():
+    got = bibun.jit(special.hankel1)(A, Q)
+    np.testing.assert_allclose(got, reference.hankel1(A, Q), rtol=1e-12)
+    np.testing.assert_allclose(special.hankel2(A, Q), reference.hankel2(A, Q), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["jvp", "yvp", "ivp", "kvp"])

@@ -1,12 +1,19 @@
 """Special functions beyond those of `bibun.ops.elementwise`, one room per family.
 
 `normal`: the normal distribution's tail and quantile functions; `gamma`: the gamma function,
-inverses of the incomplete gamma and beta functions, Student's t; `bessel`; `integrals`:
-exponential, sine, Fresnel and elliptic integrals; `hypergeometric`; `complex_plane`.
+inverses of the incomplete gamma and beta functions, Student's t; `bessel`; `airy`; `integrals`:
+exponential, sine, Fresnel and complete elliptic integrals; `elliptic`: incomplete ones;
+`hypergeometric`; `complex_plane`.
 """
 
 from __future__ import annotations
 
+from bibun.ops.special.airy import (  # noqa: F401
+    airy_ai,
+    airy_ai_slope,
+    airy_bi,
+    airy_bi_slope,
+)
 from bibun.ops.special.bessel import (  # noqa: F401
     bessel_i,
     bessel_i_by_order,
@@ -28,6 +35,10 @@ from bibun.ops.special.bessel import (  # noqa: F401
     bessel_y_by_order,
 )
 from bibun.ops.special.complex_plane import faddeeva, lambert  # noqa: F401
+from bibun.ops.special.elliptic import (  # noqa: F401
+    incomplete_elliptic_e,
+    incomplete_elliptic_f,
+)
 from bibun.ops.special.gamma import (  # noqa: F401
     betainc_inv,
     gamma,

@@ -5,6 +5,8 @@ from typing import Any
 
 def __getattr__(name: str) -> Any: ...
 
+def airy(x: Any, /) -> Any:
+    """Airy's functions of a real number and their slopes: (Ai, Ai', Bi, Bi')."""
 def bdtr(k: Any, n: Any, p: Any, /) -> Any:
     """The probability of at most k successes in n trials of probability p."""
 def bdtrc(k: Any, n: Any, p: Any, /) -> Any:
@@ -47,8 +49,12 @@ def digamma(x: Any, /) -> Any:
     """The logarithmic derivative of the gamma function."""
 def ellipe(x: Any, /) -> Any:
     """The complete elliptic integral of the second kind."""
+def ellipeinc(x: Any, y: Any, /) -> Any:
+    """The incomplete elliptic integral of the second kind. Differentiable in both, to any order."""
 def ellipk(x: Any, /) -> Any:
     """The complete elliptic integral of the first kind."""
+def ellipkinc(x: Any, y: Any, /) -> Any:
+    """The incomplete elliptic integral of the first kind. Differentiable in both, to any order."""
 def entr(x: Any, /) -> Any:
     """-x log(x): 0 at 0, -inf for negative x."""
 def erf(x: Any, /) -> Any:
@@ -123,6 +129,10 @@ def gdtr(a: Any, b: Any, x: Any, /) -> Any:
     """The gamma distribution function of shape b and rate a, at x."""
 def gdtrc(a: Any, b: Any, x: Any, /) -> Any:
     """1 - gdtr(a, b, x)."""
+def hankel1(v: Any, z: Any, /) -> Any:
+    """Hankel's function of the first kind, jv(v, z) + i yv(v, z), for real arguments; complex."""
+def hankel2(v: Any, z: Any, /) -> Any:
+    """Hankel's function of the second kind, jv(v, z) - i yv(v, z), for real arguments; complex."""
 def huber(delta: Any, r: Any, /) -> Any:
     """Huber's loss: r²/2 up to delta, linear beyond; inf for negative delta."""
 def hyp1f1(x: Any, y: Any, z: Any, /) -> Any:
@@ -155,6 +165,8 @@ def jn(x: Any, y: Any, /) -> Any:
     """The Bessel function of the first kind of whole order."""
 def jv(x: Any, y: Any, /) -> Any:
     """The Bessel function of the first kind of real order v. Differentiable in both arguments, to any order."""
+def jve(x: Any, y: Any, /) -> Any:
+    """jv(v, z), which for real z is not scaled."""
 def jvp(v: Any, z: Any, n: Any = 1) -> Any:
     """The n-th derivative of `jv(v, z)` with respect to z."""
 def k0(x: Any, /) -> Any:
@@ -263,6 +275,8 @@ def yn(x: Any, y: Any, /) -> Any:
     """The Bessel function of the second kind of whole order."""
 def yv(x: Any, y: Any, /) -> Any:
     """The Bessel function of the second kind of real order v. Differentiable in both arguments, to any order."""
+def yve(x: Any, y: Any, /) -> Any:
+    """yv(v, z), which for real z is not scaled."""
 def yvp(v: Any, z: Any, n: Any = 1) -> Any:
     """The n-th derivative of `yv(v, z)` with respect to z."""
 def zeta(x: Any, q: Any = None, out: Any = None) -> Any:

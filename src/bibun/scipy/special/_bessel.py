@@ -17,8 +17,8 @@ from bibun.ops import special as sp
 from bibun.scipy.special._table import Row, install
 
 __all__ = [
-    "bessel_jn", "fresnel", "ivp", "jvp", "kvp", "shichi", "sici", "spherical_in", "spherical_jn",
-    "spherical_kn", "spherical_yn", "yvp",
+    "airy", "bessel_jn", "fresnel", "hankel1", "hankel2", "ivp", "jvp", "kvp", "shichi", "sici",
+    "spherical_in", "spherical_jn", "spherical_kn", "spherical_yn", "yvp",
 ]  # fmt: skip
 
 def _float(name: str, x: Any) -> Value:
@@ -52,6 +52,10 @@ _TABLE: list[Row] = [
     ("kv", sp.bessel_k, "v, z", f"The modified {_SECOND}real order v{_ANY}", "0.5, 1.0",
      "0.461069"),
     ("kve", sp.bessel_ke, "v, z", f"exp(z) kv(v, z){_ANY}", "0.5, 1.0", "1.253314"),
+    ("jve", sp.bessel_j, "v, z", "jv(v, z), which for real z is not scaled.",
+     "0.5, 1.0", "0.671397"),
+    ("yve", sp.bessel_y, "v, z", "yv(v, z), which for real z is not scaled.",
+     "0.5, 1.0", "-0.431099"),
     ("jn", sp.bessel_j, "n, x", f"The {_FIRST}whole order.", "2, 1.0", "0.114903"),
     ("yn", sp.bessel_y, "n, x", f"The {_SECOND}whole order.", "2, 1.0", "-1.650683"),
     ("kn", sp.bessel_k, "n, x", f"The modified {_SECOND}whole order.", "2, 1.0", "1.624839"),
@@ -108,6 +112,38 @@ kvp = _argument_derivative("kvp", sp.bessel_k, -1.0, 1.0)
 
 
 # pairs -------------------------------------------------------------------------------------------
+
+
+def hankel1(v: Any, z: Any, /) -> Value:
+    """Hankel's function of the first kind, jv(v, z) + i yv(v, z), for real arguments; complex.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.hankel1(0.5, 1.0).imag), 6)
+    -0.431099
+    """
+    v, z = promote_inexact("hankel1", v, z)
+    return el.complex(sp.bessel_j(v, z), sp.bessel_y(v, z))
+
+
+def hankel2(v: Any, z: Any, /) -> Value:
+    """Hankel's function of the second kind, jv(v, z) - i yv(v, z), for real arguments; complex.
+
+    >>> from bibun.scipy import special
+    >>> round(float(special.hankel2(0.5, 1.0).imag), 6)
+    0.431099
+    """
+    return el.conj(hankel1(v, z))
+
+
+def airy(x: Any, /) -> tuple[Value, Value, Value, Value]:
+    """Airy's functions of a real number and their slopes: (Ai, Ai', Bi, Bi').
+
+    >>> from bibun.scipy import special
+    >>> [round(float(y), 6) for y in special.airy(1.0)]
+    [0.135292, -0.159147, 1.207424, 0.932436]
+    """
+    x = _float("airy", x)
+    return sp.airy_ai(x), sp.airy_ai_slope(x), sp.airy_bi(x), sp.airy_bi_slope(x)
 
 
 def sici(x: Any, /) -> tuple[Value, Value]:
