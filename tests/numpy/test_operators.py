@@ -351,3 +351,12 @@ def test_scalar_types_call_and_compare():
     assert bnp.issubdtype(bnp.float32, bnp.floating)
     assert bnp.finfo(bnp.float32).eps == np.finfo(np.float32).eps
     assert isinstance(bnp.zeros(2), bnp.ndarray)
+
+
+def test_dtypes_of_numpy_are_not_weak() -> None:
+    single, double = np.dtype("float32"), np.dtype("float64")
+    assert bnp.promote_types(single, double) == bnp.promote_types(double, single) == double
+    assert bnp.result_type(np.float32(1.0), double) == double
+    assert bnp.result_type(np.dtype("complex64"), np.dtype("complex128")) == np.complex128
+    assert bnp.result_type(np.dtype("int32"), np.dtype("int64")) == np.int64
+    assert bnp.promote_types(single, float) == single  # the Python type is

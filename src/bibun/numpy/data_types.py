@@ -116,7 +116,8 @@ def _operand(x: Any) -> tuple[np.dtype, bool]:
     if isinstance(x, Value | np.ndarray | np.generic) or type(x) in (bool, int, float, complex):
         t = type_of(x)
         return t.dtype, t.weak
-    if x in (int, float, complex):  # the Python types are weak, as Python scalars are
+    # The Python types are weak, as Python scalars are; np.dtype("float64") == float, but is none.
+    if any(x is t for t in (int, float, complex)):
         return canonical(x), True
     return _dtype_of(x), False
 

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
-from bibun.optim import contrib, losses
+from typing import Any
+
+from bibun.optim import contrib, losses, tree_utils
 from bibun.optim.accumulate import (
     MultiSteps,
     MultiStepsState,
@@ -200,7 +202,7 @@ __all__ = [
     "normalize_by_update_norm", "novograd", "ntxent", "optimistic_gradient_descent", "partition",
     "per_example_global_norm_clip", "per_example_layer_norm_clip", "perceptron_loss",
     "periodic_update", "piecewise_constant_schedule", "piecewise_interpolate_schedule",
-    "poly_loss_cross_entropy", "polyak_sgd", "polynomial_schedule", "radam",
+    "poly_loss_cross_entropy", "polyak_sgd", "polynomial_schedule", "projections", "radam",
     "ranking_softmax_loss", "rmsprop", "rprop", "safe_increment", "safe_softmax_cross_entropy",
     "scale", "scale_by_adadelta", "scale_by_adam", "scale_by_adamax", "scale_by_adan",
     "scale_by_amsgrad", "scale_by_backtracking_linesearch", "scale_by_belief",
@@ -213,8 +215,16 @@ __all__ = [
     "sigmoid_focal_loss", "sign_sgd", "signum", "skip_large_updates", "skip_not_finite", "sm3",
     "smooth_labels", "snapshot", "softmax_cross_entropy",
     "softmax_cross_entropy_with_integer_labels", "sparsemax_loss", "squared_error", "stateless",
-    "stateless_with_tree_map", "trace", "tree_add", "tree_scale", "tree_sub", "tree_vdot",
-    "triplet_margin_loss", "unitwise_clip", "unitwise_norm", "value_and_grad_from_state",
-    "warmup_constant_schedule", "warmup_cosine_decay_schedule",
+    "stateless_with_tree_map", "trace", "tree_add", "tree_scale", "tree_sub", "tree_utils",
+    "tree_vdot", "triplet_margin_loss", "unitwise_clip", "unitwise_norm",
+    "value_and_grad_from_state", "warmup_constant_schedule", "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule", "with_extra_args_support", "yogi", "zero_nans",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "projections":  # stands on the solvers, which stand on this package
+        import importlib
+
+        return importlib.import_module("bibun.optim.projections")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
