@@ -481,3 +481,22 @@ def test_norms_have_the_epsilons_of_flax() -> None:
                      nn.InstanceNorm(2, rngs=rngs))
     ]  # fmt: skip
     assert found == [1e-5, 1e-6, 1e-6, 1e-6, 1e-6]
+
+
+def test_residual_of_attention_and_stable_standardization():
+    q, k, v = np.random.default_rng(4).normal(size=(3, 2, 5, 4, 3))
+    out, residual = nn.dot_product_attention(q, k, v, is_causal=True, return_residual=True)
+    assert np.array_equal(out, nn.dot_product_attention(q, k, v, is_causal=True))
+    scores = np.einsum("btnh,bsnh->bnts", q, k) / np.sqrt(3)
+    scores = np.where(np.tril(np.ones((5, 5), bool)), scores, -np.inf)
+    want = np.log(np.exp(scores).sum(-1)).swapaxes(1, 2)
+    np.testing.assert_allclose(residual, want, rtol=1e-12)
+    with pytest.raises(ValueError, match="'cudnn'"):
+        nn.dot_product_attention(q, k, v, implementation="cudnn")
+    x = 1e9 + np.array([0.0, 1.0, 5.0])
+    want = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+    np.testing.assert_allclose(nn.standardize(x), want, rtol=1e-7)
+    flat = nn.standardize(np.full(7, 1e8 + 0.3), algorithm="fast")  # a variance below 0 is none
+    assert np.all(np.isfinite(flat))
+    with pytest.raises(ValueError, match="algorithm must be"):
+        nn.standardize(x, algorithm="two")

@@ -232,9 +232,21 @@ def logmeanexp(x: _A, axis: _A = None, where: _A = None, keepdims: bool = False)
 
 
 def standardize(
-    x: _A, axis: _A = -1, mean: _A = None, variance: _A = None, epsilon: _A = 1e-5, where: _A = None
-) -> _A:
-    """(x - mean) / √(variance + epsilon), of the array itself unless given."""
+    x: _A, axis: _A = -1, mean: _A = None, variance: _A = None, epsilon: _A = 1e-5,
+    where: _A = None, *, algorithm: str = "stable",
+) -> _A:  # fmt: skip
+    """(x - mean) / √(variance + epsilon), of the array itself unless given.
+
+    algorithm: of the variance, "stable" (mean (x - mean)²) or "fast" (mean x² - mean², cut off at
+    0, which loses the digits that the mean has more than the spread).
+
+    >>> from bibun import nn
+    >>> import bibun.numpy as bnp
+    >>> print(nn.standardize(bnp.array([1e9, 1e9 + 2.0])).round(3))
+    [-1.  1.]
+    """
+    if algorithm not in ("stable", "fast"):
+        raise ValueError(f"standardize: algorithm must be 'stable' or 'fast', got {algorithm!r}")
     x = _float(x)
     kwargs: dict[str, Any] = {"axis": axis, "keepdims": True}
     if where is not None:
@@ -242,7 +254,10 @@ def standardize(
     if mean is None:
         mean = bnp.mean(x, **kwargs)
     if variance is None:
-        variance = bnp.mean(bnp.square(x), **kwargs) - bnp.square(mean)
+        if algorithm == "stable":
+            variance = bnp.mean(bnp.square(x - mean), **kwargs)
+        else:
+            variance = bnp.maximum(bnp.mean(bnp.square(x), **kwargs) - bnp.square(mean), 0)
     return (x - mean) / bnp.sqrt(variance + epsilon)
 
 

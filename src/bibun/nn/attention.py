@@ -16,6 +16,7 @@ from bibun.nn.normalization import LayerNorm
 from bibun.nn.regularization import dropped
 from bibun.nn.rngs import Rngs, stream_of
 from bibun.nn.variables import Cache, Intermediate
+from bibun.scipy.special import logsumexp
 
 
 def dot_product_attention(
@@ -35,6 +36,8 @@ def dot_product_attention(
     query_seq_lengths: Any = None,
     key_value_seq_lengths: Any = None,
     local_window_size: int | tuple[int, int] | None = None,
+    implementation: str | None = None,
+    return_residual: bool = False,
     module: Any = None,
 ) -> Any:
     """Attention of queries (..., T, N, H) to keys and values (..., S, K, H); (..., T, N, H).
@@ -42,7 +45,8 @@ def dot_product_attention(
     N heads; K divides N, and each head of keys serves N / K of queries. `bias`, `mask` (true:
     attend) broadcast to (..., N, T, S). `is_causal`: no query sees a later key. Lengths: how many
     of T and S are there, for each example; `local_window_size`: how many keys to the left and
-    right. A row that attends to nothing is 0. `module`: note the weights there.
+    right. A row that attends to nothing is 0. `implementation`: there is one, None or "xla".
+    `return_residual`: also log Σ exp of the scores, (..., T, N). `module`: note the weights there.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import nn
@@ -50,6 +54,10 @@ def dot_product_attention(
     >>> nn.dot_product_attention(q, q, v, is_causal=True).ravel()
     Array([1., 2.], dtype=float64)
     """
+    if implementation not in (None, "xla"):
+        raise ValueError(
+            f"dot_product_attention: implementation must be None or 'xla', got {implementation!r}"
+        )
     query, key, value = promote(dtype, query, key, value)
     if query.ndim < 3 or query.ndim != key.ndim or key.shape[:-1] != value.shape[:-1]:
         raise ValueError(
@@ -87,6 +95,9 @@ def dot_product_attention(
         weights = bnp.where(allowed, softmax(bnp.where(allowed | ~some, scores, -bnp.inf)), 0)
     else:
         weights = softmax(scores)
+    if return_residual:
+        seen = scores if allowed is None else bnp.where(allowed, scores, -bnp.inf)
+        residual = bnp.swapaxes(logsumexp(seen, axis=-1), -1, -2)
     if module is not None:
         module.sow(Intermediate, "attention_weights", weights)
     if not deterministic and dropout_rate > 0:
@@ -95,7 +106,8 @@ def dot_product_attention(
         shared_axes = tuple(range(len(batch) + 1)) if broadcast_dropout else ()
         weights = dropped(weights, dropout_rng, dropout_rate, shared_axes)
     out = lax.dot_general(weights, value, (((n + 2,), (n,)), ((*b, n), (*b, n + 1))))
-    return bnp.swapaxes(out, -2, -3)
+    out = bnp.swapaxes(out, -2, -3)
+    return (out, residual) if return_residual else out
 
 
 class MultiHeadAttention(Module):
