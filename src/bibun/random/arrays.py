@@ -129,6 +129,11 @@ def multivariate_normal(
     """Gaussian vectors: mean (..., n), cov (..., n, n), result shape + (n,).
 
     `method`: "cholesky", or "eigh" or "svd" where `cov` is only semidefinite.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> random.multivariate_normal(random.key(0), bnp.zeros(2), bnp.eye(2), (5,)).shape
+    (5, 2)
     """
     if method not in ("cholesky", "eigh", "svd"):
         raise ValueError(
@@ -163,6 +168,12 @@ def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = None, m: int | No
     """Orthogonal matrices of Haar measure, shape + (n, m); rectangular ones where m is given.
 
     Source: Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> q = random.orthogonal(random.key(0), 3)
+    >>> bool(bnp.allclose(q.T @ q, bnp.eye(3)))
+    True
     """
     dt = float_dtype("orthogonal", dtype)
     n = _integer("orthogonal", "n", n)

@@ -184,7 +184,14 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
 
 
 def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Number of trials up to the first success, from 1 (default dtype: int)."""
+    """Number of trials up to the first success, from 1 (default dtype: int).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.geometric(random.key(0), 0.25, (2000,))
+    >>> abs(float(bnp.mean(x)) - 4.0) < 0.3
+    True
+    """
     dt = canonical(int if dtype is None else dtype)
     own = getattr(p, "dtype", None)
     work = canonical(own if own is not None and own.kind == "f" else float)
@@ -199,6 +206,12 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = Non
     """Counts of the classes of `p` (last axis) in `n` trials: one binomial a class, in turn.
 
     unroll: how many classes a turn of the loop over them takes, as in `lax.scan`.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.multinomial(random.key(0), 10, bnp.array([0.5, 0.3, 0.2]))
+    >>> x.shape, int(bnp.sum(x))
+    ((3,), 10)
     """
     dt = float_dtype("multinomial", dtype)
     p = bnp.asarray(cast(bnp.asarray(p), dt))

@@ -107,12 +107,26 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = None) -> Any:
 
 
 def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Logarithms of gamma numbers: exact where small `a` would underflow."""
+    """Logarithms of gamma numbers: exact where small `a` would underflow.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.loggamma(random.key(0), 1.0, (2000,))
+    >>> abs(float(bnp.mean(x)) + 0.5772) < 0.1
+    True
+    """
     return _draw("loggamma", _loggamma, key, a, shape, dtype)
 
 
 def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Beta numbers, from two gamma numbers in log space."""
+    """Beta numbers, from two gamma numbers in log space.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.beta(random.key(0), 1.0, 3.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 0.25) < 0.05
+    True
+    """
     dt = float_dtype("beta", dtype)
     shape = sample_shape("beta", shape, np.shape(a), np.shape(b))
     k1, k2 = derive(as_key("beta", key), 2)
@@ -123,7 +137,14 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = None) -> Any:
 
 
 def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Points of the simplex; `alpha` has shape (..., n), the result `shape + (n,)`."""
+    """Points of the simplex; `alpha` has shape (..., n), the result `shape + (n,)`.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.dirichlet(random.key(0), bnp.ones(3), (4,))
+    >>> x.shape, bool(bnp.allclose(bnp.sum(x, axis=-1), 1.0))
+    ((4, 3), True)
+    """
     dt = float_dtype("dirichlet", dtype)
     alpha = bnp.asarray(cast(bnp.asarray(alpha), dt))
     if alpha.ndim < 1:
@@ -135,13 +156,27 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = None) -> Any
 
 
 def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Chi-squared numbers with `df` degrees of freedom."""
+    """Chi-squared numbers with `df` degrees of freedom.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.chisquare(random.key(0), 3.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 3.0) < 0.2
+    True
+    """
     dt = float_dtype("chisquare", dtype)
     return bnp.exp(loggamma(key, cast(df, dt) / dt.type(2), shape, dt)) * dt.type(2)
 
 
 def t(key: Any, df: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Student's t numbers with `df` degrees of freedom."""
+    """Student's t numbers with `df` degrees of freedom.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.t(random.key(0), 5.0, (2000,))
+    >>> abs(float(bnp.mean(x))) < 0.1
+    True
+    """
     dt = float_dtype("t", dtype)
     shape = sample_shape("t", shape, np.shape(df))
     k1, k2 = derive(as_key("t", key), 2)
@@ -150,7 +185,14 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = None) -> Any:
 
 
 def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """F numbers: a ratio of chi-squared numbers over their degrees of freedom."""
+    """F numbers: a ratio of chi-squared numbers over their degrees of freedom.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.f(random.key(0), 5.0, 10.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 1.25) < 0.2
+    True
+    """
     dt = float_dtype("f", dtype)
     shape = sample_shape("f", shape, np.shape(dfnum), np.shape(dfden))
     k_den, k_num = derive(as_key("f", key), 2)
@@ -159,7 +201,14 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = None) ->
 
 
 def generalized_normal(key: Any, p: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Numbers of density proportional to exp(-|x|**p)."""
+    """Numbers of density proportional to exp(-|x|**p).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.generalized_normal(random.key(0), 4.0, (2000,))
+    >>> abs(float(bnp.mean(x))) < 0.1
+    True
+    """
     dt = float_dtype("generalized_normal", dtype)
     shape = sample_shape("generalized_normal", shape)
     k1, k2 = derive(as_key("generalized_normal", key), 2)
@@ -171,6 +220,12 @@ def ball(key: Any, d: int, p: float = 2, shape: Any = (), dtype: Any = None) -> 
     """Uniform points of the unit ball of the p-norm in `d` dimensions: shape + (d,).
 
     Source: Barthe, Guédon, Mendelson and Naor (2005).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.ball(random.key(0), 3, shape=(100,))
+    >>> x.shape, bool(bnp.all(bnp.linalg.norm(x, axis=-1) <= 1))
+    ((100, 3), True)
     """
     dt = float_dtype("ball", dtype)
     shape = sample_shape("ball", shape)

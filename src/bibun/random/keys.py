@@ -41,7 +41,12 @@ def as_shape(name: str, shape: Any) -> tuple[int, ...]:
 
 
 def is_key(x: Any) -> bool:
-    """Whether `x` is an array of typed keys."""
+    """Whether `x` is an array of typed keys.
+
+    >>> from bibun import random
+    >>> random.is_key(random.key(0)), random.is_key(random.PRNGKey(0))
+    (True, False)
+    """
     return getattr(x, "dtype", None) == KEY
 
 
@@ -163,26 +168,48 @@ def fold_in(key: Any, data: Any) -> Any:
 
 
 def key_data(keys: Any) -> Any:
-    """The words of typed keys: uint32[..., 2]. Raw keys come back as they are."""
+    """The words of typed keys: uint32[..., 2]. Raw keys come back as they are.
+
+    >>> from bibun import random
+    >>> random.key_data(random.key(7)).tolist()
+    [0, 7]
+    """
     typed, was_typed = as_keys("key_data", keys)
     return unwrap_key(typed) if was_typed else bnp.asarray(keys)
 
 
 def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> Any:
-    """Typed keys from their words, uint32[..., 2]."""
+    """Typed keys from their words, uint32[..., 2].
+
+    >>> from bibun import random
+    >>> key = random.wrap_key_data(random.key_data(random.key(0)))
+    >>> bool(random.normal(key) == random.normal(random.key(0)))
+    True
+    """
     if impl not in _ALGORITHMS:
         raise ValueError(f"the only generator is 'threefry2x32', got impl={impl!r}")
     return wrap_key(bnp.asarray(key_bits_array))
 
 
 def key_impl(keys: Any) -> str:
-    """The name of the generator: always `threefry2x32`."""
+    """The name of the generator: always `threefry2x32`.
+
+    >>> from bibun import random
+    >>> random.key_impl(random.key(0))
+    'threefry2x32'
+    """
     as_keys("key_impl", keys)
     return "threefry2x32"
 
 
 def clone(key: Any) -> Any:
-    """The same key again, where reuse is meant."""
+    """The same key again, where reuse is meant.
+
+    >>> from bibun import random
+    >>> key = random.key(0)
+    >>> bool(random.normal(random.clone(key)) == random.normal(key))
+    True
+    """
     as_keys("clone", key)
     return key
 

@@ -118,7 +118,14 @@ def normal(key: Any, shape: Any = (), dtype: Any = None) -> Any:
 
 
 def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Standard normal numbers restricted to (lower, upper), by inversion."""
+    """Standard normal numbers restricted to (lower, upper), by inversion.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.truncated_normal(random.key(0), 0.0, 1.0, (100,))
+    >>> bool(bnp.all((x > 0) & (x < 1)))
+    True
+    """
     from bibun.transforms import stop_gradient
 
     dt = float_dtype("truncated_normal", dtype)
@@ -131,7 +138,14 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
 
 
 def exponential(key: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Exponential numbers of rate 1: -log(1 - u)."""
+    """Exponential numbers of rate 1: -log(1 - u).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.exponential(random.key(0), (2000,))
+    >>> abs(float(bnp.mean(x)) - 1.0) < 0.1
+    True
+    """
     dt = float_dtype("exponential", dtype)
     return exponential_of(as_key("exponential", key), as_shape("exponential", shape), dt)
 
@@ -144,6 +158,12 @@ def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: str | None = None
     """Standard Gumbel numbers: -log(-log(u)).
 
     `mode="high"` spends two uniforms on each, for a longer right tail.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.gumbel(random.key(0), (2000,))
+    >>> abs(float(bnp.mean(x)) - 0.5772) < 0.1
+    True
     """
     if mode not in (None, "low", "high"):
         raise ValueError(f"random.gumbel: mode must be 'low' or 'high', got {mode!r}")
@@ -160,7 +180,14 @@ def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: str | None = None
 
 
 def laplace(key: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Standard Laplace numbers."""
+    """Standard Laplace numbers.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.laplace(random.key(0), (2000,))
+    >>> abs(float(bnp.mean(x))) < 0.1
+    True
+    """
     dt = float_dtype("laplace", dtype)
     low = dt.type(-1.0) + np.finfo(dt).epsneg
     u = between(as_key("laplace", key), as_shape("laplace", shape), dt, low, 1.0)
@@ -168,28 +195,56 @@ def laplace(key: Any, shape: Any = (), dtype: Any = None) -> Any:
 
 
 def logistic(key: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Standard logistic numbers: log(u) - log(1 - u)."""
+    """Standard logistic numbers: log(u) - log(1 - u).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.logistic(random.key(0), (2000,))
+    >>> abs(float(bnp.mean(x))) < 0.15
+    True
+    """
     dt = float_dtype("logistic", dtype)
     u = between(as_key("logistic", key), as_shape("logistic", shape), dt, np.finfo(dt).tiny, 1.0)
     return bnp.log(u) - bnp.log1p(-u)
 
 
 def cauchy(key: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Standard Cauchy numbers: tan(pi (u - 1/2))."""
+    """Standard Cauchy numbers: tan(pi (u - 1/2)).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.cauchy(random.key(0), (2000,))
+    >>> abs(float(bnp.median(x))) < 0.1
+    True
+    """
     dt = float_dtype("cauchy", dtype)
     u = between(as_key("cauchy", key), as_shape("cauchy", shape), dt, np.finfo(dt).eps, 1.0)
     return bnp.tan((u - 0.5) * dt.type(np.pi))
 
 
 def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Pareto numbers of index `b` and minimum 1."""
+    """Pareto numbers of index `b` and minimum 1.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.pareto(random.key(0), 3.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 1.5) < 0.1
+    True
+    """
     dt = float_dtype("pareto", dtype)
     shape = sample_shape("pareto", shape, np.shape(b))
     return bnp.exp(exponential_of(as_key("pareto", key), shape, dt) / cast(b, dt))
 
 
 def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None) -> Any:
-    """Rayleigh numbers of the given scale."""
+    """Rayleigh numbers of the given scale.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.rayleigh(random.key(0), 2.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 2.5066) < 0.15
+    True
+    """
     dt = float_dtype("rayleigh", dtype)
     shape = sample_shape("rayleigh", shape, np.shape(scale))
     u = unit(as_key("rayleigh", key), shape, dt)
@@ -199,7 +254,14 @@ def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None) -> Any:
 def weibull_min(
     key: Any, scale: Any, concentration: Any, shape: Any = (), dtype: Any = None
 ) -> Any:
-    """Weibull numbers, by inversion."""
+    """Weibull numbers, by inversion.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.weibull_min(random.key(0), 2.0, 1.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 2.0) < 0.2
+    True
+    """
     dt = float_dtype("weibull_min", dtype)
     shape = sample_shape("weibull_min", shape, np.shape(scale), np.shape(concentration))
     u = unit(as_key("weibull_min", key), shape, dt)
@@ -209,7 +271,14 @@ def weibull_min(
 def triangular(
     key: Any, left: Any, mode: Any, right: Any, shape: Any = None, dtype: Any = None
 ) -> Any:
-    """Triangular numbers on [left, right] with the given mode."""
+    """Triangular numbers on [left, right] with the given mode.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.triangular(random.key(0), 0.0, 1.0, 2.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 1.0) < 0.1
+    True
+    """
     dt = float_dtype("triangular", dtype)
     shape = sample_shape("triangular", shape, np.shape(left), np.shape(mode), np.shape(right))
     left, mode, right = cast(left, dt), cast(mode, dt), cast(right, dt)
@@ -220,7 +289,14 @@ def triangular(
 
 
 def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None) -> Any:
-    """exp(sigma z) for standard normal z."""
+    """exp(sigma z) for standard normal z.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.lognormal(random.key(0), 0.5, (2000,))
+    >>> abs(float(bnp.median(x)) - 1.0) < 0.1
+    True
+    """
     dt = float_dtype("lognormal", dtype)
     shape = sample_shape("lognormal", shape, np.shape(sigma))
     return bnp.exp(normal_real(as_key("lognormal", key), shape, dt) * cast(sigma, dt))
@@ -230,6 +306,12 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None) -> Any:
     """Wald (inverse Gaussian) numbers of the given mean and shape 1.
 
     Source: Michael, Schucany and Haas (1976).
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.wald(random.key(0), 2.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 2.0) < 0.3
+    True
     """
     dt = float_dtype("wald", dtype)
     shape = sample_shape("wald", shape, np.shape(mean))
@@ -243,14 +325,28 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None) -> Any:
 
 
 def maxwell(key: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Lengths of standard normal vectors in three dimensions."""
+    """Lengths of standard normal vectors in three dimensions.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.maxwell(random.key(0), (2000,))
+    >>> abs(float(bnp.mean(x)) - 1.5958) < 0.1
+    True
+    """
     dt = float_dtype("maxwell", dtype)
     z = normal_real(as_key("maxwell", key), (*as_shape("maxwell", shape), 3), dt)
     return bnp.sqrt(bnp.sum(z * z, axis=-1))
 
 
 def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """Maxwell numbers with random signs, scaled and shifted."""
+    """Maxwell numbers with random signs, scaled and shifted.
+
+    >>> import bibun.numpy as bnp
+    >>> from bibun import random
+    >>> x = random.double_sided_maxwell(random.key(0), 1.0, 2.0, (2000,))
+    >>> abs(float(bnp.mean(x)) - 1.0) < 0.3
+    True
+    """
     dt = float_dtype("double_sided_maxwell", dtype)
     params = np.broadcast_shapes(np.shape(loc), np.shape(scale))
     shape = (as_shape("double_sided_maxwell", shape) or params) + params
@@ -280,7 +376,13 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low") -> A
 
 
 def rademacher(key: Any, shape: Any = (), dtype: Any = None) -> Any:
-    """-1 or 1, with equal probability (default dtype: int)."""
+    """-1 or 1, with equal probability (default dtype: int).
+
+    >>> from bibun import random
+    >>> x = random.rademacher(random.key(0), (100,))
+    >>> int(x.min()), int(x.max())
+    (-1, 1)
+    """
     dt = canonical(int if dtype is None else dtype)
     heads = bernoulli(key, 0.5, as_shape("rademacher", shape))
     return convert(heads, new_dtype=dt) * dt.type(2) - dt.type(1)
