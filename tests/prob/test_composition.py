@@ -1,4 +1,4 @@
-"""Handlers in pairs and triples, in every order, against their rules written out by hand.
+"""Handlers in pairs, triples and random stacks against their rules written out by hand.
 
 Each handler has a rule on a plain record of a site; a composition is the rules one after the
 other, innermost first, until one hides the site. What the trace must hold (names, what is
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from scipy import stats
 
 from bibun import prob
@@ -135,6 +137,18 @@ def by_hand(rules):
 
 @pytest.mark.parametrize("rules", PAIRS + TRIPLES, ids=lambda r: "-".join(f.__name__ for f in r))
 def test_composition(rules):
+    check(rules)
+
+
+@hypothesis.settings(max_examples=120, deadline=None, derandomize=True)
+@hypothesis.given(st.lists(st.sampled_from(list(TABLE)), min_size=4, max_size=9))
+def test_random_stacks(rules):
+    """Any handlers in any order, some of them several times."""
+    check(rules)
+
+
+def check(rules):
+    """The trace and its joint density against the rules by hand."""
     wrapped = h.seed(model, 0)  # innermost: what `block` hides has its key already
     for rule in rules:
         wrapped = TABLE[rule](wrapped)
