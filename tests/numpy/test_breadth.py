@@ -288,3 +288,16 @@ def test_pad_by_a_function_and_by_axes() -> None:
         bnp.pad(x, 1, "mirror")
     with pytest.raises(TypeError, match="unknown arguments"):
         bnp.pad(x, 1, fill=3)
+
+
+def test_unsigned_indices_into_nothing() -> None:
+    for dtype in ("uint8", "uint64", "int8"):
+        none = bnp.array([], dtype=dtype)
+        assert bnp.bincount(none).shape == (0,)
+        for mode in ("clip", "drop"):
+            assert bnp.zeros(0).at[none].add(1, mode=mode).shape == (0,)
+
+
+def test_argwhere_of_a_number() -> None:
+    assert bnp.argwhere(3.0).shape == (1, 0) and bnp.argwhere(0.0).shape == (0, 0)
+    assert bibun.jit(lambda x: bnp.argwhere(x, size=3))(1.0).shape == (3, 0)

@@ -296,7 +296,8 @@ def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Valu
 
     x = value("argwhere", "a", a)
     if x.ndim == 0:
-        return zeros((int(bool(x)), 0), int)
+        rows = int(bool(x)) if size is None else as_int("argwhere", "size", size)
+        return zeros((rows, 0), int)
     return transpose(stack(nonzero(x, size=size, fill_value=fill_value)))
 
 

@@ -76,11 +76,12 @@ def index_arrays(indices: Sequence[Any]) -> list[np.ndarray]:
 
 def clipped(x: np.ndarray, indices: Sequence[np.ndarray], axes: Sequence[int]) -> tuple[Any, ...]:
     """NumPy: indices moved to the nearest element."""
-    return tuple(  # numbers of 8 bits do not hold the sizes of all axes
-        np.minimum(np.maximum(i if i.dtype.itemsize > 2 else i.astype(np.intp), 0), x.shape[a] - 1)
-        .astype(np.intp)
-        for i, a in zip(indices, axes, strict=True)
-    )
+
+    def one(i: np.ndarray, size: int) -> np.ndarray:
+        wide = i if i.dtype.itemsize > 2 else i.astype(np.intp)  # 8 bits do not hold every size
+        return np.minimum(np.maximum(wide, 0), max(size - 1, 0)).astype(np.intp)
+
+    return tuple(one(i, x.shape[a]) for i, a in zip(indices, axes, strict=True))
 
 
 def in_bounds(x: np.ndarray, indices: Sequence[np.ndarray], axes: Sequence[int]) -> np.ndarray:
