@@ -363,3 +363,23 @@ def test_paths_that_contain_a_part() -> None:
     state = nn.state(nn.LSTMCell(1, 1, rngs=nn.Rngs(0)))
     assert not nn.filter_state(state, nn.PathContains("ern"))
     assert len(nn.filter_state(state, nn.PathContains("ern", exact=False)).flat_state()) == 8
+
+
+def test_views_share_variables_and_differ_in_attributes() -> None:
+    drop = nn.Dropout(0.5, rngs=nn.Rngs(0))
+    norm = nn.BatchNorm(2, momentum=0.0, rngs=nn.Rngs(0))
+    net = nn.Sequential(norm, drop, norm)
+    net.table = {"pair": (drop, 3)}
+    seen = nn.view(net, deterministic=True, use_running_average=True)
+    assert seen.layers[0] is seen.layers[2] is not norm
+    assert seen.table["pair"][0] is seen.layers[1]
+    assert seen.table["pair"][1] == 3
+    x = bnp.asarray(rng.normal(size=(50, 2)) + 3.0)
+    assert np.allclose(seen(x), x / (1 + 1e-5), rtol=1e-5)
+    norm(x)  # moves the statistics of both
+    assert np.allclose(np.asarray(seen.layers[0](x)).mean(0), 0, atol=1e-10)
+    assert not drop.deterministic
+    only = nn.with_attributes(net, only=nn.Dropout, deterministic=True)
+    assert (only.layers[1].deterministic, only.layers[0].use_running_average) == (True, False)
+    with pytest.raises(ValueError, match="no module has"):
+        nn.view(net, determinstic=True)

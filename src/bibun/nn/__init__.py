@@ -64,7 +64,16 @@ from bibun.nn.linear import Einsum, Embed, Linear, LinearGeneral, PReLU
 from bibun.nn.lora import LoRA, LoRALinear, LoRAParam
 from bibun.nn.marks import data, is_data, static
 from bibun.nn.metrics import Metric, MultiMetric
-from bibun.nn.module import Module, Sequential, count, display, tabulate
+from bibun.nn.module import (
+    Module,
+    Sequential,
+    count,
+    display,
+    set_attributes,
+    tabulate,
+    view,
+    with_attributes,
+)
 from bibun.nn.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from bibun.nn.optimizer import ModelAndOptimizer, Optimizer
 from bibun.nn.recurrent import (
@@ -97,6 +106,7 @@ from bibun.nn.state import (
     pop,
     pure,
     replace_by_pure_dict,
+    restore_int_paths,
     split,
     split_state,
     state,
@@ -139,8 +149,8 @@ __all__ = [
     "iter_children", "iter_graph", "iter_modules", "jit", "make_attention_mask",
     "make_causal_mask", "map_state", "max_pool", "merge", "merge_state", "metrics", "min_pool",
     "pool", "pop", "pure", "register_variable_name", "remat", "replace_by_pure_dict", "reseed",
-    "restore_rngs", "scan", "split", "split_rngs", "split_state", "state", "static", "switch",
-    "tabulate", "to_flat_state", "to_pure_dict", "update", "value_and_grad",
-    "variable_name_from_type", "variable_type_from_name", "variables", "vmap", "while_loop",
-    *activations.__all__,
+    "restore_int_paths", "restore_rngs", "scan", "set_attributes", "split", "split_rngs",
+    "split_state", "state", "static", "switch", "tabulate", "to_flat_state", "to_pure_dict",
+    "update", "value_and_grad", "variable_name_from_type", "variable_type_from_name", "variables",
+    "view", "vmap", "while_loop", "with_attributes", *activations.__all__,
 ]  # fmt: skip

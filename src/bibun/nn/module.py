@@ -8,7 +8,7 @@ from typing import Any
 from bibun import numpy as bnp
 from bibun import tree
 from bibun.nn.filters import predicate
-from bibun.nn.graph import Object
+from bibun.nn.graph import Object, is_node
 from bibun.nn.state import iter_children, iter_graph, iter_modules
 from bibun.nn.variables import Perturbation, Variable, variable_type_from_name
 
@@ -96,16 +96,7 @@ class Module(Object):
 
         Errors: ValueError where no module has one of them.
         """
-        takes = predicate(filters or ...)
-        lacking = set(values)
-        for path, m in list(iter_modules(self)):
-            if takes(path, m):
-                for name, value in values.items():
-                    if name in m.__dict__:
-                        lacking.discard(name)
-                        setattr(m, name, value)
-        if lacking and raise_if_not_found:
-            raise ValueError(f"set_attributes: no module has {sorted(lacking)}")
+        set_attributes(self, *filters, raise_if_not_found=raise_if_not_found, **values)
 
     def train(self, **attributes: Any) -> None:
         """Training: `deterministic` and `use_running_average` become False wherever they are."""
@@ -163,6 +154,65 @@ class Sequential(Module):
                 args, kwargs = (out if isinstance(out, tuple) else (out,)), {}
             out = layer(*args, **kwargs)
         return out
+
+
+def with_attributes(
+    node: Any, *, only: Any = ..., raise_if_not_found: bool = True, **attributes: Any
+) -> Any:
+    """The same graph with other attributes: new modules, which share the Variables.
+
+    `only`: the modules whose attributes change. Errors: ValueError for an attribute that none has.
+
+    >>> from bibun import nn
+    >>> net = nn.Sequential(nn.Linear(2, 2, rngs=nn.Rngs(0)), nn.Dropout(0.5, rngs=nn.Rngs(1)))
+    >>> still = nn.view(net, deterministic=True)
+    >>> still.layers[1].deterministic, net.layers[1].deterministic
+    (True, False)
+    >>> still.layers[0].kernel is net.layers[0].kernel
+    True
+    """
+    made: dict[int, Any] = {}
+
+    def copy(x: Any) -> Any:
+        if isinstance(x, Variable):
+            return x
+        if not is_node(x):
+            return x if x is None or tree.all_leaves([x], is_node) else tree.map(
+                copy, x, is_leaf=is_node)  # fmt: skip
+        if id(x) not in made:
+            new = made[id(x)] = type(x).__new__(type(x))
+            if isinstance(x, Object):
+                new.__dict__.update((k, copy(v)) for k, v in x.__dict__.items())
+            elif isinstance(x, dict):
+                new.__init__()
+                dict.update(new, {k: copy(v) for k, v in x.items()})
+            else:
+                new.__init__()
+                list.extend(new, map(copy, x))
+        return made[id(x)]
+
+    new = copy(node)
+    set_attributes(new, only, raise_if_not_found=raise_if_not_found, **attributes)
+    return new
+
+
+view = with_attributes
+
+
+def set_attributes(
+    node: Any, *filters: Any, raise_if_not_found: bool = True, **values: Any
+) -> None:
+    """`Module.set_attributes` of any graph."""
+    takes = predicate(filters or ...)
+    lacking = set(values)
+    for path, m in list(iter_modules(node)):
+        if takes(path, m):
+            for name, value in values.items():
+                if name in m.__dict__:
+                    lacking.discard(name)
+                    setattr(m, name, value)
+    if lacking and raise_if_not_found:
+        raise ValueError(f"set_attributes: no module has {sorted(lacking)}")
 
 
 def display(*nodes: Any) -> None:

@@ -327,6 +327,20 @@ def to_pure_dict(state: State) -> dict[Any, Any]:
     return state.to_pure_dict()
 
 
+def restore_int_paths(pure: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Nested dicts whose keys of digits are numbers again, after a store that has only names.
+
+    >>> from bibun import nn
+    >>> nn.restore_int_paths({"layers": {"0": 1.0}})
+    {'layers': {0: 1.0}}
+    """
+    return {
+        int(k) if isinstance(k, str) and k.isdigit() else k: (
+            restore_int_paths(v) if isinstance(v, Mapping) else v)
+        for k, v in pure.items()
+    }  # fmt: skip
+
+
 def replace_by_pure_dict(state: State, pure: Mapping[Any, Any]) -> None:
     """Take the values of nested dicts of arrays, in place."""
     state.replace_by_pure_dict(pure)
