@@ -87,6 +87,10 @@ def autocovariance(x: Any, axis: int = 0, bias: bool = True) -> np.ndarray:
 
     `bias`: divide the sum at each lag by n, which is steadier at great lags; else by the number of
     its terms, n - lag.
+
+    >>> import numpy as np
+    >>> autocovariance(np.array([1.0, -1.0, 1.0, -1.0])).round(4).tolist()
+    [1.0, -0.75, 0.5, -0.25]
     """
     x = np.moveaxis(np.asarray(x, dtype=float), axis, -1)
     n = x.shape[-1]
@@ -115,6 +119,11 @@ def effective_sample_size(x: Any, bias: bool = True) -> np.ndarray:
 
     Geyer's initial monotone sequence on the chains' common autocorrelation; no split. `bias` as
     for `autocovariance`.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> bool(1500 < effective_sample_size(x) < 2500)  # independent draws count in full
+    True
     """
     x = _chains(x)
     m, n = x.shape[:2]
@@ -141,12 +150,24 @@ def effective_sample_size(x: Any, bias: bool = True) -> np.ndarray:
 
 
 def ess_bulk(x: Any) -> np.ndarray:
-    """Effective sample size of the bulk: split chains, rank-normalised draws."""
+    """Effective sample size of the bulk: split chains, rank-normalised draws.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> bool(1500 < ess_bulk(x) < 2500)
+    True
+    """
     return effective_sample_size(_rank_normalize(_split(_chains(x))))
 
 
 def ess_tail(x: Any, prob: float = 0.9) -> np.ndarray:
-    """Effective sample size of the tails: the smaller one of the two outer quantiles."""
+    """Effective sample size of the tails: the smaller one of the two outer quantiles.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> bool(1000 < ess_tail(x) < 2500)
+    True
+    """
     x = _split(_chains(x))
     sizes = []
     for q in ((1 - prob) / 2, (1 + prob) / 2):
@@ -155,7 +176,13 @@ def ess_tail(x: Any, prob: float = 0.9) -> np.ndarray:
 
 
 def mcse_mean(x: Any) -> np.ndarray:
-    """Monte Carlo standard error of the mean."""
+    """Monte Carlo standard error of the mean.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> abs(float(mcse_mean(x)) * 2000**0.5 - 1.0) < 0.1
+    True
+    """
     x = _chains(x)
     return x.std(axis=(0, 1), ddof=1) / np.sqrt(effective_sample_size(_split(x)))
 
@@ -184,7 +211,14 @@ def hpdi(x: Any, prob: float = 0.9, axis: int = 0) -> np.ndarray:
 
 
 def quantile_interval(x: Any, prob: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-    """The central interval with mass `prob` of (chains, draws, ...)."""
+    """The central interval with mass `prob` of (chains, draws, ...).
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> low, high = quantile_interval(x)
+    >>> bool(abs(low + 1.645) < 0.1), bool(abs(high - 1.645) < 0.1)
+    (True, True)
+    """
     x = _chains(x)
     low, high = np.quantile(x, [(1 - prob) / 2, (1 + prob) / 2], axis=(0, 1))
     return low, high
@@ -194,6 +228,11 @@ def e_bfmi(energy: Any) -> np.ndarray:
     """Energy Bayesian fraction of missing information of each chain; below 0.3 is bad.
 
     Source: Betancourt 2016, "Diagnosing suboptimal cotangent disintegrations in HMC".
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> bool((e_bfmi(x) > 1.5).all())  # energies that are independent: far from slow
+    True
     """
     energy = _chains(energy)
     return np.square(np.diff(energy, axis=1)).mean(axis=1) / energy.var(axis=1)
@@ -229,6 +268,11 @@ def summary(
 
     `samples`: site -> (chains, draws, ...), or (draws, ...) with `group_by_chain=False`.
     What fewer than four draws cannot tell is nan.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(4, 500))
+    >>> sorted(summary({"x": x})["x"])
+    ['5.0%', '95.0%', 'ess_bulk', 'ess_tail', 'mean', 'median', 'n_eff', 'r_hat', 'std']
     """
     if not isinstance(samples, Mapping):
         samples = {"Param:0": samples}
@@ -278,7 +322,11 @@ _FORMATS: dict[str, Callable[[float], str]] = {
 
 
 def format_number(v: float) -> str:
-    """Two decimals where that says enough, four significant digits elsewhere."""
+    """Two decimals where that says enough, four significant digits elsewhere.
+
+    >>> format_number(12.345), format_number(0.00012345)
+    ('12.35', '1.234e-04')
+    """
     if v == 0 or 0.01 <= abs(v) < 1e5:
         return f"{v:.2f}"
     return f"{v:.3e}"

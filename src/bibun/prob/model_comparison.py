@@ -142,7 +142,13 @@ def _log_sum_exp(x: np.ndarray) -> np.ndarray:
 
 
 def psis(log_ratios: Any, r_eff: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Pareto-smoothed log weights, normalised, and shapes k, of (draws, ...) log ratios."""
+    """Pareto-smoothed log weights, normalised, and shapes k, of (draws, ...) log ratios.
+
+    >>> import numpy as np
+    >>> weights, k = psis(np.random.default_rng(0).normal(size=1000) * 0.1)
+    >>> bool(k < 0.7), weights.shape
+    (True, (1000,))
+    """
     x = np.array(log_ratios, dtype=float)
     flat = x.reshape(len(x), -1)
     draws = len(flat)
