@@ -104,7 +104,12 @@ def process_count() -> int:
 
 
 def process_index() -> int:
-    """0, the number of the only process."""
+    """0, the number of the only process.
+
+    >>> import bibun
+    >>> bibun.process_index()
+    0
+    """
     return 0
 
 

@@ -56,6 +56,14 @@ class Messenger:
     way down), and change the message in place. One that changes statements acts inside the
     bodies of loops (`inside_loops`); one that only records, or holds a key, sees a loop from
     outside (`outside_loops`), and each site of its body once, with a leading axis for the steps.
+
+    >>> from bibun.prob import distributions as dist, handlers, sample
+    >>> class Names(Messenger):
+    ...     def process_message(self, msg):
+    ...         print(msg["type"], msg["name"])
+    >>> with Names(), handlers.seed(rng_seed=0):
+    ...     _ = sample("x", dist.Normal())
+    sample x
     """
 
     inside_loops = True
