@@ -111,6 +111,11 @@ class IntervalCensoredDistribution(_Censored):
     The log density is that of: X <= upper where only `left_censored`; X > lower where only
     `right_censored`; lower < X <= upper where neither; X outside the interval where both;
     and the base's density where lower equals upper and neither is set.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.IntervalCensoredDistribution(dist.Uniform(0.0, 4.0), False, False)
+    >>> round(float(bnp.exp(d.log_prob(bnp.array([1.0, 2.0])))), 4)
+    0.25
     """
 
     _fields = ("base_dist", "left_censored", "right_censored")

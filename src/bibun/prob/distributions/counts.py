@@ -35,7 +35,12 @@ def NegativeBinomialProbs(
 def NegativeBinomialLogits(
     total_count: Any, logits: Any, *, validate_args: bool | None = None
 ) -> GammaPoisson:
-    """Successes, of log odds `logits`, before `total_count` failures."""
+    """Successes, of log odds `logits`, before `total_count` failures.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.NegativeBinomialLogits(2, 0.0).mean), 4)
+    2.0
+    """
     return GammaPoisson(total_count, bnp.exp(-bnp.asarray(logits)), validate_args=validate_args)
 
 
@@ -55,14 +60,24 @@ def NegativeBinomial(
 
 
 def GeometricLogits(logits: Any, *, validate_args: bool | None = None) -> GeometricProbs:
-    """Failures before the first success, of log odds `logits`."""
+    """Failures before the first success, of log odds `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.GeometricLogits(0.0).mean), 4)
+    1.0
+    """
     return GeometricProbs(expit(bnp.asarray(logits)), validate_args=validate_args)
 
 
 def MultinomialLogits(
     logits: Any, total_count: Any = 1, *, validate_args: bool | None = None
 ) -> Distribution:
-    """Counts of classes, by logits."""
+    """Counts of classes, by logits.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.MultinomialLogits([0.0, 0.0], total_count=10).mean.tolist()
+    [5.0, 5.0]
+    """
     return Multinomial(total_count, logits=logits, validate_args=validate_args)
 
 
@@ -84,7 +99,13 @@ def OrderedLogistic(
 
 
 class BetaNegativeBinomial(Distribution):
-    """Negative binomial counts of `n` failures whose success probability is beta."""
+    """Negative binomial counts of `n` failures whose success probability is beta.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.BetaNegativeBinomial(3.0, 2.0, 4.0)
+    >>> round(float(d.mean), 4)
+    12.0
+    """
 
     arg_constraints = {
         "concentration1": c.positive, "concentration0": c.positive, "n": c.positive,

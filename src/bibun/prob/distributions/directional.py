@@ -35,6 +35,11 @@ class SineBivariateVonMises(Distribution):
     which is exact to rounding for concentrations up to about 10⁴. Draws of that angle are by
     rejection from an angular central Gaussian, those of the other, given it, von Mises.
     Sources: Singh, Hnizdo and Demchuk (2002); Kent, Ganeiber and Mardia (2018).
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.SineBivariateVonMises(0.0, 0.0, 2.0, 3.0, correlation=0.5)
+    >>> d.event_shape
+    (2,)
     """
 
     arg_constraints = {

@@ -161,7 +161,12 @@ class _Binomial(Distribution):
 
 
 class BinomialProbs(_Binomial):
-    """Binomial, by the probability of success."""
+    """Binomial, by the probability of success.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.BinomialProbs(0.25, total_count=8).variance), 4)
+    1.5
+    """
 
     arg_constraints = {"probs": c.unit_interval, "total_count": c.nonnegative_integer}
 
@@ -181,7 +186,12 @@ class BinomialProbs(_Binomial):
 
 
 class BinomialLogits(_Binomial):
-    """Binomial, by the log odds of success."""
+    """Binomial, by the log odds of success.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.BinomialLogits(0.0, total_count=10).mean), 4)
+    5.0
+    """
 
     arg_constraints = {"logits": c.real, "total_count": c.nonnegative_integer}
 

@@ -87,7 +87,13 @@ class HurdleProbs(_Hurdle, ZeroInflatedProbs):
 
 
 class HurdleLogits(_Hurdle, ZeroInflatedLogits):
-    """Zero by the log odds `gate_logits`, else a draw of the base that is not zero."""
+    """Zero by the log odds `gate_logits`, else a draw of the base that is not zero.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.HurdleLogits(dist.Poisson(2.0), 0.0)
+    >>> round(float(bnp.exp(d.log_prob(0))), 4)
+    0.5
+    """
 
     _any_base = True
 
@@ -124,7 +130,13 @@ def HurdlePoisson(gate: Any, rate: Any = 1.0, *, validate_args: bool | None = No
 def HurdleNegativeBinomial2(
     gate: Any, mean: Any, concentration: Any, *, validate_args: bool | None = None
 ) -> Distribution:
-    """Zero with probability `gate`, else a negative binomial count of at least one."""
+    """Zero with probability `gate`, else a negative binomial count of at least one.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.HurdleNegativeBinomial2(0.25, 3.0, 2.0)
+    >>> round(float(bnp.exp(d.log_prob(0))), 4)
+    0.25
+    """
     base = NegativeBinomial2(mean, concentration, validate_args=validate_args)
     return HurdleProbs(base, gate, validate_args=validate_args)
 
@@ -145,6 +157,11 @@ def HurdleGamma(
 def HurdleLogNormal(
     gate: Any, loc: Any = 0.0, scale: Any = 1.0, *, validate_args: bool | None = None
 ) -> Distribution:
-    """Zero with probability `gate`, else log-normal."""
+    """Zero with probability `gate`, else log-normal.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.HurdleLogNormal(0.25, 0.0, 1.0).mean), 4)
+    1.2365
+    """
     base = LogNormal(loc, scale, validate_args=validate_args)
     return HurdleProbs(base, gate, validate_args=validate_args)

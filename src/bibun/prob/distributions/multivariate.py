@@ -259,7 +259,12 @@ class Dirichlet(Distribution):
 
 
 class MultinomialProbs(Distribution):
-    """Counts of classes in `total_count` draws."""
+    """Counts of classes in `total_count` draws.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.MultinomialProbs([0.5, 0.3, 0.2], total_count=10).mean.tolist()
+    [5.0, 3.0, 2.0]
+    """
 
     arg_constraints = {"probs": c.simplex, "total_count": c.nonnegative_integer}
 

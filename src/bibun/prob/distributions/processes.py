@@ -179,6 +179,11 @@ class EulerMaruyama(Distribution):
     `t`: increasing, (..., n); `sde_fn(x, t)` returns drift f and diffusion g for one state of
     the event shape of `init_dist`, the law of the state at the first time. Draws have event
     shape (n, *state). The noise is diagonal.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.EulerMaruyama(bnp.arange(5.0), lambda x, t: (-x, 0.1), dist.Normal(0.0, 1.0))
+    >>> d.event_shape
+    (5,)
     """
 
     arg_constraints = {"t": c.ordered_vector}

@@ -207,6 +207,11 @@ class CAR(Distribution):
     `correlation` rho in (0, 1) (or down to -1), `conditional_precision` tau, `adj_matrix`
     (n, n), symmetric and not negative; D is the diagonal of its row sums.
     Source: Besag (1974); the determinant by Jin, Carlin and Banerjee (2005).
+
+    >>> from bibun.prob import distributions as dist
+    >>> w = bnp.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> dist.CAR(bnp.zeros(2), 0.5, 2.0, w).event_shape
+    (2,)
     """
 
     arg_constraints = {
@@ -305,6 +310,11 @@ class GaussianCopula(_Wrapper):
 
     `marginal_dist`: scalar, its last batch axis becomes the event; it needs `cdf` and, for
     draws, `icdf`. One of `correlation_matrix` and `correlation_cholesky`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.GaussianCopula(dist.Gamma(bnp.array([1.0, 2.0])), correlation_matrix=bnp.eye(2))
+    >>> d.event_shape, d.mean.tolist()
+    ((2,), [1.0, 2.0])
     """
 
     _fields = ("base_dist", "correlation_cholesky")

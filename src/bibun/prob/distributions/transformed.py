@@ -170,6 +170,11 @@ class ImproperUniform(Distribution):
 
     Draws are transformed from uniform numbers in (-2, 2) of unconstrained space and serve as
     starting points only.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.ImproperUniform(dist.constraints.positive, (), ())
+    >>> round(float(d.log_prob(3.0)), 4)
+    0.0
     """
 
     _static = ("_support", "_given_shapes")

@@ -176,7 +176,13 @@ def TruncatedCauchy(
     high: Any = None,
     validate_args: bool | None = None,
 ) -> Distribution:
-    """A Cauchy distribution restricted to (low, high)."""
+    """A Cauchy distribution restricted to (low, high).
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.TruncatedCauchy(0.0, 1.0, low=0.0)
+    >>> round(float(d.icdf(0.5)), 4)
+    1.0
+    """
     return _restricted(Cauchy(loc, scale, validate_args=validate_args), low, high, validate_args)
 
 
@@ -195,12 +201,24 @@ def LeftTruncatedDistribution(
 def RightTruncatedDistribution(
     base_dist: Any, high: Any = 0.0, *, validate_args: bool | None = None
 ) -> TruncatedDistribution:
-    """A symmetric location-scale distribution restricted to values below `high`."""
+    """A symmetric location-scale distribution restricted to values below `high`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.RightTruncatedDistribution(dist.Normal(), 0.0)
+    >>> round(float(d.mean), 4)
+    -0.7979
+    """
     return TruncatedDistribution(base_dist, high=high, validate_args=validate_args)
 
 
 def TwoSidedTruncatedDistribution(
     base_dist: Any, low: Any = 0.0, high: Any = 1.0, *, validate_args: bool | None = None
 ) -> TruncatedDistribution:
-    """A symmetric location-scale distribution restricted to (low, high)."""
+    """A symmetric location-scale distribution restricted to (low, high).
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.TwoSidedTruncatedDistribution(dist.Normal(), -1.0, 1.0)
+    >>> abs(float(d.mean)) < 1e-12, round(float(d.variance), 4)
+    (True, 0.2911)
+    """
     return TruncatedDistribution(base_dist, low=low, high=high, validate_args=validate_args)

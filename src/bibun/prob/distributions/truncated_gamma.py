@@ -104,7 +104,13 @@ class LeftTruncatedGamma(_TruncatedGamma):
 
 
 class RightTruncatedGamma(_TruncatedGamma):
-    """A gamma distribution restricted to values below `high`."""
+    """A gamma distribution restricted to values below `high`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.RightTruncatedGamma(dist.Gamma(1.0, 1.0), high=1.0)
+    >>> round(float(d.cdf(0.5)), 4)
+    0.6225
+    """
 
     def __init__(
         self, base_dist: Gamma, high: Any = 1.0, *, validate_args: bool | None = None
@@ -113,7 +119,13 @@ class RightTruncatedGamma(_TruncatedGamma):
 
 
 class TwoSidedTruncatedGamma(_TruncatedGamma):
-    """A gamma distribution restricted to [low, high]."""
+    """A gamma distribution restricted to [low, high].
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.TwoSidedTruncatedGamma(dist.Gamma(1.0, 1.0), 0.0, 1.0)
+    >>> round(float(d.cdf(0.5)), 4)
+    0.6225
+    """
 
     def __init__(
         self, base_dist: Gamma, low: Any = 0.0, high: Any = 1.0, *,

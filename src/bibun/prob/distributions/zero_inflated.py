@@ -85,7 +85,12 @@ class _ZeroInflated(_Wrapper):
 
 
 class ZeroInflatedProbs(_ZeroInflated):
-    """Zero with probability `gate`, else a draw of the base."""
+    """Zero with probability `gate`, else a draw of the base.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.ZeroInflatedProbs(dist.Poisson(2.0), 0.25).mean), 4)
+    1.5
+    """
 
     _fields = ("base_dist", "gate")
 
@@ -99,7 +104,12 @@ class ZeroInflatedProbs(_ZeroInflated):
 
 
 class ZeroInflatedLogits(_ZeroInflated):
-    """Zero by the log odds `gate_logits`, else a draw of the base."""
+    """Zero by the log odds `gate_logits`, else a draw of the base.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.ZeroInflatedLogits(dist.Poisson(2.0), 0.0).mean), 4)
+    1.0
+    """
 
     _fields = ("base_dist", "gate_logits")
 
@@ -163,7 +173,13 @@ def ZeroInflatedNegativeBinomial2(
     gate_logits: Any = None,
     validate_args: bool | None = None,
 ) -> _ZeroInflated:
-    """Zero by the gate, else negative binomial by mean and concentration."""
+    """Zero by the gate, else negative binomial by mean and concentration.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.ZeroInflatedNegativeBinomial2(3.0, 2.0, gate=0.25)
+    >>> round(float(d.mean), 4)
+    2.25
+    """
     base = NegativeBinomial2(mean, concentration, validate_args=validate_args)
     return ZeroInflatedDistribution(
         base, gate=gate, gate_logits=gate_logits, validate_args=validate_args
