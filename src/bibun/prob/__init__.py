@@ -25,7 +25,7 @@ _HOME = {
         ("enable_x64", "set_host_device_count", "set_platform"), "bibun.prob.util"
     ),
     **dict.fromkeys(("module", "random_module"), "bibun.prob.contrib.module"),
-    "enable_validation": "bibun.prob.distributions",
+    **dict.fromkeys(("enable_validation", "validation_enabled"), "bibun.prob.distributions"),
     "render_model": "bibun.prob.render",
 }  # fmt: skip
 _MODULES = (

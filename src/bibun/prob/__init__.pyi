@@ -14,6 +14,7 @@ from bibun.prob import util as util
 from bibun.prob.contrib.module import module as module
 from bibun.prob.contrib.module import random_module as random_module
 from bibun.prob.distributions import enable_validation as enable_validation
+from bibun.prob.distributions import validation_enabled as validation_enabled
 from bibun.prob.primitives import deterministic as deterministic
 from bibun.prob.primitives import factor as factor
 from bibun.prob.primitives import get_mask as get_mask

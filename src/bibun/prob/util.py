@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from bibun import numpy as bnp
 from bibun import random
@@ -25,20 +28,37 @@ def site_log_prob(site: dict[str, Any]) -> Any:
     return lp if site["scale"] is None else site["scale"] * lp
 
 
-def format_shapes(trace: dict[str, Any]) -> str:
-    """A table of the sites of a recorded trace: name, batch and event shape, value shape."""
-    rows = [("site", "type", "batch", "event", "value")]
+def format_shapes(
+    trace: dict[str, Any],
+    *,
+    compute_log_prob: bool | Callable[[dict[str, Any]], bool] = False,
+    title: str | None = None,
+    last_site: str | None = None,
+) -> str:
+    """A table of the sites of a recorded trace: name, batch and event shape, value shape.
+
+    `compute_log_prob`: with the shape of each site's log density, or of those for which this
+    function of the site is true. `title`: a line above. `last_site`: where to stop.
+    """
+    more = ["log_prob"] if compute_log_prob else []
+    rows = [["site", "type", "batch", "event", "value", *more]]
     for name, site in trace.items():
-        fn = site["fn"]
-        shapes = (
-            (str(fn.batch_shape), str(fn.event_shape)) if site["type"] == "sample" else ("", "")
-        )
-        rows.append((name, site["type"], *shapes, str(getattr(site["value"], "shape", ()))))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return "\n".join(
+        fn, is_sample = site["fn"], site["type"] == "sample"
+        shapes = (str(fn.batch_shape), str(fn.event_shape)) if is_sample else ("", "")
+        row = [name, site["type"], *shapes, str(getattr(site["value"], "shape", ()))]
+        if compute_log_prob:
+            wanted = compute_log_prob is True or compute_log_prob(site)  # type: ignore[operator]
+            known = is_sample and wanted
+            row.append(str(np.shape(fn.log_prob(site["value"]))) if known else "")
+        rows.append(row)
+        if name == last_site:
+            break
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
         "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+    return "\n".join(lines if title is None else [title, *lines])
 
 
 def enable_x64(use_x64: bool = True) -> None:

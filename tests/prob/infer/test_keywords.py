@@ -21,6 +21,8 @@ from bibun.prob.infer import (
     psis_diagnostic,
 )
 from bibun.prob.infer.initialization import init_to_value
+from bibun.prob.infer.util import compute_log_probs
+from bibun.prob.util import format_shapes
 
 
 def model():
@@ -81,6 +83,35 @@ def test_constrain_over_leading_axes():
     out = constrain_fn(model, (), {}, u, return_deterministic=True, batch_ndims=2)
     np.testing.assert_allclose(out["s"], np.arange(1.0, 7.0).reshape(2, 3))
     np.testing.assert_allclose(out["twice"], 2 * np.arange(1.0, 7.0).reshape(2, 3))
+
+
+def test_log_densities_by_site():
+    def plated(y):
+        m = prob.sample("m", dist.Normal(0.0, 2.0))
+        with prob.plate("n", 3), prob.handlers.scale(scale=2.0):
+            prob.sample("y", dist.Normal(m, 1.0), obs=y)
+
+    y = bnp.array([0.1, 0.5, -0.2])
+    each, trace = compute_log_probs(plated, (y,), {}, {"m": 0.3}, sum_log_prob=False)
+    exact = 2 * dist.Normal(0.3, 1.0).log_prob(y)
+    np.testing.assert_allclose(each["y"], exact)
+    total, _ = compute_log_probs(plated, (y,), {}, {"m": 0.3})
+    assert float(total["y"]) == pytest.approx(float(exact.sum()))
+    assert float(total["m"]) == pytest.approx(float(dist.Normal(0.0, 2.0).log_prob(0.3)))
+    text = format_shapes(trace, compute_log_prob=True, title="Shapes:", last_site="y")
+    assert text.splitlines()[0] == "Shapes:" and text.splitlines()[-1].endswith("(3,)")
+    assert "log_prob" not in format_shapes(trace)
+    only = format_shapes(trace, compute_log_prob=lambda site: site["name"] == "y")
+    assert only.splitlines()[1].endswith("()") and only.splitlines()[-1].endswith("(3,)")
+
+
+def test_validation_for_a_block():
+    with prob.validation_enabled(False):
+        dist.Normal(0.0, -1.0)
+        with prob.validation_enabled(), pytest.raises(ValueError, match="scale"):
+            dist.Normal(0.0, -1.0)
+    with pytest.raises(ValueError, match="scale"):
+        dist.Normal(0.0, -1.0)
 
 
 def test_a_start_without_a_gradient():

@@ -5,6 +5,9 @@ Names, parameters and conventions are NumPyro's.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from bibun.prob.distributions import (
     constraints,
     rearrangements,
@@ -182,6 +185,21 @@ def enable_validation(is_validate: bool = True) -> None:
     Distribution.set_default_validate_args(is_validate)
 
 
+@contextlib.contextmanager
+def validation_enabled(is_validate: bool = True) -> Iterator[None]:
+    """`enable_validation` for a block of code.
+
+    >>> with validation_enabled(False):
+    ...     bad = Normal(0.0, -1.0)
+    """
+    before = Distribution._validate_default
+    Distribution.set_default_validate_args(is_validate)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
+
+
 __all__ = [
     "AsymmetricLaplace", "AsymmetricLaplaceQuantile", "Bernoulli", "BernoulliLogits",
     "BernoulliProbs", "Beta", "BetaBinomial", "BetaNegativeBinomial", "BetaProportion",
@@ -210,5 +228,5 @@ __all__ = [
     "WishartCholesky", "ZeroInflatedDistribution", "ZeroInflatedLogits",
     "ZeroInflatedNegativeBinomial2", "ZeroInflatedPoisson", "ZeroInflatedProbs",
     "ZeroSumNormal", "biject_to", "constraints", "enable_validation", "kl_divergence",
-    "register_kl", "transforms",
+    "register_kl", "transforms", "validation_enabled",
 ]  # fmt: skip

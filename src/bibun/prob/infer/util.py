@@ -40,6 +40,14 @@ def log_density(
 
     Latent sites take their values from `params`; observed sites and factors count as they
     stand. Source: NumPyro's function of this name.
+
+    >>> from bibun import prob
+    >>> from bibun.prob import distributions as dist
+    >>> def model():
+    ...     prob.sample("s", dist.LogNormal(0.0, 1.0))
+    >>> lp, _ = log_density(model, (), {}, {"s": 1.0})
+    >>> round(float(lp), 4)
+    -0.9189
     """
     substituted = handlers.substitute(model, data=dict(params))
     model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
@@ -102,6 +110,28 @@ def latent_sites(model_trace: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def compute_log_probs(
+    model: Model,
+    model_args: Sequence[Any],
+    model_kwargs: Mapping[str, Any],
+    params: Mapping[str, Any],
+    sum_log_prob: bool = True,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The log density of each site at constrained `params`, scale included, and the trace.
+
+    `sum_log_prob`: one number a site; else an array of its batch shape.
+    """
+    substituted = handlers.substitute(model, data=dict(params))
+    trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    found = {}
+    for name, site in trace.items():
+        if site["type"] == "sample":
+            lp = site["fn"].log_prob(site["value"])
+            lp = lp if site["scale"] is None else site["scale"] * lp
+            found[name] = bnp.sum(lp) if sum_log_prob else lp
+    return found, trace
+
+
 def transform_fn(
     transforms: Mapping[str, Any], params: Mapping[str, Any], invert: bool = False
 ) -> dict[str, Any]:
@@ -123,6 +153,13 @@ def constrain_fn(
     """Constrained values at unconstrained `params`; also deterministic sites if asked for.
 
     `batch_ndims`: how many leading axes of the params count points (1: draws; 2: by chain).
+
+    >>> from bibun import prob
+    >>> from bibun.prob import distributions as dist
+    >>> def model():
+    ...     prob.sample("s", dist.LogNormal(0.0, 1.0))
+    >>> float(constrain_fn(model, (), {}, {"s": 0.0})["s"])
+    1.0
     """
     if batch_ndims:
         return vmap(
@@ -152,7 +189,15 @@ def unconstrain_fn(
     model_kwargs: Mapping[str, Any],
     params: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Unconstrained values of constrained `params`."""
+    """Unconstrained values of constrained `params`.
+
+    >>> from bibun import prob
+    >>> from bibun.prob import distributions as dist
+    >>> def model():
+    ...     prob.sample("s", dist.LogNormal(0.0, 1.0))
+    >>> float(unconstrain_fn(model, (), {}, {"s": 1.0})["s"])
+    0.0
+    """
     model_trace = handlers.trace(handlers.substitute(model, data=dict(params))).get_trace(
         *model_args, **model_kwargs
     )
@@ -169,7 +214,15 @@ def potential_energy(
     model_kwargs: Mapping[str, Any],
     params: Mapping[str, Any],
 ) -> Any:
-    """-log p at unconstrained `params`, the Jacobian of the transforms included."""
+    """-log p at unconstrained `params`, the Jacobian of the transforms included.
+
+    >>> from bibun import prob
+    >>> from bibun.prob import distributions as dist
+    >>> def model():
+    ...     prob.sample("s", dist.LogNormal(0.0, 1.0))
+    >>> round(float(potential_energy(model, (), {}, {"s": 0.0})), 4)  # as of the logarithm
+    0.9189
+    """
     return -trace_log_density(unconstrained_trace(model, model_args, model_kwargs, params))
 
 
