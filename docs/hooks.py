@@ -32,7 +32,7 @@ MODULES = """
 bibun bibun.numpy bibun.numpy.linalg bibun.numpy.fft bibun.lax bibun.random bibun.tree bibun.nn
 bibun.scipy.special bibun.scipy.linalg bibun.scipy.stats bibun.scipy.optimize
 bibun.scipy.integrate bibun.scipy.interpolate bibun.scipy.signal bibun.scipy.ndimage
-bibun.scipy.fft bibun.scipy.cluster.vq bibun.scipy.sparse.linalg
+bibun.scipy.fft bibun.scipy.cluster.vq bibun.scipy.sparse.linalg bibun.image
 bibun.prob bibun.prob.distributions bibun.prob.infer bibun.prob.handlers bibun.prob.diagnostics
 bibun.gp bibun.gp.kernels bibun.gp.means bibun.gp.noise bibun.gp.solvers
 bibun.solvers bibun.optim bibun.optimizers bibun.variable bibun.variable.functions

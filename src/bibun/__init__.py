@@ -32,9 +32,9 @@ _MACHINE = (
     "process_count", "process_index", "typeof",
 )  # fmt: skip
 _SUBMODULES = (
-    "cli", "compiler", "debug", "dual", "export", "gp", "lax", "nn", "optim", "optimizers", "prob",
-    "random", "runtime", "scipy", "solvers", "store", "testing", "transforms", "tree",
-    "tree_util", "variable",
+    "cli", "compiler", "debug", "dual", "export", "gp", "image", "lax", "nn", "optim",
+    "optimizers", "prob", "random", "runtime", "scipy", "solvers", "store", "testing",
+    "transforms", "tree", "tree_util", "variable",
 )  # fmt: skip
 _HOME: dict[str, str] = {
     **dict.fromkeys(_TRANSFORMS, "bibun.transforms"),

@@ -19,7 +19,7 @@ LAYERS = [
     {"ops"},
     {"transforms", "debug"},
     {"compiler", "runtime"},
-    {"numpy", "scipy", "lax", "random", "machine"},
+    {"numpy", "scipy", "lax", "random", "machine", "image"},
     {"variable", "dual", "optim", "optimizers", "solvers", "nn", "store", "prob", "gp", "testing"}
     | {"export"},
     {"cli"},
