@@ -21,29 +21,22 @@ from typing import Any
 
 import numpy as np
 
-from bibun.dtypes import KEY, canonical
+from bibun.dtypes import canonical
 from bibun.export.errors import ExportError
 from bibun.ir.program import Equation, Literal, Program, Var
 from bibun.ir.types import ArrayType, RaggedType
 from bibun.ops.control.custom_vjp import Passes
 from bibun.ops.control.rules import Rule
 from bibun.ops.registry import all_ops
+from bibun.store.tensors import dtype_name, dtype_of
 from bibun.trace.sites import describe
 
 ORDERS = 2
 
 
-def _dtype_text(dtype: np.dtype) -> str:
-    return "key" if dtype == KEY else "float0" if dtype.kind == "V" else dtype.name
-
-
 def _dtype(text: str) -> np.dtype:
-    from bibun.dtypes import FLOAT0
-
-    if text in ("key", "float0"):
-        return KEY if text == "key" else FLOAT0
-    dtype = np.dtype(text)
-    if dtype.kind not in "biufc" or canonical(dtype) != dtype:
+    dtype = dtype_of(text)
+    if dtype.kind != "V" and canonical(dtype) != dtype:
         raise ValueError(f"{text!r} is no dtype of programs")
     return dtype
 
@@ -52,7 +45,7 @@ def write_type(t: Any) -> Any:
     """A type as JSON."""
     if isinstance(t, RaggedType):
         return {"ragged": write_type(t.element)}
-    return [_dtype_text(t.dtype), list(t.shape), *(["weak"] if t.weak else [])]
+    return [dtype_name(t.dtype), list(t.shape), *(["weak"] if t.weak else [])]
 
 
 def read_type(x: Any) -> Any:
@@ -77,7 +70,7 @@ def write(program: Program, depth: int = 0) -> dict[str, Any]:
         if type(a) is not Literal:
             return numbers[a]
         value = np.asarray(a.value)
-        out: dict[str, Any] = {"literal": [_dtype_text(value.dtype), _hex(value)]}
+        out: dict[str, Any] = {"literal": [dtype_name(value.dtype), _hex(value)]}
         return out | ({"weak": True} if a.type.weak else {})
 
     inputs = [define(v) for v in program.inputs]
@@ -117,12 +110,12 @@ def _write_param(v: Any, depth: int) -> Any:
     if isinstance(v, dict) and all(isinstance(k, str) for k in v):
         return {"dict": {k: _write_param(x, depth) for k, x in v.items()}}
     if isinstance(v, np.dtype) or (isinstance(v, type) and issubclass(v, np.generic)):
-        return {"dtype": _dtype_text(np.dtype(v))}
+        return {"dtype": dtype_name(np.dtype(v))}
     if isinstance(v, ArrayType | RaggedType):
         return {"type": write_type(v)}
     if isinstance(v, np.ndarray | np.generic) and np.asarray(v).dtype.kind in "biufc":
         a = np.asarray(v)
-        return {"array": [_dtype_text(a.dtype), list(a.shape), _hex(a)]}
+        return {"array": [dtype_name(a.dtype), list(a.shape), _hex(a)]}
     if isinstance(v, Rule):
         return {"rule": _write_param(v.force(), depth + 1) if depth < ORDERS else None}
     if isinstance(v, Passes):
