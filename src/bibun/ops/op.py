@@ -99,7 +99,7 @@ class Op:
         "name", "kind", "type_rule", "eval", "jvp", "transpose", "batch", "lower", "linearize",
         "stage", "multiple_results", "structured", "has_effects", "linear", "commutative",
         "identity", "absorbing", "cost", "alias", "lazy_inputs", "reinterpret", "branches",
-        "simplify", "rewrite", "samples", "doc",
+        "simplify", "rewrite", "separate", "samples", "doc",
     )  # fmt: skip
 
     def __init__(
@@ -128,6 +128,7 @@ class Op:
         branches: bool = False,
         simplify: Callable[..., Any] | None = None,
         rewrite: Callable[..., Any] | None = None,
+        separate: Callable[..., Any] | None = None,
         samples: Callable[[], list[Sample]] | None = None,
         doc: str = "",
     ) -> None:
@@ -155,6 +156,7 @@ class Op:
         self.branches = branches  # its native form branches on data, unpredictably
         self.simplify = simplify  # (eq) -> atom that equals its output, or None
         self.rewrite = rewrite  # (ctx, eq, producer) -> equal equations, or None; until None
+        self.separate = separate  # (flags of inputs, **params): `ops/families/separate.py`
         self.samples = samples
         self.doc = doc or (type_rule.__doc__ or "")
 

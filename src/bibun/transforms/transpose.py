@@ -15,6 +15,7 @@ from typing import Any
 from bibun.config import config
 from bibun.errors import DifferentiationError
 from bibun.ir.program import Atom, Equation, Literal, Program, Var
+from bibun.ops.families.separate import dependent_outputs, known_part
 from bibun.ops.families.tangents import add_tangents
 from bibun.ops.op import Linear, is_linear
 from bibun.trace.sites import BACKWARD, describe, forced, noted
@@ -104,24 +105,29 @@ def transpose_program(
     backwards = []
     not_linear: dict[Var, Equation] = {}
     site = forced.site
+
+    def evaluate(eq: Equation) -> None:
+        forced.site = eq.site or site
+        ins = [a.value if type(a) is Literal else known[a] for a in eq.inputs]
+        outs = eq.op(*ins, **eq.params)
+        known.update(zip(eq.outputs, outs if eq.op.multiple_results else [outs], strict=True))
+
     try:
         for eq in program.equations:
-            if any(a in depends for a in eq.inputs):
-                depends.update(eq.outputs)
+            flags = tuple(a in depends for a in eq.inputs)
+            if any(flags):
+                dependent = dependent_outputs(eq, flags)
+                depends.update(v for v, flag in zip(eq.outputs, dependent, strict=True) if flag)
                 backwards.append(eq)
+                if not all(dependent):
+                    evaluate(known_part(eq, flags))
                 cause = eq if eq.op.transpose is None else next(
                     (not_linear[a] for a in eq.inputs if a in not_linear), None
                 )
                 if cause is not None:
                     not_linear.update(dict.fromkeys(eq.outputs, cause))
                 continue
-            forced.site = eq.site or site
-            ins = [a.value if type(a) is Literal else known[a] for a in eq.inputs]
-            outs = eq.op(*ins, **eq.params)
-            if eq.op.multiple_results:
-                known.update(zip(eq.outputs, outs, strict=True))
-            else:
-                known[eq.outputs[0]] = outs
+            evaluate(eq)
     finally:
         forced.site = site
     env = backward_pass(backwards, known, program.outputs, list(cts), not_linear)

@@ -63,3 +63,67 @@ def test_a_condition_on_what_is_linear():
     f = lambda x: lax.while_loop(lambda c: c.sum() < 5, lambda c: 2 * c, x)
     with pytest.raises(DifferentiationError, match="condition depends.*test_transpose_while"):
         bibun.linear_transpose(f, X)(X)
+
+
+# loops that recompute: calls in loops in calls, where what counts is known and the rest linear
+
+
+MATRIX = 0.5 * np.random.default_rng(0).normal(size=(3, 3))
+
+
+def powers(x, n, checkpoint):
+    return lax.while_loop(
+        lambda s: s[0] < n, lambda s: (s[0] + 1, MATRIX @ s[1]), (0, x), checkpoint=checkpoint
+    )[1]
+
+
+def counted(x, n, checkpoint):
+    return lax.fori_loop(0, n, lambda i, c: MATRIX @ c, x, checkpoint=checkpoint)
+
+
+def growing(x, n, checkpoint):
+    """The known carry k is a factor in the linear one."""
+
+    def body(s):
+        i, k, c = s
+        return i + 1, 1.5 * k, k * c + MATRIX @ c
+
+    return lax.while_loop(lambda s: s[0] < n, body, (0, 0.3, x), checkpoint=checkpoint)[2]
+
+
+@pytest.mark.parametrize("checkpoint", [None, True, 4, "1 kB"])
+@pytest.mark.parametrize("loop", [powers, counted, growing], ids=lambda f: f.__name__)
+def test_loops_that_recompute_are_transposed(loop, checkpoint):
+    want = np.asarray(bibun.jacfwd(lambda x: loop(x, 7, None))(bnp.zeros(3)))
+
+    def pull(ct, n):
+        return bibun.linear_transpose(lambda x: loop(x, n, checkpoint), bnp.zeros(3))(ct)[0]
+
+    for rows in (
+        bibun.vmap(lambda ct: pull(ct, 7))(np.eye(3)),
+        np.stack([bibun.jit(pull)(e, 7) for e in np.eye(3)]),  # n is known when it runs
+        bibun.jacfwd(lambda ct: pull(ct, 7))(np.zeros(3)).T,  # and transposed again
+    ):
+        np.testing.assert_allclose(rows, want, atol=1e-12)
+
+
+def test_a_call_gives_what_is_known_of_it_to_the_loop_around():
+    @bibun.jit
+    def step(i, c):
+        return i + 1, MATRIX @ c
+
+    def loop(x):
+        return lax.while_loop(lambda s: s[0] < 5, lambda s: step(*s), (0, x))[1]
+
+    (row,) = bibun.linear_transpose(loop, bnp.zeros(3))(np.eye(3)[0])
+    np.testing.assert_allclose(row, np.linalg.matrix_power(MATRIX, 5)[0], atol=1e-13)
+
+
+def test_a_call_whose_condition_is_unknown_still_has_no_transpose():
+    step = bibun.jit(lambda i, c: (i + c[0], MATRIX @ c))
+
+    def loop(x):
+        return lax.while_loop(lambda s: s[0] < 5.0, lambda s: step(*s), (0.0, x))[1]
+
+    with pytest.raises(DifferentiationError, match="condition depends"):
+        bibun.linear_transpose(loop, bnp.zeros(3))(np.eye(3)[0])

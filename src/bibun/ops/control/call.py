@@ -13,6 +13,7 @@ import numpy as np
 
 from bibun.errors import ShapeError
 from bibun.ir.program import Program
+from bibun.ops.control.common import dependence, positions, restrict
 from bibun.ops.families.shape import move_axis
 from bibun.ops.op import CALL, Op, Sample, is_linear
 from bibun.ops.registry import register
@@ -57,6 +58,17 @@ def transpose_call(
     outs = op(*known, *(ct for ct in cts if ct is not None), program=transposed, **params)
     found = iter([o if nz else None for o, nz in zip(outs, nonzero, strict=True)])
     return [next(found) if lin else None for lin in linear]
+
+
+def separate_call(flags: Any, program: Program, **params: Any) -> Any:
+    """Which outputs of a call depend on flagged inputs, and the call of the rest."""
+    dependent = dependence(program, tuple(flags))
+
+    def part() -> Any:
+        known = positions(flags)
+        return known, {"program": restrict(program, known, positions(dependent)), **params}
+
+    return dependent, part
 
 
 def batch_call(
@@ -123,6 +135,7 @@ def call_op(name: str, eval: Callable[..., Any], samples: Callable[[], Any], doc
         linearize=lambda ctx, primals, nonzero, **p: linearize_call(op, ctx, primals, nonzero, **p),
         transpose=lambda ctx, cts, *args, **p: transpose_call(op, ctx, cts, args, **p),
         batch=lambda ctx, size, args, dims, **p: batch_call(op, ctx, size, args, dims, **p),
+        separate=separate_call,
         lower=None,
         multiple_results=True,
         structured=True,

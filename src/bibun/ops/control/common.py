@@ -23,6 +23,7 @@ from bibun.ops.control.ragged import ragged_length
 from bibun.ops.elementwise import max as maximum
 from bibun.ops.elementwise import select
 from bibun.ops.families import shape as shapes
+from bibun.ops.families.separate import Flags, dependent_outputs, known_part
 from bibun.ops.families.tangents import add_tangents
 from bibun.trace.core import EVAL, type_of, using_trace
 from bibun.trace.sites import current_site, describe
@@ -32,8 +33,6 @@ BOOL = np.dtype(np.bool_)
 INT = np.dtype(np.int64)
 BOOL_TYPE = ArrayType((), BOOL)
 INT_TYPE = ArrayType((), INT)
-
-Flags = tuple[bool, ...]
 
 
 def memo(fun: Callable[..., Any]) -> Callable[..., Any]:
@@ -189,9 +188,19 @@ def restrict(program: Program, inputs: tuple[int, ...], outputs: tuple[int, ...]
     The outputs must not depend on the other inputs.
     """
     outs = [program.outputs[i] for i in outputs]
+    missing: set[Any] = set(program.inputs) - {program.inputs[i] for i in inputs}
+    possible: list[Equation] = []
+    for eq in program.equations:
+        flags = tuple(a in missing for a in eq.inputs)
+        dependent = dependent_outputs(eq, flags)
+        missing.update(keep(eq.outputs, dependent))
+        if not any(flags):
+            possible.append(eq)
+        elif not all(dependent):
+            possible.append(known_part(eq, flags))
     needed: set[Atom] = {a for a in outs if isinstance(a, Var)}
     kept: list[Equation] = []
-    for eq in reversed(program.equations):
+    for eq in reversed(possible):
         if any(v in needed for v in eq.outputs):
             kept.append(eq)
             needed.update(a for a in eq.inputs if isinstance(a, Var))
@@ -203,9 +212,13 @@ def dependence(program: Program, flags: Flags) -> Flags:
     """Which outputs depend on the flagged inputs."""
     found: set[Any] = set(keep(program.inputs, flags))
     for eq in program.equations:
-        if any(a in found for a in eq.inputs):
-            found.update(eq.outputs)
+        found.update(keep(eq.outputs, dependent_outputs(eq, tuple(a in found for a in eq.inputs))))
     return tuple(a in found for a in program.outputs)
+
+
+def positions(flags: Flags) -> tuple[int, ...]:
+    """The places that are not flagged."""
+    return tuple(i for i, flag in enumerate(flags) if not flag)
 
 
 def build(fun: Callable[..., Any], types: Sequence[Type], name: str) -> Program:

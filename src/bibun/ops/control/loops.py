@@ -37,6 +37,7 @@ from bibun.ops.control.common import (
     lane_select,
     lanes,
     memo,
+    positions,
     restrict,
     rewire,
     scatter,
@@ -203,6 +204,32 @@ def linearize(
         )  # fmt: skip
 
     return outs, (*plan.carry_nonzero, *plan.y_nonzero), linear
+
+
+def separate(
+    lead: int, flags: Flags, *, program: Program, num_consts: int, num_carry: int, **rest: Any
+) -> Any:
+    """Which outputs of a loop depend on flagged operands, and the loop of the rest."""
+    first, const, start, x = map(tuple, split(flags, lead, num_consts, num_carry))
+    if any(first):
+        return (True,) * len(program.outputs), None
+
+    def reach(flags: Flags) -> tuple[Flags, Flags]:
+        out = dependence(program, (*const, *flags, *x))
+        return out, out[:num_carry]
+
+    carry, out = fixpoint(start, reach)
+    dependent = (*carry, *out[num_carry:])
+
+    def part() -> Any:
+        known = positions((*const, *carry, *x))
+        params = {
+            "program": restrict(program, known, positions(dependent)),
+            "num_consts": len(positions(const)), "num_carry": len(positions(carry)), **rest,
+        }  # fmt: skip
+        return (*range(lead), *(lead + i for i in known)), params
+
+    return dependent, part
 
 
 def transpose(

@@ -19,7 +19,7 @@ import numpy as np
 from bibun.ir.program import Equation, Literal, Program, Var
 from bibun.ir.types import ArrayType
 from bibun.ops.after import after, first_element
-from bibun.ops.control.call import batch_call, call_type, jvp_call, transpose_call
+from bibun.ops.control.call import batch_call, call_type, jvp_call, separate_call, transpose_call
 from bibun.ops.control.common import build, memo, split
 from bibun.ops.op import CALL, ELEMENTWISE, Op, Sample
 from bibun.ops.registry import register
@@ -174,6 +174,7 @@ checkpoint = register(
         linearize=_linearize,
         transpose=_transpose,
         batch=lambda ctx, size, args, dims, **p: batch_call(checkpoint, ctx, size, args, dims, **p),
+        separate=separate_call,
         lower=None,
         multiple_results=True,
         structured=True,

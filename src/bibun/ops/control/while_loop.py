@@ -40,6 +40,7 @@ from bibun.ops.control.common import (
     lanes,
     memo,
     place,
+    positions,
     restrict,
     rewire,
     run_structured,
@@ -174,6 +175,35 @@ def _linearize(
         )  # fmt: skip
 
     return carry + ys, (*plan.carry_nonzero, *plan.y_nonzero), linear
+
+
+def _separate(
+    flags: Flags, *, cond: Program, body: Program, num_cond_consts: int, num_body_consts: int,
+    num_lanes: int | None = None,
+) -> Any:  # fmt: skip
+    """Which outputs depend on flagged operands, and the loop of the rest."""
+    cond_const, const, start = map(tuple, split(flags, num_cond_consts, num_body_consts))
+
+    def reach(flags: Flags) -> tuple[Flags, Flags]:
+        out = dependence(body, (*const, *flags))
+        return out, out[: len(start)]
+
+    carry, out = fixpoint(start, reach)
+    dependent = (*carry, *out[len(start) :])
+    if any(dependence(cond, (*cond_const, *carry))):
+        return (True,) * len(dependent), None
+
+    def part() -> Any:
+        known, known_cond = positions((*const, *carry)), positions((*cond_const, *carry))
+        params = {
+            "cond": restrict(cond, known_cond, (0,)),
+            "body": restrict(body, known, positions(dependent)),
+            "num_cond_consts": len(positions(cond_const)),
+            "num_body_consts": len(positions(const)),
+        }  # fmt: skip
+        return (*positions(cond_const), *(num_cond_consts + i for i in known)), params
+
+    return dependent, part
 
 
 def _transpose(
@@ -329,6 +359,7 @@ while_ = register(
         jvp=_jvp,
         linearize=_linearize,
         transpose=_transpose,
+        separate=_separate,
         batch=_batch,
         lower=lowering.while_lower,
         multiple_results=True,
