@@ -16,8 +16,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import lax, random
 from bibun.nn import log_softmax
-from bibun.prob.infer.enumeration.sites import is_enumerable
-from bibun.prob.infer.gibbs import GibbsKernel
+from bibun.prob.infer.gibbs import GibbsKernel, discrete_latent_sites
 from bibun.prob.infer.hmc import HMC, HMCState
 from bibun.transforms import vmap
 
@@ -36,19 +35,20 @@ class DiscreteKernel(GibbsKernel):
         self.modified = bool(modified)
 
     def find_sites(self, trace: Mapping[str, Any]) -> list[str]:
-        names = [
-            k for k, s in trace.items()
-            if is_enumerable(s) and s["infer"].get("enumerate") != "parallel"
-        ]  # fmt: skip
+        names = discrete_latent_sites(trace)
         if not names:
             raise ValueError(
                 f"{type(self).__name__}: the model has no discrete latent site with a finite "
                 "support to move; use the inner kernel by itself"
             )
+        self.list_supports(trace, names)
+        return names
+
+    def list_supports(self, trace: Mapping[str, Any], names: list[str]) -> None:
+        """Note the values that the elements of these sites may have."""
         self._supports = {
             n: np.asarray(trace[n]["fn"].enumerate_support(expand=False)).reshape(-1) for n in names
         }
-        return names
 
     def encode(self, name: str, value: Any) -> Any:
         value = bnp.reshape(bnp.asarray(value), (-1,))
@@ -99,6 +99,25 @@ class DiscreteKernel(GibbsKernel):
             factor = log_p[now] - log_p[new]
         return part.at[k].set(new.astype(float)), values[new], factor
 
+    def sweep(
+        self, density: Callable[[Any], Any], part: Any, elements: np.ndarray, key: Any
+    ) -> tuple[Any, Any]:
+        """Move these elements once each, in random order: (new part, how often it moved)."""
+        n = len(elements)
+        keys = random.split(key)
+        order = random.permutation(keys[0], bnp.asarray(elements))
+
+        def one(i: Any, carry: Any) -> Any:
+            part, value, moved = carry
+            step, accept = random.split(random.fold_in(keys[1], i))
+            new, now, factor = self.step_element(density, part, value, order[i], step)
+            ratio = value - now + factor
+            take = bnp.log(random.uniform(accept)) < bnp.where(bnp.isnan(ratio), -bnp.inf, ratio)
+            return bnp.where(take, new, part), bnp.where(take, now, value), moved + take / n
+
+        part, _, moved = lax.fori_loop(0, n, one, (part, density(part), bnp.zeros(())))
+        return part, moved
+
 
 class DiscreteHMCGibbs(DiscreteKernel):
     """Gibbs moves of all discrete elements, in random order, then a move of the inner kernel.
@@ -124,21 +143,5 @@ class DiscreteHMCGibbs(DiscreteKernel):
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
     ) -> tuple[Any, Any]:
         mine, part = self.split(state.z)
-        n = part.shape[0]
-
-        def density(part: Any) -> Any:
-            return potential(bnp.concatenate([mine, part]))
-
-        keys = random.split(key)
-        order = random.permutation(keys[0], n)
-
-        def one(i: Any, carry: Any) -> Any:
-            part, value, moved = carry
-            step, accept = random.split(random.fold_in(keys[1], i))
-            new, now, factor = self.step_element(density, part, value, order[i], step)
-            ratio = value - now + factor
-            take = bnp.log(random.uniform(accept)) < bnp.where(bnp.isnan(ratio), -bnp.inf, ratio)
-            return bnp.where(take, new, part), bnp.where(take, now, value), moved + take / n
-
-        part, _, moved = lax.fori_loop(0, n, one, (part, density(part), bnp.zeros(())))
-        return part, moved
+        elements = np.arange(part.shape[0])
+        return self.sweep(lambda p: potential(bnp.concatenate([mine, p])), part, elements, key)

@@ -8,6 +8,7 @@ potential and gradient are computed anew, as the density it moves on has changed
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,11 +18,21 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import random
 from bibun.prob import handlers
+from bibun.prob.infer.enumeration.sites import is_enumerable
 from bibun.prob.infer.hmc import HMC, HMCState, Potential
 from bibun.prob.infer.util import FlatModel, split_arguments
 from bibun.transforms import value_and_grad
 
 SITES = "_gibbs_sites"  # the keyword that carries their values into the model
+GibbsFunction = Callable[..., Mapping[str, Any]]  # of rng_key, gibbs_sites, hmc_sites
+
+
+def discrete_latent_sites(trace: Mapping[str, Any]) -> list[str]:
+    """The names of the discrete latent sites in a trace that are not to be summed out."""
+    return [
+        k for k, s in trace.items()
+        if is_enumerable(s) and s["infer"].get("enumerate") != "parallel"
+    ]  # fmt: skip
 
 
 class GibbsKernel:
@@ -99,6 +110,31 @@ class GibbsKernel:
             out[name] = self.decode(name, part[at : at + n])
             at += n
         return out
+
+    def others(self, mine: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The constrained values of the inner kernel's sites, given the Gibbs sites'."""
+        flat = self.flat
+        assert flat is not None
+        return flat.place(mine, flat.args, {**flat.kwargs, SITES: values})
+
+    def updated(
+        self, gibbs_fn: GibbsFunction, key: Any, old: Mapping[str, Any], others: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What a user's function makes of its sites. Errors: ValueError for other sites, shapes."""
+        given = {"rng_key": key, "gibbs_sites": dict(old), "hmc_sites": others}
+        by_name = given.keys() <= inspect.signature(gibbs_fn).parameters.keys()
+        new = dict(gibbs_fn(**given) if by_name else gibbs_fn(*given.values()))
+        if set(new) != set(old):
+            raise ValueError(
+                f"gibbs_fn must return values of {sorted(old)}, it returned {sorted(new)}"
+            )
+        for name, value in new.items():
+            if math.prod(np.shape(value)) != self._sizes[name]:
+                raise ValueError(
+                    f"gibbs_fn returned {name!r} with shape {np.shape(value)}; the site has "
+                    f"{np.shape(old[name])}"
+                )
+        return new
 
     # what MCMC asks for -----------------------------------------------------------------------
 
@@ -214,7 +250,7 @@ class HMCGibbs(GibbsKernel):
     def __init__(
         self,
         inner_kernel: HMC,
-        gibbs_fn: Callable[[Any, dict[str, Any], dict[str, Any]], Mapping[str, Any]],
+        gibbs_fn: GibbsFunction,
         gibbs_sites: Sequence[str],
     ) -> None:
         super().__init__(inner_kernel)
@@ -233,20 +269,7 @@ class HMCGibbs(GibbsKernel):
     def gibbs_move(
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
     ) -> tuple[Any, Any]:
-        flat = self.flat
-        assert flat is not None
         mine, part = self.split(state.z)
         old = self.values(part)
-        others = flat.place(mine, flat.args, {**flat.kwargs, SITES: old})
-        new = dict(self.gibbs_fn(key, dict(old), others))
-        if set(new) != set(old):
-            raise ValueError(
-                f"gibbs_fn must return values of {sorted(old)}, it returned {sorted(new)}"
-            )
-        for name, value in new.items():
-            if math.prod(np.shape(value)) != self._sizes[name]:
-                raise ValueError(
-                    f"gibbs_fn returned {name!r} with shape {np.shape(value)}; the site has "
-                    f"{np.shape(old[name])}"
-                )
+        new = self.updated(self.gibbs_fn, key, old, self.others(mine, old))
         return bnp.concatenate([self.encode(n, new[n]) for n in self._sizes]), 1.0
