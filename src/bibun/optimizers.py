@@ -12,6 +12,7 @@ and the state of a chain of gradient transformations. `step_size` is a number or
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -57,6 +58,44 @@ def from_transformation(tx: Any, step_size: Any) -> Optimizer:
         return OptimizerState(params, inner)
 
     return Optimizer(init, update, lambda state: state.params)
+
+
+def optimizer(opt_maker: Callable[..., Any]) -> Callable[..., Optimizer]:
+    """A decorator that makes an optimizer of pytrees from one of single arrays.
+
+    `opt_maker(…)` returns `init(x)`, `update(i, g, state)` and `get_params(state)` for an array x.
+    Errors: ValueError for gradients of another structure than the parameters.
+
+    >>> @optimizer
+    ... def slow_sgd(step_size):
+    ...     return lambda x: x, lambda i, g, x: x - step_size / (1 + i) * g, lambda x: x
+    >>> init, update, get_params = slow_sgd(0.5)
+    >>> {k: float(v) for k, v in get_params(update(0, {"a": 1.0}, init({"a": 2.0}))).items()}
+    {'a': 1.5}
+    """
+
+    @functools.wraps(opt_maker)
+    def made(*args: Any, **kwargs: Any) -> Optimizer:
+        init_one, update_one, params_of = opt_maker(*args, **kwargs)
+
+        def init(params: Any) -> OptimizerState:
+            params = tree.map(_floating, params)
+            return OptimizerState(params, [init_one(x) for x in tree.leaves(params)])
+
+        def update(i: Any, grads: Any, state: OptimizerState) -> OptimizerState:
+            leaves, given = tree.flatten(grads)
+            structure = tree.structure(state.params)
+            if given != structure:
+                raise ValueError(
+                    f"gradients have the structure {given}, the parameters {structure}"
+                )
+            states = [update_one(i, g, s) for g, s in zip(leaves, state.inner, strict=True)]
+            params = tree.unflatten(structure, [bnp.asarray(params_of(s)) for s in states])
+            return OptimizerState(params, states)
+
+        return Optimizer(init, update, lambda state: state.params)
+
+    return made
 
 
 def _floating(p: Any) -> Any:

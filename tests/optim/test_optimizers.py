@@ -114,3 +114,31 @@ def test_clip_grads_and_norm() -> None:
 def test_integer_parameters_become_floats() -> None:
     init, update, get_params = optimizers.sgd(0.5)
     assert float(get_params(update(0, 1.0, init(3)))) == 2.5
+
+
+def test_an_optimizer_of_the_users_own() -> None:
+    @optimizers.optimizer
+    def heavy_ball(step_size: float, mass: float) -> Any:
+        def init(x: Any) -> Any:
+            return x, jnp.zeros_like(x)
+
+        def update(i: Any, g: Any, state: Any) -> Any:
+            x, v = state
+            v = mass * v + g
+            return x - step_size * v, v
+
+        return init, update, lambda state: state[0]
+
+    start = {"a": jnp.array([7.5, -7.5]), "b": [1]}
+    mine, theirs = heavy_ball(0.02, 0.8), optimizers.momentum(0.02, 0.8)
+    states = [mine.init_fn(start), theirs.init_fn(start)]
+    for i in range(5):
+        for k, opt in enumerate((mine, theirs)):
+            p = opt.params_fn(states[k])
+            grads = {"a": 2.0 * p["a"], "b": [3.0 * p["b"][0]]}
+            states[k] = jit(opt.update_fn)(i, grads, states[k])
+    a, b = mine.params_fn(states[0]), theirs.params_fn(states[1])
+    np.testing.assert_allclose(a["a"], b["a"], rtol=1e-14)
+    np.testing.assert_allclose(a["b"][0], b["b"][0], rtol=1e-14)
+    with pytest.raises(ValueError, match="structure"):
+        mine.update_fn(0, {"a": jnp.zeros(2)}, states[0])
