@@ -47,7 +47,7 @@ def entropy(mu: Any, loc: Any = 0) -> Value:
 
     >>> from bibun.scipy.stats import poisson
     >>> round(float(poisson.entropy(3.0)), 6)
-    1.931469
+    1.93147
     """
     mu, loc = floats("poisson.entropy", mu, loc)
     large = mu > _LARGE
