@@ -254,7 +254,7 @@ def _check_observed(msg: Message) -> None:
         return
     data = np.shape(value)
     expected = tuple(msg["kwargs"].get("sample_shape", ())) + fn.batch_shape + fn.event_shape
-    if data != expected:
+    if data != expected or "enum_first" in msg:
         try:
             joint = np.broadcast_shapes(data, expected)
         except ValueError:
@@ -266,9 +266,16 @@ def _check_observed(msg: Message) -> None:
                 f"event {fn.event_shape}) and obs has shape {data}; together they {became}. "
                 "Give the distribution's parameters the shape of the data, for example by "
                 "indexing or reshaping (x[:, 0]), or put the axis in a plate if it is meant"
+                + _WHERE_SUMMED * ("enum_first" in msg)
             )
     if fn._validate and not getattr(fn, "_checks_no_data", False):
         _check_support(name, fn, value)
+
+
+_WHERE_SUMMED = (
+    ". A discrete latent site is summed out along an axis left of all plates: the axes of data "
+    "that depend on it must be in plates"
+)
 
 
 def _harmless(
@@ -277,14 +284,18 @@ def _harmless(
     """Whether the density gets the shape of the data, up to plates and scalar data."""
     n = len(joint)
     wide = (1,) * (n - len(data)) + data
-    if joint == wide or all(k == 1 for k in data):
+    if all(k == 1 for k in data):
         return True
     event = msg["fn"].event_dim
-    plated = {frame.dim - event for frame in msg["cond_indep_stack"]}
     enumerated = msg.get("enum_first", -n - 1) - event  # axes of enumerated variables
+    own = [i for i in range(n) if i - n > enumerated]
+    if any(wide[i] != 1 for i in range(n) if i - n <= enumerated):
+        return False
+    if all(wide[i] == joint[i] for i in own):
+        return True
+    plated = {frame.dim - event for frame in msg["cond_indep_stack"]}
     return joint == (1,) * (n - len(expected)) + expected and all(
-        have == want or i - n in plated or i - n <= enumerated
-        for i, (have, want) in enumerate(zip(wide, joint, strict=True))
+        wide[i] == joint[i] or i - n in plated for i in own
     )
 
 

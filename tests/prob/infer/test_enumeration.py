@@ -288,3 +288,30 @@ def test_log_likelihood_sums_out_what_the_samples_have_not():
         log_likelihood(mixture, {"w": w, "loc": np.zeros((2, 2))}, Y)
     with pytest.raises(ValueError, match="'loc'"):
         log_likelihood(mixture, {"w": w}, Y)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_data_in_no_plate_share_the_variable(count: int) -> None:
+    """Two of them would fit the axis of a variable of two values: they must not be taken for it."""
+    y = np.array([0.3, -1.2, 2.5])[:count]
+
+    def model(y):
+        k = prob.sample("k", dist.Bernoulli(0.3))
+        a = prob.sample("a", dist.Normal(0.0, 1.0))
+        prob.sample("y", dist.Normal(3.0 * k + a, 1.0), obs=y)
+
+    a = 0.4
+    assert summed(model, y, a=a) == pytest.approx(brute(model, {"k": ((), 2)}, y, a=a), rel=1e-12)
+    by_k = [np.log(w) + ss.norm.logpdf(y, a + 3 * k).sum() for k, w in ((0, 0.7), (1, 0.3))]
+    wanted = ss.norm.logpdf(a) + np.logaddexp(*by_k)
+    assert summed(model, y, a=a) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_data_on_the_axis_of_a_variable_are_refused() -> None:
+    def model(y):
+        k = prob.sample("k", dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+        prob.sample("y", dist.Normal(3.0 * k, 1.0), obs=y)
+
+    told_wrong = enum(handlers.seed(model, 0), first_available_dim=-1)
+    with pytest.raises(ValueError, match=r"site 'y'[\s\S]*must be in plates"):
+        told_wrong(np.zeros(2))

@@ -82,7 +82,12 @@ class Transform:
     @property
     def event_dim(self) -> int:
         """Axes of an event: the larger of the domain's and the codomain's."""
-        return max(self.domain.event_dim, self.codomain.event_dim)
+        return max(self.domain.event_dim, self.codomain_event_dim)
+
+    @property
+    def codomain_event_dim(self) -> int:
+        """Axes of an event of the codomain."""
+        return self.codomain.event_dim
 
     def call_with_intermediates(self, x: Any) -> tuple[Any, Any]:
         return self(x), None
@@ -188,8 +193,8 @@ class AffineTransform(Transform):
         return c.GreaterThan(ends[0]) if ends[1] is None else c.Interval(*ends)
 
     @property
-    def event_dim(self) -> int:
-        # the codomain's is the same, and asking it would need the sign of scale
+    def codomain_event_dim(self) -> int:
+        # that of the domain; asking the codomain would need the sign of scale
         return self.domain.event_dim
 
     def __call__(self, x: Any) -> Any:
@@ -340,13 +345,13 @@ class ComposeTransform(Transform):
         total: Any = 0.0
         event = 0  # event axes of the value on its way, counted from the end
         for part in reversed(self.parts):
-            event += part.domain.event_dim - part.codomain.event_dim
+            event += part.domain.event_dim - part.codomain_event_dim
             event = max(event, part.domain.event_dim)
         for part in self.parts:
             z = part(x) if part is not self.parts[-1] else y
             ladj = part.log_abs_det_jacobian(x, z)
             total = total + sum_rightmost(ladj, event - part.domain.event_dim)
-            event += part.codomain.event_dim - part.domain.event_dim
+            event += part.codomain_event_dim - part.domain.event_dim
             x = z
         return total
 

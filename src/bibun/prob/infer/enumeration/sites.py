@@ -206,6 +206,7 @@ def max_plate_nesting(trace: Trace) -> int:
         if site["type"] == "sample":
             outer = len(site["kwargs"].get("sample_shape", ()))
             depth = max(depth, outer + len(site["fn"].batch_shape))
+            depth = max(depth, np.ndim(site["value"]) - site["fn"].event_dim)  # data has its own
             depth = max([depth, *(-frame.dim for frame in site["cond_indep_stack"])])
         elif site["type"] == "control_flow":
             depth = max(depth, site.get("plate_nesting", 0))
