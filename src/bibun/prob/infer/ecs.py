@@ -74,7 +74,7 @@ class HMCECS(GibbsKernel):
     >>> kernel = HMCECS(NUTS(model), proxy=HMCECS.taylor_proxy({"x": 1.0}))
     >>> mcmc = MCMC(kernel, 200, 300, progress_bar=False)
     >>> mcmc.run(0, data)
-    >>> abs(float(mcmc.get_samples()["x"].mean()) - data.mean()) < 0.03
+    >>> abs(float(mcmc.get_samples()["x"].mean() - data.mean())) < 0.03
     True
     """
 
