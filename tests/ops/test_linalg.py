@@ -57,8 +57,37 @@ def test_cholesky(run, complex_, n):
     assert (np.diag(factor).real > 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("most", [0, 1000], ids=["blas", "tiles"])
+def test_cholesky_and_its_gradient_in_both_kinds_of_blocks(monkeypatch, most, dtype):
+    """All remainders of blocks and of squares in them, against the eager formulas."""
+    from collections import OrderedDict
+
+    from bibun.compiler import pipeline
+    from bibun.config import config
+    from bibun.ops.linalg import tiles
+
+    monkeypatch.setattr(tiles, "MOST", most)
+    monkeypatch.setattr(pipeline, "_native", OrderedDict())  # caches do not know of it
+    for n in (13, 16, 17, 31, 32, 33, 46, 48, 50, 56, 101):
+        a, c = positive(n, seed=n).astype(dtype), matrix(n, n, seed=1).astype(dtype)
+        noise = np.triu(np.full((n, n), np.nan, dtype), 1)
+        a = np.tril(a) + noise
+
+        def loss(a, c=c):
+            return bnp.sum(linalg.cholesky(a) * c)
+
+        with config.using(cache_dir=""):
+            value, slope = bibun.jit(bibun.value_and_grad(loss))(a)
+        expected, reference = bibun.value_and_grad(loss)(a.astype(float))
+        tolerance = 300 * np.finfo(dtype).eps
+        np.testing.assert_allclose(value, expected, rtol=tolerance)
+        scale = np.abs(reference).max()
+        np.testing.assert_allclose(slope, reference, atol=tolerance * scale)
+
+
 @BOTH
-@pytest.mark.parametrize("n", [3, 20])
+@pytest.mark.parametrize("n", [3, 20, 40])
 def test_cholesky_fails_alone(run, n):
     a = np.stack([np.eye(n), -np.eye(n), 4 * np.eye(n)])
     out = raw(run(linalg.cholesky)(a))

@@ -342,6 +342,32 @@ class LoopBuilder(ExitEmitter):
         self.fn.types[name] = returns
         return Val(name, np.dtype(dtype[returns]))
 
+    def routine(
+        self, key: Any, args: Sequence[str | Val], body: Callable[..., None]
+    ) -> None:
+        """Call the module's function `key`, emitted at its first call: `body(*parameters)`.
+
+        It sees its arguments (pointers and scalars) and no other value, and cannot fail.
+        """
+        types = ["ptr" if isinstance(a, str) else llvm_type(a.dtype) for a in args]
+        name = self.module.routines.get(key)
+        if name is None:
+            name = self.module.routines[key] = f"@bibun.routine{len(self.module.routines)}"
+            names = [f"%p{k}" for k in range(len(args))]
+            header = ", ".join(f"{t} {n}" for t, n in zip(types, names, strict=True))
+            outer, width = self.fn, self.width
+            self.fn = self.module.function(f"define internal void {name}({header}) noinline")
+            self.width = 1
+            self.fn.block("start")
+            body(*(n if isinstance(a, str) else Val(n, a.dtype)
+                   for n, a in zip(names, args, strict=True)))  # fmt: skip
+            self.fn.emit("ret void")
+            self.fn.entry.append("  br label %start")
+            self.fn, self.width = outer, width
+        given = (f"{t} {a if isinstance(a, str) else a.name}"
+                 for t, a in zip(types, args, strict=True))  # fmt: skip
+        self.fn.emit(f"call void {name}({', '.join(given)})")
+
     def ref(self, value: Any, ctype: str = "i32") -> str:
         """A pointer to a stack slot that holds `value` (a number, a character, a Val)."""
         if isinstance(value, str):

@@ -124,6 +124,7 @@ class Module:
         self.declarations: dict[str, str] = {}
         self.math: dict[tuple[Any, ...], Function | None] = {}
         self.symbols: set[str] = set()  # external C symbols
+        self.routines: dict[Any, str] = {}  # functions of lowering rules, by key
         self.support: list[str] = []  # whole functions as text
 
     def function(self, header: str) -> Function:

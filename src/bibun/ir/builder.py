@@ -169,6 +169,10 @@ class Builder(Protocol):
     # the outside -----------------------------------------------------------------
     def call(self, symbol: str, args: Sequence[Any], returns: str = "void") -> Val | None: ...
     def ref(self, value: int | float | str | Val, ctype: str = "i32") -> Ptr: ...
+    def routine(
+        self, key: Any, args: Sequence[Ptr | Val], body: Callable[..., None]
+    ) -> None: ...  # a function of the module, emitted once: `body(*parameters)`
+
     def in_pieces(self, n: int, ns: float, body: Callable[[Val, Val], None]) -> None:
         """`body(start, length)` for pieces of range(n), in threads if `ns` are worth it."""
         ...

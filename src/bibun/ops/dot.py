@@ -410,7 +410,7 @@ def _as_matrix(
 
 
 def _lower_blas(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
-    from bibun.ops.linalg.blocks import Matrix, each_pair
+    from bibun.ops.linalg.blocks import Matrix, mirror
 
     (lc, rc), (lb, rb) = dimension_numbers
     x, y = ins
@@ -464,8 +464,7 @@ def _lower_blas(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
                 [b.ref("U"), b.ref("T" if flag_x == "N" else "N"), number(m), number(k), one, px,
                  number(ld_x), zero, po, number(m)],
             )  # fmt: skip
-            mirrored = Matrix(b, po, m, dtype)
-            each_pair(b, m, lambda i, j: mirrored.store(j, i, mirrored.load(i, j)))
+            mirror(b, Matrix(b, po, m, dtype), m)
             return
         flag_y, ld_y = right.leading(n)
 

@@ -11,13 +11,15 @@ like their formulas. Sizes may be known only at run time (the last block of a lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from bibun.ops.families.linalg import CTYPE, INT32, LETTER, TILE
+from bibun.ops.families.linalg import CTYPE, INT32, LETTER
 from bibun.ops.families.shape import INT64
+
+SQUARE = 8  # rows and columns that are transposed in registers
 
 
 class Matrix:
@@ -144,40 +146,78 @@ def clear_upper(b: Any, x: Matrix, n: int) -> None:
     b.loop(0, n - 1, row)
 
 
-def each_pair(b: Any, n: int, body: Callable[[Any, Any], None]) -> None:
-    """`body(i, j)` for every j < i < n, in tiles, so that (j, i) is near in memory too."""
-    size = b.const(n, INT64)
+def each_pair(b: Any, x: Matrix, n: int, change: Callable[[Any, Any], tuple[Any, Any]]) -> None:
+    """New elements (i, j) and (j, i), j < i < n, from the old: `change(below, above)`.
 
-    def tile(t: Any, u: Any) -> None:
-        rows, columns = (b.mul(v, b.const(TILE, INT64)) for v in (t, u))
-        end = b.min(b.add(rows, b.const(TILE, INT64)), size)
-        width = b.add(columns, b.const(TILE, INT64))
-        b.loop(rows, end, lambda i: b.loop(columns, b.min(width, i), lambda j: body(i, j)))
+    Off the diagonal in squares of 8 by 8: rows of both are vectors, those above transposed in
+    registers, so that memory is read and written along rows alone.
+    """
+    full = n // SQUARE
 
-    count = -(-n // TILE)
-    one = b.const(1, INT64)
-    b.loop(0, count, lambda t: b.loop(0, b.add(t, one), lambda u: tile(t, u)))
+    def one(i: Any, j: Any) -> None:
+        below, above = change(x.load(i, j), x.load(j, i))
+        x.store(i, j, below)
+        x.store(j, i, above)
+
+    def square(t: Any, u: Any) -> None:
+        step = b.const(SQUARE, INT64)
+        i, j = b.mul(t, step), b.mul(u, step)
+        below, above = ([m.at(k, 0) for k in range(SQUARE)] for m in (x.at(i, j), x.at(j, i)))
+        rows, columns = (
+            [b.whole(m.ptr, SQUARE, x.dtype) for m in part] for part in (below, above)
+        )
+        changed = [change(*pair) for pair in zip(rows, turned(b, columns), strict=True)]
+        for m, (value, _) in zip(below, changed, strict=True):
+            b.store_whole(m.ptr, value)
+        for m, value in zip(above, turned(b, [v for _, v in changed]), strict=True):
+            b.store_whole(m.ptr, value)
+
+    def on_diagonal(t: Any) -> None:
+        start = b.mul(t, b.const(SQUARE, INT64))
+        end = b.add(start, b.const(SQUARE, INT64))
+        b.loop(start, end, lambda i: b.loop(start, i, lambda j: one(i, j)))
+
+    b.loop(1, full, lambda t: b.loop(0, t, lambda u: square(t, u)))
+    b.loop(0, full, on_diagonal)
+    b.loop(full * SQUARE, n, lambda i: b.loop(0, i, lambda j: one(i, j)))
+
+
+def turned(b: Any, rows: Sequence[Any]) -> list[Any]:
+    """The transpose of a square of SQUARE vectors: in turn, pairs of rows exchange halves."""
+    rows = list(rows)
+    apart = SQUARE // 2
+    while apart:
+        low = [k for k in range(SQUARE) if not k & apart]
+        first = [k if not k & apart else k - apart + SQUARE for k in range(SQUARE)]
+        second = [k + apart if not k & apart else k + SQUARE for k in range(SQUARE)]
+        for k in low:
+            one, other = rows[k], rows[k + apart]
+            rows[k], rows[k + apart] = b.pick(one, first, other), b.pick(one, second, other)
+        apart //= 2
+    return rows
 
 
 def mean_below(b: Any, x: Matrix, n: int) -> None:
     """The lower triangle of (x + xᴴ) / 2, in place; above the diagonal zero."""
     zero, half = b.const(0, x.dtype), b.const(0.5, x.dtype)
 
-    def pair(i: Any, j: Any) -> None:
-        mean = b.mul(b.add(x.load(i, j), conj_value(b, x.load(j, i))), half)
-        x.store(i, j, mean)
-        x.store(j, i, zero)
+    def mean(below: Any, above: Any) -> tuple[Any, Any]:
+        return b.mul(b.add(below, conj_value(b, above)), half), b.pick(zero, [0] * below.width)
 
-    each_pair(b, n, pair)
+    each_pair(b, x, n, mean)
 
 
 def mirror_half(b: Any, x: Matrix, n: int) -> None:
     """Both triangles from half of what is below the diagonal, in place: Hermitian."""
     half = b.const(0.5, x.dtype)
 
-    def pair(i: Any, j: Any) -> None:
-        value = b.mul(x.load(i, j), half)
-        x.store(i, j, value)
-        x.store(j, i, conj_value(b, value))
+    def share(below: Any, above: Any) -> tuple[Any, Any]:
+        value = b.mul(below, half)
+        return value, conj_value(b, value)
 
-    each_pair(b, n, pair)
+    each_pair(b, x, n, share)
+
+
+def mirror(b: Any, x: Matrix, n: int) -> None:
+    """Above the diagonal what is below it, in place."""
+    each_pair(b, x, n, lambda below, above: (below, below))

@@ -5,9 +5,10 @@ is not positive definite the lower triangle of the result is nan, for that matri
 stack alone; the numpy layer may check. The derivative has a room of its own,
 `cholesky_derivative.py`.
 
-Compiled, a real matrix up to 12 by 12 is straight-line code in registers (`small.py`); others
-are `potrf`, in a's memory if nothing else reads it. LAPACK sees the transpose of what lies in
-memory, aᵀ = Uᴴ U, so that Uᵀ = L is where it belongs without a copy.
+Compiled, a real matrix up to 12 by 12 is straight-line code in registers (`small.py`), one up to
+1000 loops of ours over blocks in registers (`cholesky_tiles.py`); others are `potrf`. All work in
+a's memory if nothing else reads it. LAPACK sees the transpose of what lies in memory,
+aᵀ = Uᴴ U, so that Uᵀ = L is where it belongs without a copy.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from bibun.ops.families.linalg import (
 from bibun.ops.families.shape import result_type
 from bibun.ops.linalg.blocks import Matrix, clear_upper, lower_part, mean_below
 from bibun.ops.linalg.cholesky_derivative import cholesky_tangent
+from bibun.ops.linalg.cholesky_tiles import factor
 from bibun.ops.linalg.small import CHOLESKY, Cell, each_small, is_inline
+from bibun.ops.linalg.tiles import is_tiled
 from bibun.ops.op import Sample
 
 
@@ -94,6 +97,9 @@ def _inline(b: Any, a: Cell, n: int, symmetrize: bool) -> None:
 def _potrf(b: Any, a: str, n: int, dtype: np.dtype, symmetrize: bool) -> None:
     x = Matrix(b, a, n, dtype)
     (mean_below if symmetrize else clear_upper)(b, x, n)
+    if is_tiled(n, dtype):
+        factor(b, x, n)
+        return
     size, info = b.ref(n), b.ref(0)
     b.call(LETTER[dtype.name] + "potrf", [b.ref("U"), size, a, size, info])
     nan = b.const(math.nan, dtype)

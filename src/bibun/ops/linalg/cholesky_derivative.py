@@ -46,7 +46,9 @@ from bibun.ops.linalg.blocks import (
     mean_below,
     mirror_half,
 )
+from bibun.ops.linalg.cholesky_tiles import cotangent as tiled_cotangent
 from bibun.ops.linalg.small import CHOLESKY, Cell, each_small, is_inline
+from bibun.ops.linalg.tiles import is_tiled
 from bibun.ops.op import Sample, is_linear
 
 MIDDLE = 128  # up to this size blocks are narrower: more of the work is in their products
@@ -344,10 +346,13 @@ def _lower_cotangent(b: Any, ins: Any, outs: Any, symmetrize: bool) -> None:
                 ))  # fmt: skip
 
         turn()
-        last = b.const(count - 1, INT64)
-        b.loop(
-            0, count, lambda c: _cotangent_step(f, _Block(b, factor, x, w, n, b.sub(last, c)))
-        )
+        if is_tiled(n, dtype):
+            tiled_cotangent(b, factor, x, n)
+        else:
+            last = b.const(count - 1, INT64)
+            b.loop(
+                0, count, lambda c: _cotangent_step(f, _Block(b, factor, x, w, n, b.sub(last, c)))
+            )
         if symmetrize:
             mirror_half(b, x, n)
         else:
