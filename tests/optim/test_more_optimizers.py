@@ -118,3 +118,13 @@ def test_multi_steps_leaves_out_what_it_is_told_to():
     tx = optim.MultiSteps(optim.sgd(1.0), 1, should_skip_update_fn=large)
     assert float(tx.update(4.0, tx.init(0.0), 0.0)[0]) == 0
     assert float(tx.update(3.0, tx.init(0.0), 0.0)[0]) == -3
+
+
+def test_injected_numbers_may_be_traced():
+    tx = optim.inject_hyperparams(optim.novograd)(0.1, weight_decay=0.0)
+    plain = optim.novograd(0.1)
+    p, g = bnp.array([1.0, -2.0]), bnp.array([0.5, 0.25])
+    u, _ = bibun.jit(tx.update)(g, tx.init(p), p)
+    np.testing.assert_allclose(u, plain.update(g, plain.init(p), p)[0], rtol=1e-14)
+    with pytest.raises(TypeError, match="schedule"):
+        optim.rprop(lambda count: 0.1)

@@ -32,6 +32,9 @@ def scale_by_novograd(
 ) -> GradientTransformation:  # fmt: skip
     """Momentum of gradients over the running norm of their leaf; the first step sets both."""
 
+    # a number in the state of inject_hyperparams may be traced
+    decays = not isinstance(weight_decay, int | float) or weight_decay != 0
+
     def init(params: Any) -> ScaleByNovogradState:
         return ScaleByNovogradState(
             bnp.asarray(0), zeros_like(params, mu_dtype),
@@ -39,7 +42,7 @@ def scale_by_novograd(
         )  # fmt: skip
 
     def update(updates: Any, state: ScaleByNovogradState, params: Any = None) -> Any:
-        if weight_decay:
+        if decays:
             need_params(params, "scale_by_novograd with weight_decay")
         first = bnp.equal(state.count, 0)
 
@@ -49,7 +52,7 @@ def scale_by_novograd(
 
         nu = tree.map(second, updates, state.nu)
         unit = tree.map(lambda g, v: g / (bnp.sqrt(v + eps_root) + eps), updates, nu)
-        if weight_decay:
+        if decays:
             unit = tree.map(lambda u, p: u + weight_decay * p, unit, params)
         mu = tree.map(lambda u, m: bnp.where(first, u, b1 * m + u), unit, state.mu)
         kept = mu if mu_dtype is None else tree.map(lambda m: m.astype(mu_dtype), mu)

@@ -25,7 +25,14 @@ def scale_by_rprop(
     learning_rate: float, eta_minus: float = 0.5, eta_plus: float = 1.2,
     min_step_size: float = 1e-6, max_step_size: float = 50.0,
 ) -> GradientTransformation:  # fmt: skip
-    """Signs of gradients times step sizes, which begin as `learning_rate`."""
+    """Signs of gradients times step sizes, which begin as `learning_rate`.
+
+    Errors: TypeError for a schedule: the step sizes go their own ways.
+    """
+    if callable(learning_rate):
+        raise TypeError(
+            "scale_by_rprop: learning_rate must be a number, that of the first step; got a schedule"
+        )
 
     def init(params: Any) -> ScaleByRpropState:
         sizes = tree.map(lambda p: bnp.full_like(as_float(p), learning_rate), params)
