@@ -313,10 +313,13 @@ def test_dual_averaging_finds_the_target() -> None:
     np.testing.assert_allclose(float(bnp.exp(state.log_step_avg)), -np.log(0.8), rtol=0.02)
 
 
-@pytest.mark.parametrize("target", [0.7, 0.8, 0.95])
-def test_acceptance_after_warmup_is_the_target(target) -> None:
+@pytest.mark.parametrize(
+    "target, options",
+    [(0.7, {}), (0.8, {}), (0.95, {}), (0.8, {"adapt_mass_matrix": False})],
+)
+def test_acceptance_after_warmup_is_the_target(target, options) -> None:
     """A search with swings of a factor of two would end at steps accepted far more often."""
-    kernel = NUTS(gaussian, target_accept_prob=target)
+    kernel = NUTS(gaussian, target_accept_prob=target, **options)
     mcmc = MCMC(kernel, 600, 300, num_chains=12, chain_method="sequential", progress_bar=False)
     mcmc.run(0)
     by_chain = np.asarray(mcmc.get_extra_fields(group_by_chain=True)["accept_prob"]).mean(axis=1)

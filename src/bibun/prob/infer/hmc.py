@@ -370,7 +370,7 @@ class HMC:
             cov = self._inverse_mass(np.asarray(metric.inverse_mass), moments)
             metric = self._metric(cov, state.z.shape[0])
             moments = ad.moments_init(state.z.shape[0], cov.ndim == 2)
-        settled = learned and float(np.asarray(a.moments.draws.count)) >= ad.MANY
+        settled = learned and float(np.asarray(a.dual_averaging.count)) >= ad.MANY
         da = a.dual_averaging if last else ad.dual_averaging_init(step, settled)
         return state._replace(adapt_state=AdaptState(step, metric, da, moments))
 
