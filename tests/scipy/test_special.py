@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -581,11 +583,63 @@ def test_nothing_that_models_use_calls_back():
     assert "callback" not in text
     h = lambda a, x: (  # noqa: E731
         special.gammainc(a, x) + special.betainc(a, x, 0.3) + special.stdtr(a, x)
-        + special.kv(a, x) + special.owens_t(a, x)
+        + special.kv(a, x) + special.owens_t(a, x) + special.gammaincinv(a, x)
+        + special.gammainccinv(a, x) + special.betaincinv(a, x, 0.3) + special.stdtrit(a, x)
     )  # fmt: skip
     g = bibun.jit(bibun.grad(lambda a, x: bnp.sum(h(a, x)), argnums=(0, 1)))
     text = g.lower(bnp.array(A), bnp.array(P)).as_text("llvm")
     assert "callback" not in text
+
+
+@pytest.mark.parametrize("tail", [False, True])
+def test_compiled_gamma_quantiles(tail):
+    """Shapes from tiny to large, probabilities from the far tail to next to one."""
+    name = "gammainccinv" if tail else "gammaincinv"
+    p = np.array([1e-250, 1e-12, 0.01, 0.5, 0.9, 1 - 1e-9])
+    a, p = outer((np.array([0.03, 0.45, 0.6, 1.0, 7.0, 400.0]), p))
+    x = np.asarray(bibun.jit(getattr(special, name))(a, p))
+    want = getattr(reference, name)(a, p)
+    keep = want > 1e-290
+    np.testing.assert_allclose(x[keep], want[keep], rtol=1e-12)
+    assert (x[~keep] < 1e-289).all()
+    a, p = np.array([2.0, 2.0, 2.0, -1.0, 0.0]), np.array([0.0, 1.0, 1.5, 0.5, 0.5])
+    ends = bibun.jit(getattr(special, name))(a, p)
+    nothing = [np.nan] * 3
+    np.testing.assert_array_equal(ends, [np.inf, 0, *nothing] if tail else [0, np.inf, *nothing])
+
+
+def test_compiled_beta_and_student_quantiles():
+    a, b, p = outer((np.array([0.1, 0.7, 3.0, 80.0]), np.array([0.2, 1.0, 30.0]),
+                     np.array([1e-40, 1e-6, 0.3, 0.5, 0.98])))  # fmt: skip
+    x = np.asarray(bibun.jit(special.betaincinv)(a, b, p))
+    back = special.betainc(a, b, x)
+    keep = (x > 1e-290) & (x < 1 - 1e-5)  # nearer to 1 rounding x changes p
+    np.testing.assert_allclose(back[keep], p[keep], rtol=1e-10)
+    df, p = outer((np.array([0.5, 1.0, 4.0, 300.0, 1e7, 1e12]),
+                   np.array([0, 1e-40, 1e-4, 0.3, 0.4999999, 0.5, 0.8, 1 - 1e-10, 1])))  # fmt: skip
+    t = np.asarray(bibun.jit(special.stdtrit)(df, p))
+    lower = p < 0.5
+    with mp.workdps(80):
+        # Cauchy's quantile is exact, and the median, and what the distribution function gives back
+        one = df == 1
+        want = [float(mp.tan(mp.pi * (mp.mpf(q) - 0.5))) if 0 < q < 1 else math.inf * (2 * q - 1)
+                for q in p[one]]  # fmt: skip
+    np.testing.assert_allclose(t[one], want, rtol=1e-13, atol=1e-30)
+    assert (t[p == 0.5] == 0).all()
+    inner = (p > 0) & (p < 1)
+    back = np.asarray(bibun.jit(special.stdtr)(df[inner], np.where(lower, t, -t)[inner]))
+    np.testing.assert_allclose(back, np.where(lower, p, 1 - p)[inner], rtol=1e-7)
+
+
+def test_compiled_student_tails():
+    """Far tails of many degrees of freedom, where half less half of a beta is nothing."""
+    df, t = outer((np.array([0.7, 30.0, 300.0, 1e6, 1e12]), np.array([-20.0, -9.0, -1.0, -1e-9])))
+    got = np.asarray(bibun.jit(special.stdtr)(df, t))
+    with mp.workdps(40):
+        want = [float(mp.betainc(n / 2, 0.5, 0, n / (n + x * x), regularized=True) / 2)
+                if n < 1e5 else float(reference.stdtr(float(n), float(x)))
+                for n, x in zip(map(mp.mpf, df), map(mp.mpf, t), strict=True)]  # fmt: skip
+    np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["jv", "yv", "ive"])

@@ -32,6 +32,7 @@ from bibun.compiler.vecmath import inverse as _inverse
 from bibun.compiler.vecmath import log as _log
 from bibun.compiler.vecmath import orders as _orders
 from bibun.compiler.vecmath import pow as _pow
+from bibun.compiler.vecmath import quantiles as _quantiles
 from bibun.compiler.vecmath import trig as _trig
 from bibun.compiler.vecmath import zeta as _zeta
 
@@ -49,8 +50,9 @@ _ROOMS: dict[Any, str] = {
     _bessel_orders: "bessel_j bessel_y bessel_ie",
     _orders: "owens_t bessel_ke_by_order",
     _zeta: "hurwitz zeta polygamma trigamma",
-    _beta_integrals: "betainc betainc_grad_a betainc_grad_b",
+    _beta_integrals: "betainc betainc_parted betainc_grad_a betainc_grad_b",
     _gamma_integrals: "igamma igammac igamma_grad_a random_gamma_grad",
+    _quantiles: "igamma_inv igammac_inv betainc_inv betainc_inv_logit",
     _integrals: "exponential_integral exponential_integral_e1 generalized_exponential_integral "
     "sine_integral cosine_integral hyperbolic_sine_integral hyperbolic_cosine_integral "
     "fresnel_sine fresnel_cosine dawson imaginary_erf dilogarithm",

@@ -26,14 +26,26 @@ from bibun.compiler.vecmath.gamma_integrals import (
     log1p_less,
     log_stirling,
 )
-from bibun.compiler.vecmath.num import Num, call, float64, fma, isnan, parts, repeat, sqrt, where
+from bibun.compiler.vecmath.num import (
+    Num,
+    call,
+    float64,
+    fma,
+    isnan,
+    kernel,
+    parts,
+    repeat,
+    sqrt,
+    where,
+    widened,
+)
 
 MOST = 1e140  # of parameters; larger ones are taken for it
 STEPS = 5000  # enough up to parameters of about 1e8
 
 
-def _weight(a: Num, b: Num, x: Num, y: Num) -> Num:
-    """D, with y = 1 - x."""
+def beta_weight(a: Num, b: Num, x: Num, y: Num) -> Num:
+    """D = x^a y^b/B(a, b), with y = 1 - x."""
     total = a + b
     distance = fma(x, b, -(a * y))
 
@@ -50,11 +62,14 @@ def _weight(a: Num, b: Num, x: Num, y: Num) -> Num:
     return sqrt(share * b * (0.5 / math.pi)) * call("exp", saddle + corrections)
 
 
-def _sides(a: Num, b: Num, x: Num) -> tuple[Num, Num, Num, Num, Num, Num]:
-    """(inside, turned, a, b, x, y): safe arguments, exchanged beyond about the mean."""
-    inside = (a > 0.0) & (b > 0.0) & (x > 0.0) & (x < 1.0) & (a < INF) & (b < INF)
+def _sides(
+    a: Num, b: Num, x: Num, y: Num | None = None
+) -> tuple[Num, Num, Num, Num, Num, Num]:
+    """(inside, turned, a, b, x, y): safe arguments, exchanged beyond about the mean; y is 1 - x."""
+    short = x < 1.0 if y is None else y > 0.0
+    inside = (a > 0.0) & (b > 0.0) & (x > 0.0) & short & (a < INF) & (b < INF)
     a, b, x = where(inside, a, 1.0), where(inside, b, 1.0), where(inside, x, 0.5)
-    y = 1.0 - x
+    y = 1.0 - x if y is None else where(inside, y, 0.5)
     a, b = (where(p < LEAST, LEAST, where(p > MOST, MOST, p)) for p in (a, b))
     limit = (a + 1.0) / (a + b + 2.0)
     # for b < 1 the mass is at 1, and I small, thus not to be had from 1 - I, almost up to there
@@ -134,9 +149,27 @@ def _gradients_of_fraction(a: Num, b: Num, x: Num, y: Num, active: Num) -> tuple
     return repeat(active, (d, da, db, d, da, db, d, da, db), step, STEPS)[6:]
 
 
+def tails(a: Num, b: Num, x: Num, y: Num) -> tuple[Num, Num]:
+    """(I, 1 - I) at x in (0, 1) with y = 1 - x, both right where they are small."""
+    inside, turned, a, b, x, y = _sides(a, b, x, y)
+    value = beta_weight(a, b, x, y) * _fraction(a, b, x, y, inside)
+    return where(turned, 1.0 - value, value), where(turned, value, 1.0 - value)
+
+
+@widened
+@kernel
+def betainc_parted(a: Num, b: Num, x: Num, y: Num) -> Num:
+    """I_x(a, b) of which 1 - x = y is given, for it may say more than x; a, b positive."""
+    shapes = (a > 0.0) & (b > 0.0) & (a < INF) & (b < INF)
+    inside = shapes & (x > 0.0) & (y > 0.0)
+    value, _ = tails(a, b, where(inside, x, 0.5), where(inside, y, 0.5))
+    ends = where(shapes & (x == 0.0), 0.0, where(shapes & (y == 0.0), 1.0, x.const(NAN)))
+    return where(inside, value, ends)
+
+
 def _value(a0: Num, b0: Num, x0: Num) -> tuple[Num]:
     inside, turned, a, b, x, y = _sides(a0, b0, x0)
-    value = _weight(a, b, x, y) * _fraction(a, b, x, y, inside)
+    value = beta_weight(a, b, x, y) * _fraction(a, b, x, y, inside)
     value = where(turned, 1.0 - value, value)
     return (_ends(a0, b0, x0, value, inside),)
 
@@ -155,7 +188,7 @@ def _ends(a: Num, b: Num, x: Num, y: Num, inside: Num) -> Num:
 def _gradients(a0: Num, b0: Num, x0: Num) -> tuple[Num, Num]:
     inside, turned, a, b, x, y = _sides(a0, b0, x0)
     h, by_a, by_b = _gradients_of_fraction(a, b, x, y, inside)
-    weight = _weight(a, b, x, y)
+    weight = beta_weight(a, b, x, y)
     whole = call("digamma", a + b)
     log_x = where(x < 0.5, call("log", x), call("log1p", -y))
     log_y = where(y < 0.5, call("log", y), call("log1p", -x))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import mpmath
 import numpy as np
 from mpmath import mp
 
@@ -275,6 +276,7 @@ _SHAPES = [
     (Range(0.01, 1), Range(0.001, 3)), (Range(1, 20), Range(0.5, 40)),
     (Range(20, 100), Range(15, 150)), (Range(1e4, 1.01e4), Range(0.99e4, 1.02e4)),
 ]  # fmt: skip
+_ONE, _TINY = Near([1.0], Bits(1.0, 1.0)), Range(1e-30, 1e-20, log=True)
 _BETAS = [
     (Range(0.05, 1), Range(0.05, 1), Range(0.001, 0.999)),
     (Range(1, 20), Range(1, 20), Range(0.05, 0.95)),
@@ -329,6 +331,11 @@ CASES |= {
     "igamma_grad_a": Case(_in(0, _lower_gamma), _SHAPES, 400.0, 1.0, arity=2, slow=16),
     "random_gamma_grad": Case(_quantile_slope, _SHAPES, 100.0, 1.0, arity=2, slow=16),
     "betainc": Case(_beta, _BETAS, 500.0, 1.0, arity=3, slow=4),
+    "betainc_parted": Case(  # y alone is right where x is next to 1
+        lambda a, b, x, y: _beta(a, b, x) if x < y else 1 - _beta(b, a, y),
+        [(*_BETAS[0][:2], _TINY, _ONE), *((*row[:2], _ONE, _TINY) for row in _BETAS[:2])],
+        500.0, 1.0, arity=4, slow=4,
+    ),
     "betainc_grad_a": Case(_in(0, _beta), _BETAS, 2000.0, 1.0, arity=3, slow=16),
     "betainc_grad_b": Case(_in(1, _beta), _BETAS, 2000.0, 1.0, arity=3, slow=16),
 }  # fmt: skip
@@ -341,6 +348,32 @@ def _spence(x: Any) -> Any:
     return mp.polylog(2, 1 - x).real
 
 
+def _inverse(f: Callable[..., Any], start: str) -> Callable[..., Any]:
+    """The inverse of a distribution function in its last argument, found from SciPy's."""
+
+    def exact(*args: Any) -> Any:
+        import scipy.special
+
+        *shapes, p = args
+        x = mpmath.mpf(float(getattr(scipy.special, start)(*map(float, args))))
+        for _ in range(4):  # Newton; each step doubles the digits
+            h = x * mp.mpf(10) ** -12
+            slope = (f(*shapes, x + h) - f(*shapes, x - h)) / (2 * h)
+            x = x - (f(*shapes, x) - p) / slope
+        return x
+
+    return exact
+
+
+_QUANTILES = [
+    (Range(0.05, 1), Range(1e-3, 0.999)), (Range(1, 20), Range(1e-3, 0.999)),
+    (Range(20, 100), Range(1e-3, 0.999)), (Range(0.3, 30), Range(1e-12, 1e-3, log=True)),
+]  # fmt: skip
+_BETA_QUANTILES = [
+    (Range(0.1, 1), Range(0.1, 1), Range(1e-2, 0.99)),
+    (Range(1, 20), Range(1, 20), Range(1e-3, 0.999)),
+    (Range(20, 100), Range(1, 100), Range(1e-8, 1e-3, log=True)),
+]  # fmt: skip
 _ORDERS = [
     (Range(0, 3), Range(0.01, 2)), (Range(40, 60), Range(1, 38)), (Range(0, 3), Range(1e-12, 1e-2)),
 ]  # fmt: skip
@@ -400,6 +433,19 @@ CASES |= {
         _spence, [Range(1e-300, 1, log=True), Range(0, 4), Range(0.9, 1.1),
                   Range(2, 1e300, log=True)], 16.0, 1.0,
         ranges32=[Range(1e-30, 1, log=True), Range(0, 4), Range(2, 1e30, log=True)],
+    ),
+    "igamma_inv": Case(
+        _inverse(_lower_gamma, "gammaincinv"), _QUANTILES, 1000.0, 1.0, arity=2, slow=8
+    ),
+    "igammac_inv": Case(
+        _inverse(_upper_gamma, "gammainccinv"), _QUANTILES, 1000.0, 1.0, arity=2, slow=8
+    ),
+    "betainc_inv": Case(_inverse(_beta, "betaincinv"), _BETA_QUANTILES, 500.0, 1.0, arity=3,
+                        slow=8),
+    "betainc_inv_logit": Case(
+        lambda a, b, p: mp.log((x := _inverse(_beta, "betaincinv")(a, b, p)) / (1 - x)),
+        [tuple(replace(r, floor=0.1) for r in row) for row in _BETA_QUANTILES], 500.0, 1.0,
+        arity=3, slow=8,
     ),
     "bessel_j": Case(mp.besselj, _WAVES, 128.0, 2.0, arity=2, slow=2),
     "bessel_y": Case(mp.bessely, _WAVES, 128.0, 2.0, arity=2, slow=2),

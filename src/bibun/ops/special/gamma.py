@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from bibun.ops.elementwise import (
     absorb_mul,
     add,
@@ -29,8 +31,9 @@ from bibun.ops.elementwise import (
 )
 from bibun.ops.elementwise.incomplete import beta_density, gamma_density
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import elementwise, host, unary
+from bibun.ops.families.elementwise import elementwise, unary
 from bibun.ops.special.common import horner, in_double, number
+from bibun.ops.special.normal import lower_ndtri
 
 # J. Maddock, Boost.Math "lanczos13m53", after Godfrey: Γ(z) = (z+g-1/2)^{z-1/2} e^{-(z+g-1/2)} N/D
 _G = 6.024680040776729583740234375
@@ -86,10 +89,11 @@ gamma = unary(
 
 _GAMMA_POINTS = ((0.6, 1.3, 2.2, 7.0), (0.3, 0.15, 0.8, 0.6))
 
-igamma_inv = host(
+igamma_inv = elementwise(
     "igamma_inv",
     scipy_special("gammaincinv"),
     arity=2,
+    lower="igamma_inv",
     partials=(
         lambda a, p, x: random_gamma_grad(a, x),
         lambda a, p, x: div(1.0, gamma_density(a, x)),
@@ -100,10 +104,11 @@ igamma_inv = host(
     doc="x with igamma(a, x) = p: the quantile function of Gamma(a).",
 )
 
-igammac_inv = host(
+igammac_inv = elementwise(
     "igammac_inv",
     scipy_special("gammainccinv"),
     arity=2,
+    lower="igammac_inv",
     partials=(
         lambda a, q, x: random_gamma_grad(a, x),
         lambda a, q, x: div(-1.0, gamma_density(a, x)),
@@ -114,10 +119,11 @@ igammac_inv = host(
     doc="x with igammac(a, x) = q, accurate for small q.",
 )
 
-betainc_inv = host(
+betainc_inv = elementwise(
     "betainc_inv",
     scipy_special("betaincinv"),
     arity=3,
+    lower="betainc_inv",
     partials=(
         lambda a, b, p, x: neg(div(betainc_grad_a(a, b, x), beta_density(a, b, x))),
         lambda a, b, p, x: neg(div(betainc_grad_b(a, b, x), beta_density(a, b, x))),
@@ -150,7 +156,7 @@ def _t_cdf_by_df(df: Any, t: Any) -> Any:
 
 @in_double
 def _lower_t(b: Any, df: Any, t: Any) -> Any:
-    """Half an incomplete beta: of df/(df + t²) in the tails, in the centre of t²/(df + t²)."""
+    """Half an incomplete beta function, of df/(df + t²), given with its difference to 1."""
     half, one, zero = number(b, 0.5), number(b, 1.0), number(b, 0.0)
     normal = b.compare("gt", df, number(b, 1e15))
     df = b.select(normal, one, df)
@@ -160,11 +166,9 @@ def _lower_t(b: Any, df: Any, t: Any) -> Any:
     centre = b.compare("lt", ratio, one)
     small = b.select(centre, ratio, b.div(one, ratio))
     square = b.mul(small, small)
-    x = b.div(square, b.add(one, square))
-    shape = b.mul(half, df)
-    a, c = b.select(centre, half, shape), b.select(centre, shape, half)
-    y = b.mul(half, b.math("betainc", a, c, x))
-    tail = b.select(centre, b.sub(half, y), y)
+    more, less = b.div(one, b.add(one, square)), b.div(square, b.add(one, square))
+    x, y = b.select(centre, more, less), b.select(centre, less, more)
+    tail = b.mul(half, b.math("betainc_parted", b.mul(half, df), half, x, y))
     away = b.mul(half, b.math("erfc", b.mul(size, number(b, math.sqrt(0.5)))))
     tail = b.select(normal, away, tail)
     tail = b.select(b.compare("gt", t, zero), b.sub(one, tail), tail)
@@ -187,10 +191,33 @@ student_t_cdf = elementwise(
     doc="The distribution function of Student's t with df degrees of freedom, at t.",
 )
 
-student_t_quantile = host(
+@in_double
+def _lower_t_quantile(b: Any, df: Any, p: Any) -> Any:
+    """t² = df (1-x)/x, x the quantile of Beta(df/2, 1/2); normal with a correction beyond 1e8."""
+    half, one = number(b, 0.5), number(b, 1.0)
+    low = b.compare("le", p, half)
+    tail = b.select(low, p, b.sub(one, p))
+    u = b.math("betainc_inv_logit", b.mul(half, df), half, b.add(tail, tail))
+    size = b.mul(b.sqrt(df), b.math("exp", b.mul(number(b, -0.5), u)))
+    z = b.neg(lower_ndtri(b, tail))
+    cubic = b.mul(z, b.add(one, b.mul(z, z)))
+    normal = b.add(z, b.div(b.mul(number(b, 0.25), cubic), df))
+    normal = b.select(b.compare("eq", tail, number(b, 0.0)), z, normal)
+    size = b.select(b.compare("gt", df, number(b, 1e8)), normal, size)
+    return b.select(low, b.neg(size), size)
+
+
+def _t_quantile(df: Any, p: Any) -> Any:
+    """SciPy's, but -inf at p = 0, where SciPy has inf."""
+    t = scipy_special("stdtrit")(df, p)
+    return np.where((np.asarray(p) == 0) & (t == np.inf), -t, t).astype(t.dtype)
+
+
+student_t_quantile = elementwise(
     "student_t_quantile",
-    scipy_special("stdtrit"),
+    _t_quantile,
     arity=2,
+    lower=_lower_t_quantile,
     partials=(
         lambda df, p, t: neg(div(_t_cdf_by_df(df, t), _t_density(df, t))),
         lambda df, p, t: div(1.0, _t_density(df, t)),

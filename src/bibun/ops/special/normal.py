@@ -117,7 +117,8 @@ _FAR = (
 
 
 @in_double
-def _lower_ndtri(b: Any, p: Any) -> Any:
+def lower_ndtri(b: Any, p: Any) -> Any:
+    """The normal quantile in compiled code."""
     def ratio(table: Any, x: Any) -> Any:
         return b.div(horner(b, x, table[0]), horner(b, x, table[1]))
 
@@ -139,7 +140,7 @@ ndtri = unary(
     "ndtri",
     scipy_special("ndtri"),
     partial=lambda p, y: mul(math.sqrt(2 * math.pi), exp(mul(0.5, square(y)))),
-    lower=_lower_ndtri,
+    lower=lower_ndtri,
     points=(0.01, 0.3, 0.55, 0.98),
     cost=60.0,
     doc="The standard normal quantile function; nan outside [0, 1].",
