@@ -27,6 +27,13 @@ class TraceGraph_ELBO(ELBO):  # noqa: N801 (the field's name)
     Their gradient is a Rao-Blackwellised score function estimate. The options are those of
     `Trace_ELBO`; more particles mean less noise. Source: Schulman et al. (2015), "Gradient
     estimation using stochastic computation graphs"; names are NumPyro's.
+
+    >>> from bibun import prob, random
+    >>> from bibun.prob import distributions as dist
+    >>> def coin():
+    ...     prob.sample("k", dist.Bernoulli(0.5))
+    >>> float(TraceGraph_ELBO().loss(random.key(0), {}, coin, coin))
+    -0.0
     """
 
     draws_everything = False
