@@ -22,7 +22,7 @@ LAYERS = [
     {"numpy", "scipy", "lax", "random", "machine", "image"},
     {"variable", "dual", "optim", "optimizers", "solvers", "nn", "store", "prob", "gp", "testing"}
     | {"export"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 RANK = {name: k for k, layer in enumerate(LAYERS) for name in layer}
 

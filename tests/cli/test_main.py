@@ -47,3 +47,12 @@ def test_arviz_is_imported_where_the_cache_cannot_be_written(tmp_path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["InferenceData", "3.0"]
+
+
+def test_the_package_is_a_command() -> None:
+    """Where the script is not on the path: `python -m bibun`."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(bibun.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-m", "bibun", "--version"], env=environment,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["bibun", bibun.__version__]
