@@ -289,3 +289,17 @@ def test_values_broadcast_against_two_axes_of_indices(how: str) -> None:
     for run in (lambda f: f, bibun.jit):
         got = run(lambda x: getattr(x.at[place], how)(bnp.asarray(v)))(bnp.asarray(x))
         assert np.array_equal(got, whole)
+
+
+def test_negative_indices_that_do_not_count_from_the_end() -> None:
+    x, i = np.arange(6.0).reshape(2, 3), np.array([[0, -1], [2, 1]])
+    take = lambda i, **how: bnp.take_along_axis(x, i, 1, wrap_negative_indices=False, **how)
+    for run in (lambda f: f, bibun.jit):
+        with pytest.raises(IndexError, match="-1"):
+            run(take)(i)
+        assert np.array_equal(run(take)(abs(i)), np.take_along_axis(x, abs(i), 1))
+        filled = run(lambda i: take(i, mode="fill", fill_value=7.0))(i)
+        assert np.array_equal(filled, [[0.0, 7.0], [5.0, 4.0]])
+        clipped = run(lambda i: take(i, mode="clip"))(i)
+        assert np.array_equal(clipped, [[0.0, 0.0], [5.0, 4.0]])
+    assert bnp.ravel_multi_index((1, 2), (2, 3), dtype="int32").dtype == np.int32

@@ -189,3 +189,13 @@ def test_multinomial_is_a_loop_over_the_classes():
     size = lambda p: len(str(bibun.make_program(lambda k: random.multinomial(k, 100, p))(KEY)))
     assert size(bnp.full(50, 0.02)) < 2 * size(p)
     assert random.t(KEY, bnp.array([1.0, 2.0, 3.0])).shape == (3,)
+
+
+def test_keys_are_compared_whole() -> None:
+    keys = random.split(KEY, 3)
+    for run in (lambda f: f, bibun.jit):
+        assert bool(run(lambda k: k == KEY)(KEY)) and not bool(run(lambda k: k != KEY)(KEY))
+        assert np.array_equal(run(lambda k: k == keys[1])(keys), [False, True, False])
+    assert np.array_equal(bibun.vmap(lambda k: k != keys[1])(keys), [True, False, True])
+    with pytest.raises(TypeError):
+        KEY < KEY  # noqa: B015

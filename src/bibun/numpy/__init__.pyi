@@ -584,8 +584,8 @@ def radians(x: Any, /) -> Any:
     """Degrees to radians."""
 def ravel(a: Any, order: Any = 'C') -> Any:
     """All elements in one axis."""
-def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = 'raise', order: Any = 'C') -> Any:
-    """One index for each axis, made a flat index. mode: 'raise', 'wrap' or 'clip'."""
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = 'raise', order: Any = 'C', *, dtype: Any = None) -> Any:
+    """One index for each axis, made a flat index, of `dtype` if given. mode: 'raise', 'wrap' or"""
 def real(val: Any) -> Any:
     """The real part."""
 def reciprocal(x: Any, /) -> Any:
@@ -671,7 +671,7 @@ def swapaxes(a: Any, axis1: Any, axis2: Any) -> Any:
     """Two axes exchanged."""
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = None, unique_indices: Any = False, indices_are_sorted: Any = False, fill_value: Any = None) -> Any:
     """Elements at integer indices along an axis (of the raveled array if none is given)."""
-def take_along_axis(arr: Any, indices: Any, axis: Any = -1, mode: Any = None, fill_value: Any = None) -> Any:
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1, mode: Any = None, fill_value: Any = None, *, wrap_negative_indices: Any = True) -> Any:
     """For each line along an axis, its elements at its own indices."""
 def tan(x: Any, /) -> Any:
     """Tangent; x in radians."""

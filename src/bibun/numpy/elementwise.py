@@ -195,12 +195,26 @@ def _binary(
         if kind not in kinds:
             if kind == "b" and for_bool is not None:
                 return for_bool(a, b)
+            if kind == "V" and name in _OF_KEYS:
+                return _OF_KEYS[name](a, b)
             raise DTypeError(f"{name} is not defined for dtype {dtype_of(a)}")
         return op(a, b)
 
     BINARY_FAST[name] = (op, kinds, function)
 
 
+def _same_key(a: Any, b: Any) -> Value:
+    """Whether random keys are the same: all of their words."""
+    from bibun.ops.random_bits import unwrap_key
+    from bibun.ops.reduce import reduce_and
+
+    words = el.eq(unwrap_key(a), unwrap_key(b))
+    return reduce_and(words, axes=(words.ndim - 1,))
+
+
+_OF_KEYS: dict[str, Callable[[Any, Any], Value]] = {
+    "equal": _same_key, "not_equal": lambda a, b: el.not_(_same_key(a, b)),
+}  # fmt: skip
 # For the operators: name -> (op, kinds it takes directly, the function for the rest).
 BINARY_FAST: dict[str, tuple[Any, str, Callable[..., Value]]] = {}
 

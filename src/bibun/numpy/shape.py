@@ -450,15 +450,16 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Value, ..
 
 
 def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise",
-                      order: str = "C") -> Value:  # fmt: skip
-    """One index for each axis, made a flat index. mode: "raise", "wrap" or "clip".
+                      order: str = "C", *, dtype: Any = None) -> Value:  # fmt: skip
+    """One index for each axis, made a flat index, of `dtype` if given. mode: "raise", "wrap" or
+    "clip".
 
     >>> import bibun.numpy as bnp
     >>> print(bnp.ravel_multi_index((1, 2), (2, 3)))
     5
     """
     from bibun.numpy.arithmetic import clip, remainder
-    from bibun.numpy.elementwise import add, multiply
+    from bibun.numpy.elementwise import add, astype, multiply
     from bibun.numpy.indexing import checked
 
     sizes = as_shape("ravel_multi_index", dims, "dims")
@@ -480,4 +481,5 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise"
     flat: Any = 0
     for i, n in parts:
         flat = add(multiply(flat, n), i)
-    return value("ravel_multi_index", "multi_index", flat)
+    out = value("ravel_multi_index", "multi_index", flat)
+    return out if dtype is None else astype(out, dtype)

@@ -82,8 +82,11 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
 
 
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = None,
-                    fill_value: Any = None) -> Value:  # fmt: skip
+                    fill_value: Any = None, *, wrap_negative_indices: bool = True
+                    ) -> Value:  # fmt: skip
     """For each line along an axis, its elements at its own indices.
+
+    wrap_negative_indices: whether those count from the end, or are out of bounds.
 
     >>> import bibun.numpy as bnp
     >>> x = bnp.array([[3, 1], [2, 4]])
@@ -92,12 +95,17 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1, mode: Any = N
      [2 4]]
     """
     from bibun.numpy.arithmetic import remainder
+    from bibun.ops.check import check_index
     from bibun.ops.index import gather
 
     mode = _mode("take_along_axis", mode)
     x, i, k = _along("take_along_axis", arr, indices, axis)
     n = x.shape[k]
-    if mode in (None, "raise"):
+    if not wrap_negative_indices and mode != "wrap":
+        if mode in (None, "raise"):
+            check_index(i, axis=k, size=n, what="take_along_axis: index")
+        i = widened(i)
+    elif mode in (None, "raise"):
         i = checked(i, k, n, "take_along_axis")
     else:
         i = remainder(widened(i), n) if mode == "wrap" else wrapped(i, n)
