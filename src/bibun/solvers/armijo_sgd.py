@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import Problem, norm
 from bibun.solvers.stochastic import StochasticSolver, StochasticState
 
@@ -79,7 +79,7 @@ class ArmijoSGD(StochasticSolver):
             size = bnp.where(far, size * self.decrease_factor, longer)
             return i + 1, size, *judged(size)
 
-        _, size, new, _, _ = lax.while_loop(
+        _, size, new, _, _ = loop.while_loop(
             lambda s: (s[0] < self.maxls) & (s[3] | s[4]), one,
             (bnp.asarray(0), first, *judged(first)),
         )  # fmt: skip

@@ -21,11 +21,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from bibun import debug, jit, lax, tree
+from bibun import debug, jit, tree
 from bibun import grad as gradient
 from bibun import numpy as bnp
 from bibun import value_and_grad as value_and_gradient
-from bibun.solvers import implicit
+from bibun.errors import LeakedTracerError
+from bibun.solvers import implicit, loop
 from bibun.solvers.vectors import as_floats, flat, norm
 
 (
@@ -184,8 +185,9 @@ class IterativeSolver(Solver):
     """A solver that repeats a step.
 
     Settings of all: `maxiter`, `tol`, `implicit_diff` (False: the derivative of the iterations),
-    `implicit_diff_solve(matvec, b)`, `jit`, `verbose` (a line for each iteration), `unroll`
-    ("auto" or False: nothing has to be unrolled). Subclasses write `_start` and `_step` on flat
+    `implicit_diff_solve(matvec, b)`, `jit` (False: iterations in plain Python, for functions that
+    cannot be traced), `verbose` (a line for each iteration), `unroll` ("auto" or False: nothing has
+    to be unrolled; True with jit=False only). Subclasses write `_start` and `_step` on flat
     vectors.
 
     `_start(problem, x)` returns the first state, `_step(problem, x, state)` the next point
@@ -209,11 +211,11 @@ class IterativeSolver(Solver):
                 f"{type(self).__name__}: implicit_diff=False asks for the derivative of the "
                 "iterations, which only compare values and have none; leave implicit_diff=True"
             )
-        if self.unroll not in (False, "auto"):
+        if self.unroll not in (False, "auto") and (self.jit or self.unroll is not True):
             raise ValueError(
                 f"{type(self).__name__}: unroll must be False or 'auto', got {self.unroll!r}: the "
                 "loop is one compiled loop, and can be differentiated as it is "
-                "(implicit_diff=False)"
+                "(implicit_diff=False). With jit=False it is unrolled, by plain Python"
             )
 
     @abc.abstractmethod
@@ -235,7 +237,8 @@ class IterativeSolver(Solver):
     def update(self, params: Any, state: Any, *args: Any, **kwargs: Any) -> OptStep:
         """One step."""
         p = self._problem(params, args, kwargs)
-        x, state = self._step(p, p.x, state)
+        with loop.plain_python(not self.jit):
+            x, state = self._step(p, p.x, state)
         return OptStep(p.back(x), state)
 
     def run(self, init_params: Any, *args: Any, **kwargs: Any) -> OptStep:
@@ -245,8 +248,10 @@ class IterativeSolver(Solver):
         function and may be differentiated. Returns `(params, state)`; `state.converged` is a
         bool, `state.reason` says in words why the iteration stopped.
         """
-        whole = self._compiled if self.jit else self._whole
-        return OptStep(*whole(as_floats(init_params), args, kwargs))
+        if self.jit:
+            return OptStep(*self._compiled(as_floats(init_params), args, kwargs))
+        with loop.plain_python(True):
+            return OptStep(*self._whole(as_floats(init_params), args, kwargs))
 
     def optimality_fun(self, params: Any, *args: Any, **kwargs: Any) -> Any:
         """The gradient of the objective, in the structure of the parameters."""
@@ -277,6 +282,11 @@ class IterativeSolver(Solver):
     def _whole(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not self.implicit_diff:
             return self._iterate(params, args, kwargs)
+        if not self.jit:
+            try:
+                return implicit.implicit_run(self, params, args, kwargs, host=True)
+            except LeakedTracerError:
+                pass  # the function closes over traced values: to make them arguments traces it
         return implicit.implicit_run(self, params, args, kwargs)
 
     def _iterate(self, params: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -297,7 +307,7 @@ class IterativeSolver(Solver):
                 )  # fmt: skip
             return x, state
 
-        x, state = lax.while_loop(go_on, step, (p.x, first))
+        x, state = loop.while_loop(go_on, step, (p.x, first))
         state = state._replace(
             status=bnp.where(bnp.equal(state.status, RUNNING), MAXITER, state.status)
         )

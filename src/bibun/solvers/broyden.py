@@ -11,8 +11,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bibun import jacfwd, lax
+from bibun import jacfwd
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import is_converged, norm, reason
 from bibun.solvers.line_search import backtracking
 from bibun.solvers.root_base import RootFinder, half_square
@@ -87,7 +88,7 @@ class Broyden(RootFinder):
         update = (s - by)[:, None] * (s @ b)[None, :] / bnp.where(safe, below, 1.0)
         updated = b + bnp.where(safe, update, 0.0)
         renew = ~ok & ~state.exact
-        inverse = lax.cond(renew, lambda: self._inverse(p, x), lambda: updated)
+        inverse = loop.cond(renew, lambda: self._inverse(p, x), lambda: updated)
         error = norm(f_new)
         failed = ~ok & state.exact
         return new, BroydenState(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import norm
 from bibun.solvers.least_squares import LeastSquaresSolver, LeastSquaresState, solve_least_squares
 
@@ -69,7 +69,7 @@ class Dogleg(LeastSquaresSolver):
         def reject() -> Any:
             return x, state.value, r, j, scale, state.aux
 
-        at, value, r, j, scale, aux = lax.cond(gain > 1e-4, accept, reject)
+        at, value, r, j, scale, aux = loop.cond(gain > 1e-4, accept, reject)
         error = norm(j.T @ r)
         actual = bnp.where(bnp.isfinite(actual), actual, bnp.inf)
         status = self._end(error, actual, predicted, state.value, d / scale, x)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import CONVERGED, LINESEARCH, NONFINITE, RUNNING, norm
 from bibun.solvers.least_squares import (
     LeastSquaresSolver,
@@ -53,7 +53,7 @@ class GaussNewton(LeastSquaresSolver):
         def damped() -> Any:
             return damped_step(j, r, mu, state.scale)
 
-        d = lax.cond(mu > 0, damped, plain)
+        d = loop.cond(mu > 0, damped, plain)
         slope = bnp.sum(d * (j.T @ r))
         t, ok = bnp.ones((), dtype=x.dtype), bnp.asarray(True)
         if self.linesearch:

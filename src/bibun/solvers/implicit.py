@@ -65,7 +65,8 @@ def implicit_run(
 ) -> Any:
     """`solver._iterate` with the derivative of its solution.
 
-    A `host` solver runs on concrete values only and is not traced.
+    A `host` solver runs on concrete values only and is not traced; its function must not close
+    over traced values (LeakedTracerError).
 
     The start has no influence on the solution: its tangent is zero. The tangent of
     `state.value` is that of the objective at the solution; other parts of the state have none.

@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import norm
 from bibun.solvers.least_squares import LeastSquaresSolver, LeastSquaresState, damped_step
 
@@ -63,7 +63,7 @@ class LevenbergMarquardt(LeastSquaresSolver):
                 scale, state.aux,
             )  # fmt: skip
 
-        new, value, r_new, j_new, mu, growth, scale, aux = lax.cond(good, accept, reject)
+        new, value, r_new, j_new, mu, growth, scale, aux = loop.cond(good, accept, reject)
         error = norm(j_new.T @ r_new)
         actual = bnp.where(bnp.isfinite(actual), actual, bnp.inf)
         status = self._end(error, actual, predicted, state.value, d, x)

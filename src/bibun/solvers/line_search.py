@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 
 LARGEST = 1e10  # no step is longer, unless a caller says so: φ has no minimum along the line
 
@@ -120,7 +120,7 @@ def zoom(
     first = bnp.minimum(bnp.asarray(first, dtype=value.dtype), largest) + zero
     downhill = (slope < 0) & bnp.isfinite(slope)
     no = bnp.asarray(False)
-    _, _, lo, _, _, wolfe, _ = lax.while_loop(
+    _, _, lo, _, _, wolfe, _ = loop.while_loop(
         go_on, one, (bnp.asarray(0), first, start, start, no, no, ~downhill)
     )
     ok = wolfe | (lo.f < value)  # lower than the start, or at a point with the conditions
@@ -149,7 +149,7 @@ def backtracking(
 
     t0 = bnp.asarray(first, dtype=value.dtype) + bnp.zeros_like(value)
     carry = (bnp.asarray(0), t0, value_at(t0))
-    _, t, f = lax.while_loop(lambda c: (c[0] < maxls) & bad(c[1], c[2]), one, carry)
+    _, t, f = loop.while_loop(lambda c: (c[0] < maxls) & bad(c[1], c[2]), one, carry)
     return t, f, ~bad(t, f)
 
 
@@ -199,7 +199,7 @@ def hager_zhang(
     downhill = (slope < 0) & bnp.isfinite(slope)
     wide = bnp.asarray(bnp.inf, dtype=value.dtype) + zero
     carry = (bnp.asarray(0), first, start, start, start, bnp.asarray(False), wide, ~downhill)
-    best = lax.while_loop(go_on, one, carry)[4]
+    best = loop.while_loop(go_on, one, carry)[4]
     return Step(best.t, best.f, best.g, best.aux, best.t > 0)
 
 
@@ -242,7 +242,7 @@ def conditional_step(
 
     first = bnp.minimum(bnp.asarray(first, dtype=value.dtype), largest) + start.t
     no, downhill = bnp.asarray(False), (slope < 0) & bnp.isfinite(slope)
-    _, _, best, ok, _ = lax.while_loop(
+    _, _, best, ok, _ = loop.while_loop(
         lambda c: (c[0] <= maxls) & ~c[4], one,
         (bnp.asarray(0), first, start, no, ~downhill),
     )  # fmt: skip

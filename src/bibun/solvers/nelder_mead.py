@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import IterativeSolver, Problem, is_converged, reason
 
 
@@ -58,7 +58,7 @@ class NelderMead(IterativeSolver):
         moved = bnp.where(x == 0, 0.00025, (1.0 + self.initial_step) * x)
         corners = bnp.where(bnp.eye(n, dtype=bool), moved[None, :], x[None, :])
         simplex = bnp.concatenate([x[None, :], corners])
-        values = lax.map(lambda y: _ordered(p.value(y)), simplex)
+        values = loop.map_rows(lambda y: _ordered(p.value(y)), simplex)
         return self._sorted(bnp.asarray(0), simplex, values, p.full(x)[1])
 
     def _sorted(self, count: Any, simplex: Any, values: Any, aux: Any) -> NelderMeadState:
@@ -98,7 +98,7 @@ class NelderMead(IterativeSolver):
         )
         plain = (f_reflected >= best) & (f_reflected < second)
         trial = centre + factor * away
-        f_trial = lax.cond(plain, lambda: f_reflected, lambda: value(trial))
+        f_trial = loop.cond(plain, lambda: f_reflected, lambda: value(trial))
         expanding = f_reflected < best
         use_trial = ~plain & bnp.where(
             expanding, f_trial < f_reflected, f_trial < bnp.minimum(f_reflected, worst)
@@ -110,12 +110,12 @@ class NelderMead(IterativeSolver):
 
         def shrunk() -> Any:
             smaller = simplex[0] + keep * (simplex - simplex[0])
-            return smaller, lax.map(value, smaller)
+            return smaller, loop.map_rows(value, smaller)
 
         def replaced() -> Any:
             return simplex.at[-1].set(new), values.at[-1].set(f_new)
 
-        simplex, values = lax.cond(shrinking, shrunk, replaced)
+        simplex, values = loop.cond(shrinking, shrunk, replaced)
         after = self._sorted(state.iter_num + 1, simplex, values, state.aux)
         return after.simplex[0], after
 

@@ -15,8 +15,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bibun import lax
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import IterativeSolver, Problem, flat, is_converged, keep, norm, reason
 
 
@@ -127,7 +127,7 @@ class ProximalSteps(IterativeSolver):
             square = bnp.sum(d * d) / size
             excess = p.value(new) - (fy + bnp.sum(g * d) + 0.5 * square)
             # where values differ by rounding only, gradients still tell the curvature
-            bad = lax.cond(
+            bad = loop.cond(
                 bnp.abs(excess) <= noise,
                 lambda: bnp.sum((p.grad(new) - g) * d) > square,
                 lambda: ~(excess <= 0.0),
@@ -140,7 +140,7 @@ class ProximalSteps(IterativeSolver):
             return i + 1, size, *point(size)
 
         carry = (bnp.asarray(0), first, *point(first))
-        _, size, new, bad = lax.while_loop(
+        _, size, new, bad = loop.while_loop(
             lambda c: (c[0] < self.maxls) & c[3], one, carry
         )
         return size, new, bad
