@@ -246,8 +246,8 @@ def igamma_derivative(a: Any, x: Any, order: int = 1, relative: bool = False) ->
 
 
 def gamma_gradient(a: Any, x: Any) -> np.ndarray:
-    """The implicit gradient r."""
-    return -igamma_derivative(a, x, 1, True)
+    """The implicit gradient r; 0, and not -0, at x = 0."""
+    return 0.0 - igamma_derivative(a, x, 1, True)
 
 
 def betainc_derivative(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> np.ndarray:
