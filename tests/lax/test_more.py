@@ -93,3 +93,12 @@ def test_options_of_slices_and_switch():
     a, b = np.ones((2, 3)), np.ones((4, 2))
     numbers = (((0,), (1,)), ((), ()))
     assert lax.dot(a, b, dimension_numbers=numbers).shape == (3, 4)
+
+
+def test_special_functions_take_their_arguments_by_jaxs_names():
+    assert float(lax.igamma(a=2.0, x=1.0)) == float(lax.igamma(2.0, 1.0))
+    assert float(lax.zeta(2.0, q=3.0)) == float(lax.zeta(2.0, 3.0))
+    slope = bibun.jit(bibun.grad(lambda a: lax.igamma(a, x=1.0)))(2.0)
+    assert float(slope) == pytest.approx(float(lax.igamma_grad_a(a=2.0, x=1.0)), rel=1e-12)
+    with pytest.raises(TypeError, match="missing a required argument: 'x'"):
+        lax.igamma(1.0, y=2.0)

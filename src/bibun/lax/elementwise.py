@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,27 @@ _TABLE: list[tuple[str, Callable[..., Any], bool, str, str, str]] = [
 ]  # fmt: skip
 
 
+# What JAX calls the arguments, where not x and y.
+_NAMES = {
+    "nextafter": ("x1", "x2"), "polygamma": ("m", "x"), "zeta": ("x", "q"), "igamma": ("a", "x"),
+    "igammac": ("a", "x"), "igamma_grad_a": ("a", "x"), "random_gamma_grad": ("a", "x"),
+}  # fmt: skip
+
+
+def _of_two(run: Callable[[Any, Any], Value], names: tuple[str, str]) -> Callable[..., Value]:
+    """`run` with these names for its arguments."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(n, kind) for n in names])
+
+    def function(*args: Any, **kwargs: Any) -> Value:
+        if len(args) == 2 and not kwargs:
+            return run(*args)
+        return run(*signature.bind(*args, **kwargs).args)
+
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
+
+
 def _make(name: str, op: Callable[..., Any], inexact: bool, summary: str, given: str,
           result: str) -> None:  # fmt: skip
     promoted = promote_inexact if inexact else promote_args
@@ -115,6 +137,9 @@ def _make(name: str, op: Callable[..., Any], inexact: bool, summary: str, given:
 
         def function(x: Any, y: Any) -> Value:  # type: ignore[misc]
             return op(*promoted(name, x, y))
+
+        if name in _NAMES:
+            function = _of_two(function, _NAMES[name])
     else:
 
         def function(a: Any, b: Any, x: Any) -> Value:  # type: ignore[misc]
