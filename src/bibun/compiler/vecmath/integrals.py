@@ -130,15 +130,21 @@ def generalized_exponential_integral(n: Num, x0: Num) -> Num:
 # sine and cosine integrals ------------------------------------------------------------------------
 
 
+def _near_zero(sine: str, cosine: str, a: Num, limit: float) -> tuple[Num, Num]:
+    """The pair of integrals for a up to the limit."""
+    small = where(a > limit, limit, a)
+    square = small * small
+    log, away = _from_root(cosine, small)
+    (high, low), _ = INTEGRAL_ROOTS[cosine]
+    rest = clenshaw(square, CHEBYSHEV[cosine][0])
+    odd = small * clenshaw(square, CHEBYSHEV[sine][0])
+    return odd, fma(away * (small + high + low), rest, log)
+
+
 def _sine_and_cosine(x: Num) -> tuple[Num, Num]:
     a = abs(x)
     large = a > 4.0
-    small = where(large, 4.0, a)
-    square = small * small
-    log, away = _from_root("ci", small)
-    (high, low), _ = INTEGRAL_ROOTS["ci"]
-    si = small * clenshaw(square, CHEBYSHEV["si"][0])
-    ci = fma(away * (small + high + low), clenshaw(square, CHEBYSHEV["ci"][0]), log)
+    si, ci = _near_zero("si", "ci", a, 4.0)
 
     def beyond() -> tuple[Num, Num]:
         big = where(large, a, 4.0)
@@ -163,12 +169,7 @@ sine_integral, cosine_integral = parts(
 def _hyperbolic(x: Num) -> tuple[Num, Num]:
     a = abs(x)
     large = a > 2.0
-    small = where(large, 2.0, a)
-    square = small * small
-    log, away = _from_root("chi", small)
-    (high, low), _ = INTEGRAL_ROOTS["chi"]
-    shi = small * clenshaw(square, CHEBYSHEV["shi"][0])
-    chi = fma(away * (small + high + low), clenshaw(square, CHEBYSHEV["chi"][0]), log)
+    shi, chi = _near_zero("shi", "chi", a, 2.0)
 
     def beyond() -> tuple[Num, Num]:
         big = where(large, a, 2.0)

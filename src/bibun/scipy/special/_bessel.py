@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bibun.array import Value
-from bibun.numpy._common import as_int, promote_inexact, value
+from bibun.numpy._common import as_int, promote_inexact, public, value
 from bibun.ops import elementwise as el
 from bibun.ops import special as sp
 from bibun.scipy.special._table import Row, install
@@ -91,8 +91,7 @@ def _argument_derivative(name: str, op: Any, first: float, sign: float) -> Any:
         terms = (math.comb(n, k) * sign**k * op(v - (n - 2 * k), z) for k in range(n + 1))
         return (0.5 * first) ** n * functools.reduce(el.add, terms)
 
-    derivative.__name__ = derivative.__qualname__ = name
-    derivative.__doc__ = f"""The n-th derivative of `{name[:-1]}(v, z)` with respect to z.
+    doc = f"""The n-th derivative of `{name[:-1]}(v, z)` with respect to z.
 
     n: an integer, at least 0; ValueError for others. Differentiable in v and z.
 
@@ -102,7 +101,7 @@ def _argument_derivative(name: str, op: Any, first: float, sign: float) -> Any:
     >>> abs(float(special.{name}(0.5, 1.0) - slope)) < 1e-14
     True
     """
-    return derivative
+    return public(name, __name__, doc)(derivative)
 
 
 jvp = _argument_derivative("jvp", sp.bessel_j, 1.0, -1.0)
@@ -135,48 +134,36 @@ def hankel2(v: Any, z: Any, /) -> Value:
     return el.conj(hankel1(v, z))
 
 
-def airy(x: Any, /) -> tuple[Value, Value, Value, Value]:
-    """Airy's functions of a real number and their slopes: (Ai, Ai', Bi, Bi').
+_SEVERAL: list[tuple[str, tuple[Any, ...], str, str]] = [
+    ("airy", (sp.airy_ai, sp.airy_ai_slope, sp.airy_bi, sp.airy_bi_slope),
+     "Airy's functions of a real number and their slopes: (Ai, Ai', Bi, Bi').",
+     "[0.135292, -0.159147, 1.207424, 0.932436]"),
+    ("sici", (sp.sine_integral, sp.cosine_integral),
+     "The sine and cosine integrals (Si(x), Ci(x)).", "[0.946083, 0.337404]"),
+    ("shichi", (sp.hyperbolic_sine_integral, sp.hyperbolic_cosine_integral),
+     "The hyperbolic sine and cosine integrals (Shi(x), Chi(x)).", "[1.057251, 0.837867]"),
+    ("fresnel", (sp.fresnel_sine, sp.fresnel_cosine),
+     "Fresnel's integrals (S(x), C(x)) of sin(πt²/2) and cos(πt²/2).", "[0.438259, 0.779893]"),
+]  # fmt: skip
+
+
+def _several(name: str, ops: tuple[Any, ...], summary: str, shown: str) -> Any:
+    """A function whose results are several ops of its argument."""
+
+    def several(x: Any, /) -> tuple[Value, ...]:
+        x = _float(name, x)
+        return tuple(op(x) for op in ops)
+
+    doc = f"""{summary}
 
     >>> from bibun.scipy import special
-    >>> [round(float(y), 6) for y in special.airy(1.0)]
-    [0.135292, -0.159147, 1.207424, 0.932436]
+    >>> [round(float(y), 6) for y in special.{name}(1.0)]
+    {shown}
     """
-    x = _float("airy", x)
-    return sp.airy_ai(x), sp.airy_ai_slope(x), sp.airy_bi(x), sp.airy_bi_slope(x)
+    return public(name, __name__, doc)(several)
 
 
-def sici(x: Any, /) -> tuple[Value, Value]:
-    """The sine and cosine integrals (Si(x), Ci(x)).
-
-    >>> from bibun.scipy import special
-    >>> [round(float(y), 6) for y in special.sici(1.0)]
-    [0.946083, 0.337404]
-    """
-    x = _float("sici", x)
-    return sp.sine_integral(x), sp.cosine_integral(x)
-
-
-def shichi(x: Any, /) -> tuple[Value, Value]:
-    """The hyperbolic sine and cosine integrals (Shi(x), Chi(x)).
-
-    >>> from bibun.scipy import special
-    >>> [round(float(y), 6) for y in special.shichi(1.0)]
-    [1.057251, 0.837867]
-    """
-    x = _float("shichi", x)
-    return sp.hyperbolic_sine_integral(x), sp.hyperbolic_cosine_integral(x)
-
-
-def fresnel(x: Any, /) -> tuple[Value, Value]:
-    """Fresnel's integrals (S(x), C(x)) of sin(πt²/2) and cos(πt²/2).
-
-    >>> from bibun.scipy import special
-    >>> [round(float(y), 6) for y in special.fresnel(1.0)]
-    [0.438259, 0.779893]
-    """
-    x = _float("fresnel", x)
-    return sp.fresnel_sine(x), sp.fresnel_cosine(x)
+airy, sici, shichi, fresnel = (_several(*row) for row in _SEVERAL)
 
 
 # spherical functions ------------------------------------------------------------------------------
@@ -208,14 +195,13 @@ def _spherical(
         below = where(n == 0, 0.0, n * plain(where(n == 0, 1.0, n - 1), z))
         return (sides[0] * below + sides[1] * (n + 1) * plain(n + 1, z)) / (2 * n + 1)
 
-    spherical.__name__ = spherical.__qualname__ = name
-    spherical.__doc__ = f"""The {kind} of order n, for z >= 0; with `derivative`, its slope in z.
+    doc = f"""The {kind} of order n, for z >= 0; with `derivative`, its slope in z.
 
     >>> from bibun.scipy import special
     >>> round(float(special.{name}(1, 1.0)), 6)
     {example}
     """
-    return spherical
+    return public(name, __name__, doc)(spherical)
 
 
 _SPHERICAL = "spherical Bessel function of the {} kind"
