@@ -218,3 +218,38 @@ def test_bounds_may_be_trees() -> None:
     )
     assert float(p["x"]) == 0.5
     assert float(p["y"][0]) == pytest.approx(0.25, abs=1e-6)
+
+
+PROXES = {
+    "prox_lasso": lambda y, r: r * np.abs(y).sum(),
+    "prox_non_negative_lasso": lambda y, r: r * np.abs(y).sum() + 1e9 * np.minimum(y, 0).sum() ** 2,
+    "prox_ridge": lambda y, r: 0.5 * r * (y**2).sum(),
+    "prox_non_negative_ridge": lambda y, r: 0.5 * r * (y**2).sum()
+    + 1e9 * np.minimum(y, 0).sum() ** 2,
+    "prox_elastic_net": lambda y, r: r * (np.abs(y).sum() + 0.5 * r * (y**2).sum()),
+    "prox_group_lasso": lambda y, r: r * np.linalg.norm(y),
+}
+
+
+@pytest.mark.parametrize("name", PROXES)
+def test_operators_minimize_what_they_say(name: str) -> None:
+    """On a pytree, whose leaves count together; None stands for 1."""
+    prox, rng = getattr(solvers.prox, name), np.random.default_rng(0)
+    x = {"a": rng.normal(size=2), "b": [rng.normal(size=(1, 2))]}
+    v = np.concatenate([x["a"], x["b"][0].ravel()])
+    for r in (0.4, None):
+        weight = 1.0 if r is None else r
+        hyper = (r, r) if name == "prox_elastic_net" and r is not None else r
+        y = prox(x, hyper, 0.7)
+        y = np.concatenate([y["a"], np.ravel(y["b"][0])])
+
+        def objective(y, weight=weight):
+            return 0.5 * np.sum((y - v) ** 2) + 0.7 * PROXES[name](y, weight)
+
+        for _ in range(50):
+            step = 1e-3 * rng.normal(size=4)
+            assert objective(y) <= objective(y + step) + 1e-12
+    pair = solvers.prox.prox_elastic_net(
+        {"a": 2.0, "b": -3.0}, ({"a": 0.5, "b": 1.0}, {"a": 0.0, "b": 1.0})
+    )
+    assert float(pair["a"]) == 1.5 and float(pair["b"]) == -1.0

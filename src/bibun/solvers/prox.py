@@ -13,11 +13,17 @@ from bibun import numpy as bnp
 from bibun import tree
 
 
-def _each(f: Callable[..., Any], x: Any, hyper: Any) -> Any:
-    """`f(leaf, hyperparameter)`; the hyperparameter may be one for all leaves, or a pytree."""
-    if tree.treedef_is_leaf(tree.structure(hyper)):
-        return tree.map(lambda v: f(v, hyper), x)
-    return tree.map(f, x, hyper)
+def _each(f: Callable[..., Any], x: Any, *hypers: Any) -> Any:
+    """`f(leaf, *hyperparameters)`; each of them one for all leaves, or a pytree; None is 1."""
+
+    def like(hyper: Any) -> Any:
+        if hyper is None:
+            hyper = 1.0
+        if tree.treedef_is_leaf(tree.structure(hyper)):
+            return tree.map(lambda _: hyper, x)
+        return hyper
+
+    return tree.map(f, x, *map(like, hypers))
 
 
 def prox_none(x: Any, hyperparams: Any = None, scaling: Any = 1.0) -> Any:
@@ -26,7 +32,7 @@ def prox_none(x: Any, hyperparams: Any = None, scaling: Any = 1.0) -> Any:
     return x
 
 
-def prox_lasso(x: Any, l1reg: Any = 1.0, scaling: Any = 1.0) -> Any:
+def prox_lasso(x: Any, l1reg: Any = None, scaling: Any = 1.0) -> Any:
     """Soft thresholding, g = l1reg ‖y‖₁.
 
     >>> import bibun.numpy as bnp
@@ -34,25 +40,24 @@ def prox_lasso(x: Any, l1reg: Any = 1.0, scaling: Any = 1.0) -> Any:
     [2.0, 0.0]
     """
     return _each(
-        lambda v, r: bnp.sign(v) * bnp.maximum(bnp.abs(v) - r * scaling, 0.0), x,
-        1.0 if l1reg is None else l1reg,
-    )  # fmt: skip
+        lambda v, r: bnp.sign(v) * bnp.maximum(bnp.abs(v) - r * scaling, 0.0), x, l1reg
+    )
 
 
-def prox_non_negative_lasso(x: Any, l1reg: Any = 1.0, scaling: Any = 1.0) -> Any:
+def prox_non_negative_lasso(x: Any, l1reg: Any = None, scaling: Any = 1.0) -> Any:
     """g = l1reg ‖y‖₁ with y ≥ 0."""
     return _each(lambda v, r: bnp.maximum(v - r * scaling, 0.0), x, l1reg)
 
 
-def prox_elastic_net(x: Any, hyperparams: Any = (1.0, 1.0), scaling: Any = 1.0) -> Any:
-    """g = λ (‖y‖₁ + ½ γ ‖y‖²), hyperparams = (λ, γ)."""
-    lam, gamma = hyperparams
+def prox_elastic_net(x: Any, hyperparams: Any = None, scaling: Any = 1.0) -> Any:
+    """g = λ (‖y‖₁ + ½ γ ‖y‖²), hyperparams = (λ, γ), each a number or a pytree like x."""
+    lam, gamma = (None, None) if hyperparams is None else hyperparams
 
-    def one(v: Any) -> Any:
+    def one(v: Any, lam: Any, gamma: Any) -> Any:
         soft = bnp.sign(v) * bnp.maximum(bnp.abs(v) - scaling * lam, 0.0)
         return soft / (1.0 + scaling * lam * gamma)
 
-    return tree.map(one, x)
+    return _each(one, x, lam, gamma)
 
 
 def prox_ridge(x: Any, l2reg: Any = 1.0, scaling: Any = 1.0) -> Any:
@@ -66,14 +71,19 @@ def prox_non_negative_ridge(x: Any, l2reg: Any = 1.0, scaling: Any = 1.0) -> Any
 
 
 def prox_group_lasso(x: Any, l2reg: Any = 1.0, scaling: Any = 1.0) -> Any:
-    """g = l2reg ‖y‖₂ of each leaf: whole leaves become zero."""
+    """g = l2reg ‖y‖₂ of all leaves together: the whole block becomes zero, or shrinks.
 
-    def one(v: Any, r: Any) -> Any:
-        square = bnp.sum(v * v)
-        size = bnp.sqrt(bnp.where(square > 0, square, 1.0))
-        return v * bnp.where(square > 0, bnp.maximum(1.0 - r * scaling / size, 0.0), 0.0)
+    For several blocks `vmap` it, or map it over them.
 
-    return _each(one, x, l2reg)
+    >>> import bibun.numpy as bnp
+    >>> bnp.round(prox_group_lasso(bnp.array([3.0, 4.0]), 1.0), 6).tolist()
+    [2.4, 3.2]
+    """
+    v, back = tree.ravel(x)
+    square = bnp.sum(v * v)
+    size = bnp.sqrt(bnp.where(square > 0, square, 1.0))
+    left = bnp.maximum(1.0 - (1.0 if l2reg is None else l2reg) * scaling / size, 0.0)
+    return back(v * bnp.where(square > 0, left, 0.0))
 
 
 def prox_log_barrier(x: Any, hyperparams: Any = 1.0, scaling: Any = 1.0) -> Any:
