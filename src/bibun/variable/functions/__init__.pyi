@@ -315,7 +315,7 @@ def pad_sequence(xs: Any, length: Any = None, padding: Any = 0) -> Any:
     """Arrays of different lengths as one, filled up along the first axis."""
 def permutate(x: Any, indices: Any, axis: Any = 0, inv: Any = False) -> Any:
     """Elements along an axis in the order `indices`; with `inv` the other way round."""
-def polygamma(x: Any, y: Any) -> Any:
+def polygamma(m: Any, x: Any) -> Any:
     """The n-th derivative of digamma, at x."""
 def pow(x: Any, y: Any) -> Any:
     """x to the y-th power, of Variables, arrays and numbers."""
