@@ -11,6 +11,7 @@ from bibun.prob import distributions as dist
 from bibun.prob.contrib.ecs_proxies import taylor_proxy
 from bibun.prob.diagnostics import effective_sample_size
 from bibun.prob.infer import HMCECS, MCMC, NUTS, potential_energy
+from bibun.store import CheckpointMismatchError
 
 RNG = np.random.default_rng(1)
 Y = RNG.normal(1.0, 0.7, size=(53, 2))
@@ -108,3 +109,27 @@ def test_what_it_cannot_do_is_said():
         taylor_proxy({}, degree=3)
     with pytest.raises(TypeError, match="taylor_proxy"):
         HMCECS(NUTS(line), proxy=lambda: None)
+
+
+def test_stored_runs_go_on_and_kernels_travel(tmp_path):
+    import pickle
+
+    proxy = taylor_proxy({"x": np.array([0.9, 1.1])})
+
+    def sampler(draws):
+        return MCMC(HMCECS(NUTS(line), num_blocks=2, proxy=proxy), 60, draws, progress_bar=False)
+
+    whole = sampler(60)
+    whole.run(3, bnp.asarray(Y))
+    again = sampler(60)
+    for _ in range(2):  # a set-up kernel is the same run
+        again.run(3, bnp.asarray(Y), checkpoint=tmp_path / "run", resume=True)
+    pickle.loads(pickle.dumps(again.sampler))
+    other = taylor_proxy({"x": np.array([0.9, 1.2])})
+    with pytest.raises(CheckpointMismatchError, match="proxy"):
+        kernel = HMCECS(NUTS(line), num_blocks=2, proxy=other)
+        MCMC(kernel, 60, 90, progress_bar=False).resume(tmp_path / "run", bnp.asarray(Y))
+    longer = sampler(90)
+    longer.resume(tmp_path / "run", bnp.asarray(Y))
+    np.testing.assert_array_equal(again.get_samples()["x"], whole.get_samples()["x"])
+    np.testing.assert_array_equal(longer.get_samples()["x"][:60], whole.get_samples()["x"])

@@ -18,6 +18,7 @@ position is computed again and compared as well.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import inspect
@@ -134,6 +135,9 @@ def _leaf_text(x: Any) -> str:
         return f"[{', '.join(map(_leaf_text, x))}]"
     if isinstance(x, Mapping):
         return f"{{{', '.join(f'{k!r}: {_leaf_text(v)}' for k, v in x.items())}}}"
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        values = {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
+        return f"{type(x).__qualname__} {_leaf_text(values)}"
     if callable(x):
         return f"function {_digest(function_text(x))}"
     return type(x).__qualname__

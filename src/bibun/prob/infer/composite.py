@@ -6,7 +6,7 @@ in the order given, HMC's last. Names are NumPyro's.
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,29 +21,31 @@ from bibun.prob.infer.hmc import HMC, HMCState
 Sites = Sequence[str] | Callable[[Mapping[str, Any]], Sequence[str]] | None
 
 
+@dataclasses.dataclass(frozen=True)
 class DiscreteGibbs:
     """A block of `Gibbs`: discrete sites, one element after another.
 
     `random_walk`, `modified`: as of `DiscreteHMCGibbs`.
     """
 
-    def __init__(
-        self, model: Callable[..., Any], *, random_walk: bool = False, modified: bool = False
-    ) -> None:
-        self.model = model
-        self.random_walk, self.modified = bool(random_walk), bool(modified)
+    model: Callable[..., Any]
+    _: dataclasses.KW_ONLY
+    random_walk: bool = False
+    modified: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
 class CustomGibbs:
     """A block of `Gibbs`: `gibbs_fn(rng_key=, gibbs_sites=, hmc_sites=)` returns new values.
 
     It must draw its sites from their distribution given all others, which are in `hmc_sites`.
     """
 
-    def __init__(self, gibbs_fn: GibbsFunction) -> None:
-        if not callable(gibbs_fn):
-            raise TypeError(f"gibbs_fn must be callable, got {type(gibbs_fn).__name__}")
-        self.gibbs_fn = gibbs_fn
+    gibbs_fn: GibbsFunction
+
+    def __post_init__(self) -> None:
+        if not callable(self.gibbs_fn):
+            raise TypeError(f"gibbs_fn must be callable, got {type(self.gibbs_fn).__name__}")
 
 
 class Gibbs(DiscreteKernel):
@@ -152,8 +154,10 @@ class Gibbs(DiscreteKernel):
         for k, (kernel, names) in enumerate(self._own):
             now = random.fold_in(key, k)
             if isinstance(kernel, DiscreteGibbs):
-                mover = copy.copy(self)
-                mover.random_walk, mover.modified = kernel.random_walk, kernel.modified
+                mover = object.__new__(type(self))  # a copy would leave out what setup made
+                vars(mover).update(
+                    vars(self), random_walk=kernel.random_walk, modified=kernel.modified
+                )
                 places = [starts[n] + np.arange(self._sizes[n]) for n in names]
                 part, _ = mover.sweep(density, part, np.concatenate(places), now)
                 continue

@@ -128,7 +128,7 @@ class HMCECS(GibbsKernel):
 
     def arguments(self, arrays: Any) -> Any:
         """The model's arguments: the sums of the expansions come after its arrays."""
-        return self._arguments(arrays[: len(arrays) - 3 * len(self._sums)])
+        return self._rebuild(arrays[: len(arrays) - 3 * len(self._sums)])
 
     _sums: tuple[str, ...] = ()  # plates whose expansions are summed
 
@@ -169,14 +169,12 @@ class HMCECS(GibbsKernel):
         values = {n: bnp.asarray(proxy.reference_params[n], dtype=float) for n in flat.sites}
         self._center = flat.flatten({n: flat.transforms[n]._inverse(v) for n, v in values.items()})
         data = list(potential.data)
-        if not self._sums:
-            self._arguments = self.__dict__.pop("arguments")
         fixed = {n: bnp.arange(part) for n, (_, part) in self._plates.items()}
         sums = []
         for name, (size, part) in self._plates.items():
 
             def total(u: Any, index: Any, weight: Any, arrays: Any, name: str = name) -> Any:
-                a, k = self._arguments(arrays)
+                a, k = self._rebuild(arrays)
                 return bnp.sum(weight * self._rows(u, a, k, {**fixed, name: index})[1][name])
 
             order = 0.0, bnp.zeros(self._width), bnp.zeros((self._width, self._width))

@@ -64,6 +64,11 @@ class GibbsKernel:
         )
         self.flat: FlatModel | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The options: what `setup` leaves behind (`flat`, `_...`) does not travel."""
+        options = {k: v for k, v in vars(self).items() if not k.startswith("_")}
+        return {**options, "flat": None}
+
     # subclasses -------------------------------------------------------------------------------
 
     def find_sites(self, trace: Mapping[str, Any]) -> list[str]:
@@ -88,6 +93,10 @@ class GibbsKernel:
     def known(self, values: Mapping[str, Any]) -> Callable[..., Any]:
         """The model given the Gibbs sites' values."""
         return handlers.condition(self.model, data=dict(values))
+
+    def arguments(self, arrays: Any) -> Any:
+        """The model's arguments, given the arrays among them."""
+        return self._rebuild(arrays)
 
     def energy(self, z: Any, arrays: Any, values: Mapping[str, Any]) -> Any:
         """The potential of the inner kernel's part, given the Gibbs sites' values."""
@@ -155,7 +164,7 @@ class GibbsKernel:
         self.inner.flat = flat
         self._width = flat.dimension
         self._dimension = self._width + sum(self._sizes.values())
-        data, self.arguments = split_arguments(args, kwargs)
+        data, self._rebuild = split_arguments(args, kwargs)
 
         def potential(z: Any, arrays: Any) -> Any:
             mine, part = self.split(z)
