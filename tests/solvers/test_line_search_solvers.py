@@ -106,3 +106,20 @@ def test_settings_that_contradict_each_other() -> None:
     ):
         with pytest.raises(ValueError, match=match):
             solvers.LBFGS(f, **bad)
+
+
+def test_searches_on_bent_paths_shrink_as_told() -> None:
+    sizes = {}
+    for factor in (0.5, 0.1):
+        s = solvers.LBFGSB(lambda x: 15.0 * bnp.sum(x * x), decrease_factor=factor)
+        x = np.array([0.01])
+        _, state = s.update(x, s.init_state(x, (-2.0, 2.0)), (-2.0, 2.0))
+        sizes[factor] = float(state.stepsize)
+        b = solvers.Broyden(lambda x: bnp.arctan(x), decrease_factor=factor)
+        x, state = b.update(np.array(20.0), b.init_state(np.array(20.0)))
+        power = np.log(float(state.stepsize)) / np.log(factor)
+        assert float(state.stepsize) < 1.0 and power == pytest.approx(round(power))
+    # steps below 2 / 30 go downhill
+    assert sizes == pytest.approx({0.5: 0.5**4, 0.1: 0.1**2})
+    stop = solvers.LBFGSB(rosenbrock, stop_if_linesearch_fails=True)
+    assert bool(stop.run(START, (-3.0, 3.0)).state.converged)

@@ -40,7 +40,8 @@ class BroydenState(NamedTuple):
 class Broyden(RootFinder):
     """Find a root of a system of equations with few Jacobians.
 
-    Settings and state as for `Newton`.
+    Settings and state as for `Newton`; each trial of the line search is `decrease_factor` times the
+    last one.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -52,6 +53,7 @@ class Broyden(RootFinder):
     fun: Callable[..., Any]
     has_aux: bool = False
     maxls: int = 10
+    decrease_factor: float = dataclasses.field(default=0.5, kw_only=True)
     maxiter: int = dataclasses.field(default=200, kw_only=True)
     tol: float = dataclasses.field(default=1e-10, kw_only=True)
 
@@ -77,6 +79,7 @@ class Broyden(RootFinder):
         t, _, ok = backtracking(
             lambda t: half_square(p.residual(x + t * d)[0]), state.value,
             lambda t: -2.0 * t * state.value, 1.0, maxls=self.maxls,
+            shrink=self.decrease_factor,
         )  # fmt: skip
         ok = ok & bnp.all(bnp.isfinite(d))
         new = bnp.where(ok, x + t * d, x)

@@ -73,7 +73,9 @@ class LBFGSB(IterativeSolver):
     """Minimize a smooth function of many parameters within bounds.
 
     `run(init_params, bounds, *args, **kwargs)` with bounds = (lower, upper): numbers, pytrees like
-    the parameters, or None; ±inf where there is none. Bounds may be differentiated.
+    the parameters, or None; ±inf where there is none. Bounds may be differentiated. Each trial of
+    the search is `decrease_factor` times the last; where it fails the next one goes along the
+    gradient, unless `stop_if_linesearch_fails`.
     `state.error` is ‖x - P(x - ∇f)‖.
 
     >>> import bibun.numpy as bnp
@@ -89,6 +91,8 @@ class LBFGSB(IterativeSolver):
     maxls: int = 40
     history_size: int = 10
     use_gamma: bool = True
+    decrease_factor: float = dataclasses.field(default=0.5, kw_only=True)
+    stop_if_linesearch_fails: bool = dataclasses.field(default=False, kw_only=True)
 
     def _problem(self, params: Any, args: tuple[Any, ...], kwargs: dict) -> _Boxed:
         return _Boxed(self, params, args, kwargs)
@@ -128,6 +132,7 @@ class LBFGSB(IterativeSolver):
         t, _, ok = backtracking(
             lambda t: p.value(p.clip(x + t * d)), state.value, promised,
             bnp.where(empty | uphill, cautious, 1.0), maxls=self.maxls,
+            shrink=self.decrease_factor,
         )  # fmt: skip
         ok = ok & (promised(t) < 0)
         new = bnp.where(ok, p.clip(x + t * d), x)
@@ -138,7 +143,7 @@ class LBFGSB(IterativeSolver):
             state.iter_num + 1, value, error, self._status(error, ~ok, bnp.all(new == x)), t,
             g_new, remember(history, new - x, g_new - g), aux,
         )  # fmt: skip
-        retry = ~ok & ~empty
+        retry = ~ok & ~empty & (not self.stop_if_linesearch_fails)
         reset = state._replace(
             iter_num=state.iter_num + 1, history=empty_history(x, self.history_size)
         )
