@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import operator
 from typing import Any
 
 import numpy as np
@@ -301,3 +303,31 @@ def test_unsigned_indices_into_nothing() -> None:
 def test_argwhere_of_a_number() -> None:
     assert bnp.argwhere(3.0).shape == (1, 0) and bnp.argwhere(0.0).shape == (0, 0)
     assert bibun.jit(lambda x: bnp.argwhere(x, size=3))(1.0).shape == (3, 0)
+
+
+def flipped(f: Any, y: Any, x: Any) -> Any:
+    return f(x, y)
+
+
+EXACT = {"less": operator.lt, "equal": operator.eq, "not_equal": operator.ne,
+         "greater_equal": operator.ge}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint32", "uint64"])
+def test_comparisons_with_integers_that_the_dtype_cannot_hold(dtype: str) -> None:
+    """They are what they are in mathematics, eager and compiled."""
+    x = np.array([0, 1, 100], dtype)
+    for number in (-300, -1, 300, 2**40):
+        for name in EXACT:
+            exact = EXACT[name]
+            wanted = [exact(int(v), number) for v in x]
+            for op in (exact, getattr(bnp, name)):
+                f = functools.partial(flipped, op, number)
+                for run in (f, bibun.jit(f), bibun.vmap(f)):
+                    assert np.array_equal(run(bnp.asarray(x)), wanted)
+
+
+def test_fills_that_the_dtype_cannot_hold() -> None:
+    for run in (lambda f: f, bibun.jit):
+        with pytest.raises(OverflowError, match="300"):
+            run(lambda x: bnp.full_like(x, 300))(bnp.zeros(2, "uint8"))

@@ -173,3 +173,8 @@ def test_what_samplers_are_given() -> None:
         HMC(normal, num_steps=0)
     with pytest.raises(ValueError, match="posterior_samples or num_samples"):
         Predictive(normal, {})
+
+
+def test_categories_in_fewer_bits_than_there_are() -> None:
+    fn = dist.Categorical(bnp.ones(300) / 300)
+    assert float(fn.log_prob(np.array(250, np.uint8))) == pytest.approx(-np.log(300))

@@ -268,8 +268,8 @@ def public(name: str, module: str, doc: str) -> Callable[[Any], Any]:
 def full_value(fill: Any, shape: tuple[int, ...], dtype: np.dtype) -> Value:
     """An array of one value: in memory when eager, a broadcast literal when traced."""
     if is_eager() and not isinstance(fill, Tracer):
-        known = concrete(fill)
-        if dtype.kind in "iu" and known.dtype.kind in "fc":
+        known = fill if type(fill) is int else concrete(fill)  # NumPy refuses what does not fit
+        if type(fill) is not int and dtype.kind in "iu" and known.dtype.kind in "fc":
             known = known.astype(dtype)
         return Array(np.full(shape, known, dtype=dtype))
     from bibun.ops import shape as sh

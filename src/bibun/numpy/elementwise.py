@@ -16,6 +16,7 @@ from bibun.errors import DTypeError
 from bibun.numpy._common import (
     SCALARS,
     arraylike,
+    cast,
     check_device,
     converted,
     dtype_of,
@@ -174,12 +175,29 @@ _BINARY = [
 ]  # fmt: skip
 
 
+_COMPARISONS = (el.eq, el.ne, el.lt, el.le, el.gt, el.ge)
+
+
+def _comparable(name: str, x1: Any, x2: Any) -> list[Any]:
+    """The operands in a common dtype, also where one is an integer that the other cannot hold."""
+    operands = [x1, x2]
+    for k, number in enumerate((x2, x1)):
+        if type(number) is int and isinstance(operands[k], Value | np.ndarray | np.generic):
+            dtype = operands[k].dtype
+            if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
+                wide = np.float64 if dtype.itemsize == 8 else np.int64
+                operands[k] = cast(operands[k], np.dtype(wide))
+    return promote_args(name, *operands)
+
+
 def _binary(
     name: str, op: Any, kinds: str, for_bool: Any, inexact: bool, summary: str, given: str,
     result: str,
 ) -> None:  # fmt: skip
     rules = "Elementwise, with NumPy's broadcasting; dtypes are promoted."
     promoted = promote_inexact if inexact else promote_args
+    if op in _COMPARISONS:
+        promoted = _comparable
 
     @_make(name, rules, summary, given, result)
     def function(x1: Any, x2: Any, /) -> Value:

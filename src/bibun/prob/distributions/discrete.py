@@ -245,7 +245,7 @@ class _Categorical(Distribution):
         logits = self._log_weights()
         value = bnp.asarray(value)
         shape = np.broadcast_shapes(value.shape, logits.shape[:-1])
-        index = bnp.broadcast_to(bnp.clip(value, 0, self._classes - 1).astype(int), shape)
+        index = bnp.broadcast_to(bnp.clip(value.astype(int), 0, self._classes - 1), shape)
         logits = bnp.broadcast_to(logits, (*shape, self._classes))
         return bnp.take_along_axis(logits, index[..., None], axis=-1)[..., 0]
 
