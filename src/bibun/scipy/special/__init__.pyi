@@ -7,9 +7,9 @@ def __getattr__(name: str) -> Any: ...
 
 def airy(x: Any, /) -> Any:
     """Airy's functions of a real number and their slopes: (Ai, Ai', Bi, Bi')."""
-def bdtr(k: Any, n: Any, p: Any, /) -> Any:
+def bdtr(x: Any, y: Any, z: Any, /) -> Any:
     """The probability of at most k successes in n trials of probability p."""
-def bdtrc(k: Any, n: Any, p: Any, /) -> Any:
+def bdtrc(x: Any, y: Any, z: Any, /) -> Any:
     """The probability of more than k successes in n trials of probability p."""
 def bernoulli(n: Any) -> Any:
     """Bernoulli's numbers B_0, …, B_n, with B_1 = -1/2."""
@@ -33,11 +33,11 @@ def boxcox1p(x: Any, lmbda: Any, /) -> Any:
     """boxcox(1 + x, lmbda)."""
 def cbrt(x: Any, /) -> Any:
     """Cube root."""
-def chdtr(v: Any, x: Any, /) -> Any:
+def chdtr(x: Any, y: Any, /) -> Any:
     """The chi-squared distribution function with v degrees of freedom, at x."""
-def chdtrc(v: Any, x: Any, /) -> Any:
+def chdtrc(x: Any, y: Any, /) -> Any:
     """1 - chdtr(v, x), accurate where it is small."""
-def chdtri(v: Any, p: Any, /) -> Any:
+def chdtri(x: Any, y: Any, /) -> Any:
     """x with chdtrc(v, x) = p."""
 def comb(N: Any, k: Any, *, exact: Any = False, repetition: Any = False) -> Any:
     """How many ways there are to choose k of N things (with repetition if asked)."""
@@ -103,11 +103,11 @@ def exprel(x: Any, /) -> Any:
     """(exp(x) - 1)/x, 1 at 0; derivatives of every order hold there too."""
 def factorial(n: Any, exact: Any = False) -> Any:
     """gamma(n + 1), and 0 for negative n."""
-def fdtr(dfn: Any, dfd: Any, x: Any, /) -> Any:
+def fdtr(x: Any, y: Any, z: Any, /) -> Any:
     """The F distribution function with dfn and dfd degrees of freedom, at x."""
-def fdtrc(dfn: Any, dfd: Any, x: Any, /) -> Any:
+def fdtrc(x: Any, y: Any, z: Any, /) -> Any:
     """1 - fdtr(dfn, dfd, x), accurate where it is small."""
-def fdtri(dfn: Any, dfd: Any, p: Any, /) -> Any:
+def fdtri(x: Any, y: Any, z: Any, /) -> Any:
     """x with fdtr(dfn, dfd, x) = p."""
 def fresnel(x: Any, /) -> Any:
     """Fresnel's integrals (S(x), C(x)) of sin(πt²/2) and cos(πt²/2)."""
@@ -125,9 +125,9 @@ def gammaln(x: Any, /) -> Any:
     """log of |gamma(x)|."""
 def gammasgn(x: Any, /) -> Any:
     """The sign of gamma(x): 1 or -1; nan at negative integers."""
-def gdtr(a: Any, b: Any, x: Any, /) -> Any:
+def gdtr(x: Any, y: Any, z: Any, /) -> Any:
     """The gamma distribution function of shape b and rate a, at x."""
-def gdtrc(a: Any, b: Any, x: Any, /) -> Any:
+def gdtrc(x: Any, y: Any, z: Any, /) -> Any:
     """1 - gdtr(a, b, x)."""
 def hankel1(v: Any, z: Any, /) -> Any:
     """Hankel's function of the first kind, jv(v, z) + i yv(v, z), for real arguments; complex."""
@@ -205,9 +205,9 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: Any = False, re
     """log Σ b exp(a) along axes (all by default), without overflow."""
 def multigammaln(a: Any, d: Any) -> Any:
     """log of the multivariate gamma function of dimension d at a > (d - 1)/2."""
-def nbdtr(k: Any, n: Any, p: Any, /) -> Any:
+def nbdtr(x: Any, y: Any, z: Any, /) -> Any:
     """The probability of at most k failures before the n-th success."""
-def nbdtrc(k: Any, n: Any, p: Any, /) -> Any:
+def nbdtrc(x: Any, y: Any, z: Any, /) -> Any:
     """The probability of more than k failures before the n-th success."""
 def ndtr(x: Any, /) -> Any:
     """The standard normal distribution function, accurate in both tails."""
@@ -215,9 +215,9 @@ def ndtri(x: Any, /) -> Any:
     """The standard normal quantile function."""
 def owens_t(x: Any, y: Any, /) -> Any:
     """Owen's T: the probability of X > h and 0 < Y < aX, X and Y standard normal."""
-def pdtr(k: Any, m: Any, /) -> Any:
+def pdtr(x: Any, y: Any, /) -> Any:
     """The probability of at most k events, of a Poisson distribution of mean m."""
-def pdtrc(k: Any, m: Any, /) -> Any:
+def pdtrc(x: Any, y: Any, /) -> Any:
     """The probability of more than k events, of a Poisson distribution of mean m."""
 def perm(N: Any, k: Any, exact: Any = False) -> Any:
     """How many ordered selections of k of N things there are."""

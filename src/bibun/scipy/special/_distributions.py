@@ -6,180 +6,121 @@ import math
 from typing import Any
 
 from bibun.array import Value
-from bibun.numpy._common import promote_inexact, value
+from bibun.numpy._common import value
 from bibun.numpy.elementwise import where
 from bibun.ops import elementwise as el
 from bibun.ops import special as sp
+from bibun.scipy.special._table import Row, install
 
-__all__ = [
-    "bdtr", "bdtrc", "chdtr", "chdtrc", "chdtri", "fdtr", "fdtrc", "fdtri", "gdtr", "gdtrc",
-    "nbdtr", "nbdtrc", "pdtr", "pdtrc",
-]  # fmt: skip
+__all__: list[str] = []
 
 
-def _floats(name: str, *xs: Any) -> list[Any]:
-    return [value(name, f"{i + 1}", x) for i, x in enumerate(promote_inexact(name, *xs))]
+def _values(*xs: Any) -> list[Value]:
+    return [value("a distribution function", f"{i + 1}", x) for i, x in enumerate(xs)]
 
 
-def chdtr(v: Any, x: Any, /) -> Value:
-    """The chi-squared distribution function with v degrees of freedom, at x.
+def _chi_squared(op: Any, below: float) -> Any:
+    def apply(v: Any, x: Any) -> Value:
+        v, x = _values(v, x)
+        return where(x < 0, below, op(0.5 * v, 0.5 * where(x < 0, 1.0, x)))
 
-    >>> from bibun.scipy import special
-    >>> round(float(special.chdtr(2.0, 1.0)), 6)
-    0.393469
-    """
-    v, x = _floats("chdtr", v, x)
-    return where(x < 0, 0.0, el.igamma(0.5 * v, 0.5 * where(x < 0, 1.0, x)))
+    return apply
 
 
-def chdtrc(v: Any, x: Any, /) -> Value:
-    """1 - chdtr(v, x), accurate where it is small.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.chdtrc(2.0, 1.0)), 6)
-    0.606531
-    """
-    v, x = _floats("chdtrc", v, x)
-    return where(x < 0, 1.0, el.igammac(0.5 * v, 0.5 * where(x < 0, 1.0, x)))
-
-
-def chdtri(v: Any, p: Any, /) -> Value:
-    """x with chdtrc(v, x) = p.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.chdtri(2.0, 0.5)), 6)
-    1.386294
-    """
-    v, p = _floats("chdtri", v, p)
+def _chi_squared_inverse(v: Any, p: Any) -> Value:
+    v, p = _values(v, p)
     return 2 * sp.igammac_inv(0.5 * v, p)
 
 
-def gdtr(a: Any, b: Any, x: Any, /) -> Value:
-    """The gamma distribution function of shape b and rate a, at x.
+def _gamma(op: Any) -> Any:
+    def apply(a: Any, b: Any, x: Any) -> Value:
+        a, b, x = _values(a, b, x)
+        return op(b, a * x)
 
-    >>> from bibun.scipy import special
-    >>> round(float(special.gdtr(1.0, 2.0, 1.0)), 6)
-    0.264241
-    """
-    a, b, x = _floats("gdtr", a, b, x)
-    return el.igamma(b, a * x)
+    return apply
 
 
-def gdtrc(a: Any, b: Any, x: Any, /) -> Value:
-    """1 - gdtr(a, b, x).
+def _poisson(op: Any) -> Any:
+    def apply(k: Any, m: Any) -> Value:
+        k, m = _values(k, m)
+        return op(el.floor(k) + 1, m)
 
-    >>> from bibun.scipy import special
-    >>> round(float(special.gdtrc(1.0, 2.0, 1.0)), 6)
-    0.735759
-    """
-    a, b, x = _floats("gdtrc", a, b, x)
-    return el.igammac(b, a * x)
+    return apply
 
 
-def pdtr(k: Any, m: Any, /) -> Value:
-    """The probability of at most k events, of a Poisson distribution of mean m.
+def _binomial(tail: bool) -> Any:
+    def apply(k: Any, n: Any, p: Any) -> Value:
+        k, n, p = _values(k, n, p)
+        k = el.floor(k)
+        inside = (k >= 0) & (k < n)
+        more, rest = where(inside, k, 0.0) + 1, where(inside, n - k, 1.0)
+        out = el.betainc(more, rest, p) if tail else el.betainc(rest, more, 1 - p)
+        none, all_ = (1.0, 0.0) if tail else (0.0, 1.0)
+        return where(k > n, math.nan, where(k < 0, none, where(inside, out, all_)))
 
-    >>> from bibun.scipy import special
-    >>> round(float(special.pdtr(1.0, 2.0)), 6)
-    0.406006
-    """
-    k, m = _floats("pdtr", k, m)
-    return el.igammac(el.floor(k) + 1, m)
-
-
-def pdtrc(k: Any, m: Any, /) -> Value:
-    """The probability of more than k events, of a Poisson distribution of mean m.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.pdtrc(1.0, 2.0)), 6)
-    0.593994
-    """
-    k, m = _floats("pdtrc", k, m)
-    return el.igamma(el.floor(k) + 1, m)
+    return apply
 
 
-def bdtr(k: Any, n: Any, p: Any, /) -> Value:
-    """The probability of at most k successes in n trials of probability p.
+def _negative_binomial(tail: bool) -> Any:
+    def apply(k: Any, n: Any, p: Any) -> Value:
+        k, n, p = _values(k, n, p)
+        k = el.floor(k)
+        more = where(k < 0, 0.0, k) + 1
+        out = el.betainc(more, n, 1 - p) if tail else el.betainc(n, more, p)
+        return where(k < 0, 1.0 if tail else 0.0, out)
 
-    >>> from bibun.scipy import special
-    >>> round(float(special.bdtr(1.0, 3.0, 0.5)), 6)
-    0.5
-    """
-    k, n, p = _floats("bdtr", k, n, p)
-    k = el.floor(k)
-    inside = (k >= 0) & (k < n)
-    out = el.betainc(where(inside, n - k, 1.0), where(inside, k, 0.0) + 1, 1 - p)
-    return where(k > n, math.nan, where(k < 0, 0.0, where(inside, out, 1.0)))
+    return apply
 
 
-def bdtrc(k: Any, n: Any, p: Any, /) -> Value:
-    """The probability of more than k successes in n trials of probability p.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.bdtrc(1.0, 3.0, 0.5)), 6)
-    0.5
-    """
-    k, n, p = _floats("bdtrc", k, n, p)
-    k = el.floor(k)
-    inside = (k >= 0) & (k < n)
-    out = el.betainc(where(inside, k, 0.0) + 1, where(inside, n - k, 1.0), p)
-    return where(k > n, math.nan, where(k < 0, 1.0, where(inside, out, 0.0)))
-
-
-def nbdtr(k: Any, n: Any, p: Any, /) -> Value:
-    """The probability of at most k failures before the n-th success.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.nbdtr(1.0, 2.0, 0.5)), 6)
-    0.5
-    """
-    k, n, p = _floats("nbdtr", k, n, p)
-    k = el.floor(k)
-    return where(k < 0, 0.0, el.betainc(n, where(k < 0, 0.0, k) + 1, p))
-
-
-def nbdtrc(k: Any, n: Any, p: Any, /) -> Value:
-    """The probability of more than k failures before the n-th success.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.nbdtrc(1.0, 2.0, 0.5)), 6)
-    0.5
-    """
-    k, n, p = _floats("nbdtrc", k, n, p)
-    k = el.floor(k)
-    return where(k < 0, 1.0, el.betainc(where(k < 0, 0.0, k) + 1, n, 1 - p))
-
-
-def fdtr(dfn: Any, dfd: Any, x: Any, /) -> Value:
-    """The F distribution function with dfn and dfd degrees of freedom, at x.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.fdtr(2.0, 4.0, 1.0)), 6)
-    0.555556
-    """
-    n, d, x = _floats("fdtr", dfn, dfd, x)
+def _f(dfn: Any, dfd: Any, x: Any) -> Value:
+    n, d, x = _values(dfn, dfd, x)
     return el.betainc(0.5 * n, 0.5 * d, n * x / (d + n * x))
 
 
-def fdtrc(dfn: Any, dfd: Any, x: Any, /) -> Value:
-    """1 - fdtr(dfn, dfd, x), accurate where it is small.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.fdtrc(2.0, 4.0, 1.0)), 6)
-    0.444444
-    """
-    n, d, x = _floats("fdtrc", dfn, dfd, x)
+def _f_tail(dfn: Any, dfd: Any, x: Any) -> Value:
+    n, d, x = _values(dfn, dfd, x)
     return el.betainc(0.5 * d, 0.5 * n, d / (d + n * x))
 
 
-def fdtri(dfn: Any, dfd: Any, p: Any, /) -> Value:
-    """x with fdtr(dfn, dfd, x) = p.
-
-    >>> from bibun.scipy import special
-    >>> round(float(special.fdtri(2.0, 4.0, 0.5)), 6)
-    0.828427
-    """
-    n, d, p = _floats("fdtri", dfn, dfd, p)
+def _f_inverse(dfn: Any, dfd: Any, p: Any) -> Value:
+    n, d, p = _values(dfn, dfd, p)
     y = sp.betainc_inv(0.5 * n, 0.5 * d, p)  # n x/(d + n x), small where x is
     z = sp.betainc_inv(0.5 * d, 0.5 * n, 1 - p)  # d/(d + n x)
     return d / n * where(y < 0.5, y / (1 - y), (1 - z) / z)
+
+
+_TABLE: list[Row] = [
+    ("chdtr", _chi_squared(el.igamma, 0.0), "v, x",
+     "The chi-squared distribution function with v degrees of freedom, at x.",
+     "2.0, 1.0", "0.393469"),
+    ("chdtrc", _chi_squared(el.igammac, 1.0), "v, x",
+     "1 - chdtr(v, x), accurate where it is small.", "2.0, 1.0", "0.606531"),
+    ("chdtri", _chi_squared_inverse, "v, p", "x with chdtrc(v, x) = p.", "2.0, 0.5", "1.386294"),
+    ("gdtr", _gamma(el.igamma), "a, b, x",
+     "The gamma distribution function of shape b and rate a, at x.", "1.0, 2.0, 1.0", "0.264241"),
+    ("gdtrc", _gamma(el.igammac), "a, b, x", "1 - gdtr(a, b, x).", "1.0, 2.0, 1.0", "0.735759"),
+    ("pdtr", _poisson(el.igammac), "k, m",
+     "The probability of at most k events, of a Poisson distribution of mean m.",
+     "1.0, 2.0", "0.406006"),
+    ("pdtrc", _poisson(el.igamma), "k, m",
+     "The probability of more than k events, of a Poisson distribution of mean m.",
+     "1.0, 2.0", "0.593994"),
+    ("bdtr", _binomial(False), "k, n, p",
+     "The probability of at most k successes in n trials of probability p.",
+     "1.0, 3.0, 0.5", "0.5"),
+    ("bdtrc", _binomial(True), "k, n, p",
+     "The probability of more than k successes in n trials of probability p.",
+     "1.0, 3.0, 0.5", "0.5"),
+    ("nbdtr", _negative_binomial(False), "k, n, p",
+     "The probability of at most k failures before the n-th success.", "1.0, 2.0, 0.5", "0.5"),
+    ("nbdtrc", _negative_binomial(True), "k, n, p",
+     "The probability of more than k failures before the n-th success.", "1.0, 2.0, 0.5", "0.5"),
+    ("fdtr", _f, "dfn, dfd, x",
+     "The F distribution function with dfn and dfd degrees of freedom, at x.",
+     "2.0, 4.0, 1.0", "0.555556"),
+    ("fdtrc", _f_tail, "dfn, dfd, x", "1 - fdtr(dfn, dfd, x), accurate where it is small.",
+     "2.0, 4.0, 1.0", "0.444444"),
+    ("fdtri", _f_inverse, "dfn, dfd, p", "x with fdtr(dfn, dfd, x) = p.",
+     "2.0, 4.0, 0.5", "0.828427"),
+]  # fmt: skip
+__all__ += install(globals(), _TABLE)
