@@ -407,3 +407,18 @@ def test_sums_over_outer_axes_in_threads(shape, axis):
             np.testing.assert_array_equal(other, first)
     for out, expected in zip(outs[0], f.fun(x), strict=True):
         np.testing.assert_allclose(out, np.asarray(expected), rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i4", "i8", "f4", "f8"])
+def test_remainder_by_nan_of_what_was_an_integer(dtype: str) -> None:
+    """LLVM takes fmod(float(i), nan) for poison, and left the result as it found it."""
+    x = np.array([0, 1, 2, 3, 100], dtype)
+    for divisor in (np.nan, np.inf, -np.inf, 0.0, 7.0):
+        with np.errstate(invalid="ignore"):
+            wanted = np.fmod(x.astype(float), divisor)
+        known = bibun.jit(lambda x, d=divisor: bibun.lax.rem(x.astype(float), d))
+        given = bibun.jit(lambda x, d: bibun.lax.rem(x.astype(float), bnp.abs(d) + 0.5 - 0.5))
+        assert np.array_equal(known(x), wanted, equal_nan=True)
+        with np.errstate(invalid="ignore"):
+            wanted = np.fmod(x.astype(float), np.abs(divisor))
+        assert np.array_equal(given(x, divisor), wanted, equal_nan=True)

@@ -257,13 +257,19 @@ class ValueBuilder(Masked):
         return self.select(zero, x, self._binary(code, x, self._safe_divisor(x, y, zero)))
 
     def _frem(self, x: Val, y: Val) -> Val:
-        """C's fmod, lane by lane through libm."""
+        """C's fmod, lane by lane through libm.
+
+        `nobuiltin`: LLVM takes an fmod whose x is known to be finite and y not to be 0 for one
+        that never gives nan, so that a y that is nan would be poison.
+        """
         symbol = "fmod" if x.dtype == float64 else "fmodf"
         t = llvm_type(x.dtype)
         f = self.module.external(symbol, f"{t} ({t}, {t})")
-        return self.per_lane(
-            lambda a, b: self._new(f"call {t} {f}({t} {a.name}, {t} {b.name})", x.dtype, 1), x, y
-        )
+
+        def one(a: Val, b: Val) -> Val:
+            return self._new(f"call {t} {f}({t} {a.name}, {t} {b.name}) nobuiltin", x.dtype, 1)
+
+        return self.per_lane(one, x, y)
 
     def per_lane(self, scalar: Callable[..., Val], *xs: Val) -> Val:
         """Apply a scalar emission to each lane."""
