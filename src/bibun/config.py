@@ -102,11 +102,14 @@ class Config:
         return name
 
     def read(self, name: str) -> Any:
-        name = self._resolve(name)
-        overrides = getattr(self._local, "overrides", None)
-        if overrides and name in overrides:
-            return overrides[name]
-        return self._values[name]
+        values = self._values
+        if name not in values:
+            name = self._resolve(name)
+        if self.overrides:
+            overrides = getattr(self._local, "overrides", None)
+            if overrides and name in overrides:
+                return overrides[name]
+        return values[name]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

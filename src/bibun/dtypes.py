@@ -35,15 +35,15 @@ _TO_32 = {float64: float32, int64: int32, uint64: uint32, complex128: complex64}
 
 
 def default_float() -> np.dtype:
-    return float64 if config.enable_x64 else float32
+    return float64 if config.read("enable_x64") else float32
 
 
 def default_int() -> np.dtype:
-    return int64 if config.enable_x64 else int32
+    return int64 if config.read("enable_x64") else int32
 
 
 def default_complex() -> np.dtype:
-    return complex128 if config.enable_x64 else complex64
+    return complex128 if config.read("enable_x64") else complex64
 
 
 def scalar_dtype(value: Any) -> np.dtype:

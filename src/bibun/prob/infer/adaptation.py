@@ -56,10 +56,11 @@ class DualAveraging(NamedTuple):
 
 def dual_averaging_init(step_size: Any, settled: bool = False) -> DualAveraging:
     """A search from `step_size`: over orders of magnitude, or `settled`, close around it."""
-    log_step = bnp.log(bnp.asarray(step_size, dtype=float))
-    zero = bnp.zeros(())
+    log_step = np.log(np.asarray(step_size, dtype=float))
     center, gamma = (log_step, SETTLED) if settled else (log_step + np.log(10.0), GAMMA)
-    return DualAveraging(log_step, zero, zero, zero, center, bnp.asarray(gamma))
+    start, center, gamma = (bnp.asarray(x, dtype=float) for x in (log_step, center, gamma))
+    zero = bnp.zeros(())
+    return DualAveraging(start, zero, zero, zero, center, gamma)
 
 
 def dual_averaging_update(s: DualAveraging, accept_prob: Any, target: float) -> DualAveraging:
@@ -115,7 +116,8 @@ class Moments(NamedTuple):
 
 
 def moments_init(dimension: int, dense: bool) -> Moments:
-    return Moments(welford_init(dimension, dense), welford_init(dimension, dense))
+    none = welford_init(dimension, dense)  # arrays do not change, so both may have the same
+    return Moments(none, none)
 
 
 def fisher_metric(m: Moments, before: np.ndarray, regularize: bool = True) -> np.ndarray:

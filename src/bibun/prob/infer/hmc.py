@@ -362,9 +362,9 @@ class HMC:
     def end_window(self, state: HMCState, learned: bool, last: bool) -> HMCState:
         """After an adaptation window: a new mass matrix, and the step size search anew."""
         a = state.adapt_state
-        step = bnp.asarray(a.step_size)
+        step = a.step_size
         if self.adapt_step_size:
-            step = bnp.exp(a.dual_averaging.log_step_avg)
+            step = bnp.asarray(np.exp(np.asarray(a.dual_averaging.log_step_avg)))
         metric, moments = a.metric, a.moments
         if learned and self.adapt_mass_matrix:
             cov = self._inverse_mass(np.asarray(metric.inverse_mass), moments)

@@ -37,6 +37,20 @@ def init_to_feasible(site: Any = None) -> Any:
     return init_to_uniform(site, radius=0.0)
 
 
+def radius_of(strategy: Any) -> float | None:
+    """The radius of a strategy that is uniform in unconstrained space at every site, or None.
+
+    Such a start is drawn as one vector, without running the model.
+    """
+    if strategy is init_to_feasible:
+        return 0.0
+    options = {"radius": 2.0}
+    if isinstance(strategy, functools.partial) and not strategy.args:
+        options.update(strategy.keywords)
+        strategy = strategy.func
+    return options["radius"] if strategy is init_to_uniform and len(options) == 1 else None
+
+
 def init_to_value(site: Any = None, values: Mapping[str, Any] | None = None) -> Any:
     """The given constrained values; uniform for sites not named."""
     values = values or {}

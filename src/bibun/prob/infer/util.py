@@ -25,6 +25,7 @@ from bibun.prob.infer.enumeration.sites import (
     is_enumerable,
     is_enumerated,
 )
+from bibun.prob.infer.initialization import radius_of
 from bibun.transforms import vmap
 
 Model = Callable[..., Any]
@@ -393,6 +394,9 @@ class FlatModel:
 
     def initial(self, strategy: Callable[[Any], Any], key: Any) -> Any:
         """A starting point by an `init_to_*` strategy, as a flat vector."""
+        radius = radius_of(strategy)
+        if radius is not None:
+            return random.uniform(key, (self.dimension,), minval=-radius, maxval=radius)
 
         def with_key(site: Mapping[str, Any]) -> Any:
             if site["type"] != "sample" or site["name"] not in self.sites:
