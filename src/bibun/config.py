@@ -75,6 +75,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 _TRACED = ("enable_x64", "debug_nans", "disable_jit")
+DISABLE_JIT = _TRACED.index("disable_jit")  # in what `trace_key` returns
 
 
 class Config:

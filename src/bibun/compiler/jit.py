@@ -25,7 +25,7 @@ import numpy as np
 from bibun import tree
 from bibun.array import Array
 from bibun.compiler.guards import Guards, is_state, owners, watching
-from bibun.config import config
+from bibun.config import DISABLE_JIT, config
 from bibun.dtypes import scalar_dtype
 from bibun.ir.program import Closed
 from bibun.ir.types import RaggedType
@@ -193,7 +193,7 @@ class Jitted:
     def general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call with arguments of any kind."""
         settings = config.trace_key()
-        if settings[2]:
+        if settings[DISABLE_JIT]:
             return self.fun(*args, **kwargs)
         quick = quick_leaves(args) if not kwargs and not self.statics else None
         if quick is not None:
@@ -290,7 +290,7 @@ class Jitted:
 
         def flat(*tracers: Any) -> list[Any]:
             nonlocal out_tree
-            new_args, new_kwargs = self._rebuild(structure, tracers, args, kwargs, statics)
+            new_args, new_kwargs = self._rebuild(structure, tracers, statics)
             out = self.fun(*new_args, **new_kwargs)
             outs, out_tree = tree.flatten(out)
             for o in outs:
@@ -320,12 +320,7 @@ class Jitted:
         return key[0] if self.statics else key
 
     def _rebuild(
-        self,
-        structure: Any,
-        tracers: Sequence[Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        statics: Any,
+        self, structure: Any, tracers: Sequence[Any], statics: Any
     ) -> tuple[list[Any], dict[str, Any]]:
         new_args, new_kwargs = tree.unflatten(structure, tracers)
         new_args = list(new_args)
@@ -423,9 +418,10 @@ class Jitted:
         self.direct = None
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Shapes and dtypes of the result, without computing it."""
-        trace = self.trace(*args, **kwargs)
-        return tree.unflatten(trace.out_tree, trace.closed.out_types)
+        """Shapes and dtypes of the result, without computing it; as `bibun.eval_shape`."""
+        from bibun.transforms import eval_shape
+
+        return eval_shape(self, *args, **kwargs)
 
 
 def check_output(x: Any, name: str) -> None:

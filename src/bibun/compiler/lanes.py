@@ -3,7 +3,7 @@
 `vmap` turns a while loop whose condition differs between lanes into one loop over arrays,
 under a mask: right, but every iteration sweeps all lanes through memory until the slowest is
 done. If the loop's programs touch each lane on its own, the order may be turned around: for
-each block of `LANES` lanes, carries in vector registers, iterate until that block is done.
+each block of `BLOCK` lanes, carries in vector registers, iterate until that block is done.
 A lane that is done keeps its carry (the mask sees to it), so the results are the same.
 
 Whether a program is of this kind is found by emitting it: each lane's values may be read at

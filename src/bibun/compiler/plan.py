@@ -24,7 +24,7 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from bibun.ir.program import Equation, Literal, Program, Var
+from bibun.ir.program import Equation, Literal, Program, Var, equation_has_effects
 from bibun.ir.types import ArrayType
 from bibun.ops.op import EFFECT, ELEMENTWISE, INDEX_MAP, LIBRARY, REDUCTION
 
@@ -259,16 +259,10 @@ class _Planner:
             self.join_or_open(eq, eq.inputs[0].type.shape)
         else:
             unit = self.new_unit(STEP, eq, self.reads_of(eq))
-            if op.kind == EFFECT or op.has_effects or self.effects_inside(eq):
+            if op.kind == EFFECT or equation_has_effects(eq):
                 if self.last_effect is not None:
                     unit.deps.add(self.last_effect)
                 self.last_effect = unit
-
-    @staticmethod
-    def effects_inside(eq: Equation) -> bool:
-        from bibun.ir.program import equation_has_effects
-
-        return equation_has_effects(eq)
 
     def read_first(self) -> None:
         """An op that may take over its input's memory runs after what else reads that input.

@@ -13,8 +13,6 @@ import numpy as np
 
 from bibun.dtypes import KEY
 
-_LLVM = {"b1": "i1", "f4": "float", "f8": "double"}
-
 
 def llvm_type(dtype: np.dtype, width: int = 1) -> str:
     """The LLVM type of a Val: `double`, `<8 x i64>`; booleans are `i1`."""

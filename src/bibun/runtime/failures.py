@@ -67,8 +67,8 @@ def raise_status(
     if status == c.RAGGED_LIMIT:
         raise MemoryError(
             f"the tape of a loop of unknown length ({name}) passed the limit of "
-            f"{ctx.ragged_limit} bytes (config ragged_memory_limit); raise the limit, or "
-            f"bound the loop and use scan{where}"
+            f"{ctx.ragged_limit} bytes (config ragged_memory_limit); raise the limit, give "
+            f"the loop checkpoint=, which keeps fewer values, or bound it and use scan{where}"
         )
     if status == c.NONFINITE:
         shown = ", ".join(map(repr, payload(ctx)))
