@@ -1,4 +1,4 @@
-"""Quantiles by bisection over floats: against SciPy, in the tails, with derivatives."""
+"""Quantiles: against SciPy, in the tails, with derivatives; densities in their tails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from scipy import special, stats
 from bibun import grad, jit
 from bibun import numpy as bnp
 from bibun.prob import distributions as dist
-from bibun.prob.distributions import quantiles
 from bibun.testing import check_grads
 
 Q = np.array([1e-300, 1e-30, 1e-8, 0.01, 0.3, 0.5, 0.9, 0.999])
@@ -17,57 +16,54 @@ Q = np.array([1e-300, 1e-30, 1e-8, 0.01, 0.3, 0.5, 0.9, 0.999])
 
 @pytest.mark.parametrize("a", [0.3, 1.0, 7.5, 200.0])
 def test_gamma(a):
-    exact = special.gammaincinv(a, Q)
-    np.testing.assert_allclose(
-        np.asarray(quantiles.gammaincinv(a, Q)), exact, rtol=1e-11, atol=1e-323
-    )
-    exact = special.gammainccinv(a, Q)
-    np.testing.assert_allclose(np.asarray(quantiles.gammainccinv(a, Q)), exact, rtol=1e-11)
-    np.testing.assert_allclose(
-        np.asarray(jit(quantiles.gammaincinv)(a, Q)), np.asarray(quantiles.gammaincinv(a, Q)),
-        rtol=1e-12,
-    )  # fmt: skip
+    exact = special.gammaincinv(a, Q) / 2.0
+    lower, upper = dist.Gamma(a, 2.0).icdf, dist.InverseGamma(a, 2.0).icdf
+    np.testing.assert_allclose(np.asarray(lower(Q)), exact, rtol=1e-11, atol=1e-323)
+    np.testing.assert_allclose(np.asarray(upper(Q)), 2.0 / special.gammainccinv(a, Q), rtol=1e-11)
+    np.testing.assert_allclose(np.asarray(jit(lower)(Q)), exact, rtol=1e-12, atol=1e-307)
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (2.0, 3.5), (40.0, 7.0)])
 def test_beta(a, b):
     q = Q[2:]
     exact = special.betaincinv(a, b, q)
-    np.testing.assert_allclose(np.asarray(quantiles.betaincinv(a, b, q)), exact, rtol=1e-10)
+    for f in (dist.Beta(a, b).icdf, jit(dist.Beta(a, b).icdf)):
+        np.testing.assert_allclose(np.asarray(f(q)), exact, rtol=1e-10)
 
 
 @pytest.mark.parametrize("df", [1.0, 2.5, 30.0])
 def test_student_t(df):
     q = np.array([1e-12, 0.01, 0.3, 0.499999, 0.5, 0.50001, 0.8, 0.9999])
-    exact = stats.t(df).ppf(q)
-    got = np.asarray(quantiles.student_t_icdf(df, q))
-    np.testing.assert_allclose(got, exact, rtol=1e-9, atol=1e-13)
+    d, exact = dist.StudentT(df, 1.0, 2.0), stats.t(df, 1.0, 2.0)
+    for f in (d.icdf, jit(d.icdf)):
+        np.testing.assert_allclose(np.asarray(f(q)), exact.ppf(q), rtol=1e-9, atol=1e-13)
+    x = np.array([-1e6, -30.0, 0.0, 1.0, 4.0])
+    np.testing.assert_allclose(np.asarray(d.cdf(x)), exact.cdf(x), rtol=1e-10)
 
 
 def test_ends_and_outside():
     q = np.array([0.0, 1.0, -0.1, 1.1, np.nan])
-    for got, top in (
-        (quantiles.gammaincinv(2.0, q), np.inf),
-        (quantiles.betaincinv(2.0, 3.0, q), 1.0),
-    ):
-        np.testing.assert_array_equal(np.asarray(got), [0.0, top, np.nan, np.nan, np.nan])
+    for d, low, top in (
+        (dist.Gamma(2.0), 0.0, np.inf), (dist.InverseGamma(2.0), 0.0, np.inf),
+        (dist.Beta(2.0, 3.0), 0.0, 1.0), (dist.StudentT(3.0), -np.inf, np.inf),
+    ):  # fmt: skip
+        for f in (d.icdf, jit(d.icdf)):
+            np.testing.assert_array_equal(np.asarray(f(q)), [low, top, np.nan, np.nan, np.nan])
 
 
 def test_single_precision():
-    x = quantiles.gammaincinv(bnp.asarray(2.5, dtype="float32"), bnp.asarray([0.3], "float32"))
+    d = dist.Gamma(bnp.asarray(2.5, dtype="float32"), bnp.asarray(1.0, dtype="float32"))
+    x = d.icdf(bnp.asarray([0.3], "float32"))
     assert x.dtype == np.float32
     assert float(x[0]) == pytest.approx(special.gammaincinv(2.5, 0.3), rel=1e-6)
 
 
 def test_derivatives_to_second_order():
-    for inverse in (quantiles.gammaincinv, quantiles.gammainccinv):
-        check_grads(inverse, (2.5, 0.3), order=1)
-        check_grads(lambda q, inverse=inverse: inverse(2.5, q), (0.3,), order=2)
-    check_grads(quantiles.betaincinv, (2.5, 1.5, 0.3), order=1)
-    check_grads(quantiles.student_t_icdf, (2.5, 0.3), order=1)
-    assert float(grad(quantiles.student_t_icdf, argnums=1)(2.5, 0.5)) == pytest.approx(
-        1 / stats.t(2.5).pdf(0.0)
-    )
+    for kind in (dist.Gamma, dist.InverseGamma):
+        check_grads(lambda a, q, kind=kind: kind(a).icdf(q), (2.5, 0.3), order=2)
+    check_grads(lambda a, b, q: dist.Beta(a, b).icdf(q), (2.5, 1.5, 0.3), order=1)
+    check_grads(lambda df, q: dist.StudentT(df).icdf(q), (2.5, 0.3), order=1)
+    assert float(grad(dist.StudentT(2.5).icdf)(0.5)) == pytest.approx(1 / stats.t(2.5).pdf(0.0))
 
 
 def test_truncated_gamma_far_out():

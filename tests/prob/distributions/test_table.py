@@ -265,7 +265,7 @@ def test_wrong_parameters(row):
 # not laws, or tables of their own
 NOT_LAWS = {
     "Distribution", "biject_to", "constraints", "enable_validation", "kl_divergence",
-    "register_kl", "transforms",
+    "register_kl", "transforms", "validation_enabled",
 }  # fmt: skip
 
 

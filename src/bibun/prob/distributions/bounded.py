@@ -10,9 +10,19 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
-from bibun.prob.distributions.quantiles import betaincinv, gammainccinv, gammaincinv
 from bibun.prob.distributions.special import betaln
-from bibun.scipy.special import betainc, digamma, gammainc, gammaincc, gammaln, xlog1py, xlogy
+from bibun.scipy.special import (
+    betainc,
+    betaincinv,
+    digamma,
+    gammainc,
+    gammaincc,
+    gammainccinv,
+    gammaincinv,
+    gammaln,
+    xlog1py,
+    xlogy,
+)
 from bibun.trace.core import concrete
 
 

@@ -11,7 +11,6 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape
-from bibun.prob.distributions.quantiles import student_t_cdf, student_t_icdf
 from bibun.prob.distributions.special import LOG_2PI
 from bibun.scipy.special import (
     digamma,
@@ -24,6 +23,8 @@ from bibun.scipy.special import (
     log_ndtr,
     ndtr,
     ndtri,
+    stdtr,
+    stdtrit,
 )
 
 _LOC_SCALE = {"loc": c.real, "scale": c.positive}
@@ -214,10 +215,10 @@ class StudentT(LocationScale):
         return self.loc + self.scale * (random.normal(k_normal, shape) * bnp.sqrt(self.df / chi2))
 
     def _standard_cdf(self, z: Any) -> Any:
-        return student_t_cdf(self.df, z)
+        return stdtr(self.df, z)
 
     def _standard_icdf(self, q: Any) -> Any:
-        return student_t_icdf(self.df, q)
+        return stdtrit(self.df, q)
 
     @property
     def mean(self) -> Any:

@@ -14,9 +14,8 @@ from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.bounded import Gamma
 from bibun.prob.distributions.distribution import Distribution, Shape
-from bibun.prob.distributions.quantiles import gammainccinv, gammaincinv
 from bibun.prob.distributions.truncated import _Truncated
-from bibun.scipy.special import gammainc, gammaincc, gammaln
+from bibun.scipy.special import gammainc, gammaincc, gammainccinv, gammaincinv, gammaln
 from bibun.trace.core import concrete
 
 
