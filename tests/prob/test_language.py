@@ -256,6 +256,7 @@ def test_examples():
 
     for name in ("primitives", "handlers", "distributions.distribution",
                  "distributions.real_line", "distributions.bounded", "distributions.discrete",
+                 "distributions.counts",
                  "distributions.multivariate", "distributions.mixture",
                  "distributions.transformed"):  # fmt: skip
         result = doctest.testmod(importlib.import_module(f"bibun.prob.{name}"))

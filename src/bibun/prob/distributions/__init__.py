@@ -35,12 +35,16 @@ from bibun.prob.distributions.circulant import CirculantNormal
 from bibun.prob.distributions.counts import (
     BetaNegativeBinomial,
     DirichletMultinomial,
+    GammaPoisson,
+    Geometric,
     GeometricLogits,
+    GeometricProbs,
     MultinomialLogits,
     NegativeBinomial,
+    NegativeBinomial2,
     NegativeBinomialLogits,
     NegativeBinomialProbs,
-    OrderedLogistic,
+    Poisson,
 )
 from bibun.prob.distributions.directional import ProjectedNormal, SineBivariateVonMises, SineSkewed
 from bibun.prob.distributions.discrete import (
@@ -55,11 +59,7 @@ from bibun.prob.distributions.discrete import (
     CategoricalLogits,
     CategoricalProbs,
     DiscreteUniform,
-    GammaPoisson,
-    Geometric,
-    GeometricProbs,
-    NegativeBinomial2,
-    Poisson,
+    OrderedLogistic,
 )
 from bibun.prob.distributions.distribution import (
     Distribution,

@@ -1,4 +1,4 @@
-"""Further distributions of counts: overdispersed, ordered, and other parametrisations."""
+"""Counts without a bound: Poisson, geometric, negative binomial; and counts of classes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,162 @@ import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions import constraints as c
-from bibun.prob.distributions.discrete import (
-    CategoricalProbs,
-    GammaPoisson,
-    GeometricProbs,
-)
 from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.multivariate import Multinomial
 from bibun.prob.distributions.special import betaln, floating
-from bibun.scipy.special import expit, gammaln
+from bibun.scipy.special import betainc, expit, gammaincc, gammaln, xlog1py, xlogy
+
+
+class Poisson(Distribution):
+    """Counts of mean `rate`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(bnp.exp(dist.Poisson(2.0).log_prob(0))), 4)
+    0.1353
+    """
+
+    arg_constraints = {"rate": c.positive}
+    support = c.nonnegative_integer
+
+    def __init__(self, rate: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, rate=rate)
+
+    def _log_prob(self, value: Any) -> Any:
+        k = floating(value)
+        return xlogy(k, self.rate) - gammaln(k + 1) - self.rate
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        return random.poisson(key, self.rate, self.shape(sample_shape))
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        return bnp.where(k < 0, 0.0, gammaincc(bnp.maximum(k, 0.0) + 1, self.rate))
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self.rate)
+
+    @property
+    def variance(self) -> Any:
+        return self._wide(self.rate)
+
+
+class GeometricProbs(Distribution):
+    """Failures before the first success of probability `probs`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.GeometricProbs(0.25).mean), 4)
+    3.0
+    """
+
+    arg_constraints = {"probs": c.unit_interval}
+    support = c.nonnegative_integer
+
+    def __init__(self, probs: Any, *, validate_args: bool | None = None) -> None:
+        self._setup(validate_args, probs=probs)
+
+    def _log_prob(self, value: Any) -> Any:
+        return xlog1py(floating(value), -self.probs) + bnp.log(self.probs)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        u = random.uniform(key, self.shape(sample_shape))
+        return bnp.floor(bnp.log1p(-u) / bnp.log1p(-self.probs)).astype(int)
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        return bnp.where(k < 0, 0.0, -bnp.expm1((k + 1) * bnp.log1p(-self.probs)))
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(1 / bnp.asarray(self.probs) - 1)
+
+    @property
+    def variance(self) -> Any:
+        p = bnp.asarray(self.probs)
+        return self._wide((1 / p - 1) / p)
+
+    def entropy(self) -> Any:
+        p = bnp.asarray(self.probs)
+        return self._wide(-(xlog1py(1 - p, -p) + p * bnp.log(p)) / p)
+
+
+def Geometric(
+    probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
+) -> GeometricProbs:
+    """Failures before the first success, by `probs` or by `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.Geometric(probs=0.25).mean), 4)
+    3.0
+    """
+    one_of("Geometric", probs=probs, logits=logits)
+    p = probs if logits is None else expit(logits)
+    return GeometricProbs(p, validate_args=validate_args)
+
+
+def GeometricLogits(logits: Any, *, validate_args: bool | None = None) -> GeometricProbs:
+    """Failures before the first success, of log odds `logits`.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.GeometricLogits(0.0).mean), 4)
+    1.0
+    """
+    return GeometricProbs(expit(bnp.asarray(logits)), validate_args=validate_args)
+
+
+class GammaPoisson(Distribution):
+    """Poisson counts whose rate is gamma: the negative binomial.
+
+    >>> from bibun.prob import distributions as dist
+    >>> d = dist.GammaPoisson(3.0, 2.0)
+    >>> float(d.mean), float(d.variance)
+    (1.5, 2.25)
+    """
+
+    arg_constraints = {"concentration": c.positive, "rate": c.positive}
+    support = c.nonnegative_integer
+
+    def __init__(
+        self, concentration: Any, rate: Any = 1.0, *, validate_args: bool | None = None
+    ) -> None:
+        self._setup(validate_args, concentration=concentration, rate=rate)
+
+    def _log_prob(self, value: Any) -> Any:
+        k, a, b = floating(value), self.concentration, self.rate
+        ways = gammaln(a + k) - gammaln(a) - gammaln(k + 1)
+        return ways + a * bnp.log(b) - (a + k) * bnp.log1p(b)
+
+    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
+        k_gamma, k_poisson = random.split(key)
+        shape = self.shape(sample_shape)
+        rate = random.gamma(k_gamma, self.concentration, shape) / self.rate
+        return random.poisson(k_poisson, rate, shape)
+
+    def cdf(self, value: Any) -> Any:
+        k = bnp.floor(floating(value))
+        p = betainc(self.concentration, bnp.maximum(k, 0.0) + 1, self.rate / (1.0 + self.rate))
+        return bnp.where(k < 0, 0.0, p)
+
+    @property
+    def mean(self) -> Any:
+        return self._wide(self.concentration / bnp.asarray(self.rate))
+
+    @property
+    def variance(self) -> Any:
+        return self._wide(self.concentration / bnp.square(self.rate) * (1 + self.rate))
+
+
+def NegativeBinomial2(
+    mean: Any, concentration: Any, *, validate_args: bool | None = None
+) -> GammaPoisson:
+    """Negative binomial by its mean; its variance is mean + mean**2 / concentration.
+
+    >>> from bibun.prob import distributions as dist
+    >>> round(float(dist.NegativeBinomial2(3.0, 2.0).variance), 4)
+    7.5
+    """
+    rate = concentration / bnp.asarray(mean)
+    return GammaPoisson(concentration, rate, validate_args=validate_args)
 
 
 def NegativeBinomialProbs(
@@ -57,45 +204,6 @@ def NegativeBinomial(
     if probs is not None:
         return NegativeBinomialProbs(total_count, probs, validate_args=validate_args)
     return NegativeBinomialLogits(total_count, logits, validate_args=validate_args)
-
-
-def GeometricLogits(logits: Any, *, validate_args: bool | None = None) -> GeometricProbs:
-    """Failures before the first success, of log odds `logits`.
-
-    >>> from bibun.prob import distributions as dist
-    >>> round(float(dist.GeometricLogits(0.0).mean), 4)
-    1.0
-    """
-    return GeometricProbs(expit(bnp.asarray(logits)), validate_args=validate_args)
-
-
-def MultinomialLogits(
-    logits: Any, total_count: Any = 1, *, validate_args: bool | None = None
-) -> Distribution:
-    """Counts of classes, by logits.
-
-    >>> from bibun.prob import distributions as dist
-    >>> dist.MultinomialLogits([0.0, 0.0], total_count=10).mean.tolist()
-    [5.0, 5.0]
-    """
-    return Multinomial(total_count, logits=logits, validate_args=validate_args)
-
-
-def OrderedLogistic(
-    predictor: Any, cutpoints: Any, *, validate_args: bool | None = None
-) -> CategoricalProbs:
-    """The class 0, 1, … between whose ascending `cutpoints` a logistic variable falls.
-
-    The variable has location `predictor`; there is one more class than cutpoints.
-
-    >>> from bibun.prob import distributions as dist
-    >>> [round(float(p), 4) for p in dist.OrderedLogistic(0.0, [-1.0, 1.0]).probs]
-    [0.2689, 0.4621, 0.2689]
-    """
-    below = expit(bnp.asarray(cutpoints) - bnp.asarray(predictor)[..., None])
-    edge = below[..., :1]
-    ends = bnp.concatenate([bnp.zeros_like(edge), below, bnp.ones_like(edge)], axis=-1)
-    return CategoricalProbs(ends[..., 1:] - ends[..., :-1], validate_args=validate_args)
 
 
 class BetaNegativeBinomial(Distribution):
@@ -142,6 +250,18 @@ class BetaNegativeBinomial(Distribution):
         safe = bnp.where(b > 2, b, 3.0)
         out = n * a * (n + safe - 1) * (a + safe - 1) / ((safe - 2) * bnp.square(safe - 1))
         return self._wide(bnp.where(b > 2, out, bnp.inf))
+
+
+def MultinomialLogits(
+    logits: Any, total_count: Any = 1, *, validate_args: bool | None = None
+) -> Distribution:
+    """Counts of classes, by logits.
+
+    >>> from bibun.prob import distributions as dist
+    >>> dist.MultinomialLogits([0.0, 0.0], total_count=10).mean.tolist()
+    [5.0, 5.0]
+    """
+    return Multinomial(total_count, logits=logits, validate_args=validate_args)
 
 
 class DirichletMultinomial(Distribution):

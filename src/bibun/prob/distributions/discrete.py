@@ -1,4 +1,4 @@
-"""Distributions on whole numbers: Bernoulli, binomial, categorical, Poisson and kin."""
+"""Distributions on finitely many whole numbers: Bernoulli, binomial, categorical, uniform."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.special import betaln, floating
 from bibun.prob.distributions.transforms import softplus
-from bibun.scipy.special import betainc, expit, gammaincc, gammaln, logsumexp, xlog1py, xlogy
+from bibun.scipy.special import betainc, expit, gammaln, logsumexp, xlog1py, xlogy
 from bibun.trace.core import concrete, need_concrete
 
 
@@ -338,6 +338,23 @@ def Categorical(
     return CategoricalLogits(logits, validate_args=validate_args)
 
 
+def OrderedLogistic(
+    predictor: Any, cutpoints: Any, *, validate_args: bool | None = None
+) -> CategoricalProbs:
+    """The class 0, 1, … between whose ascending `cutpoints` a logistic variable falls.
+
+    The variable has location `predictor`; there is one more class than cutpoints.
+
+    >>> from bibun.prob import distributions as dist
+    >>> [round(float(p), 4) for p in dist.OrderedLogistic(0.0, [-1.0, 1.0]).probs]
+    [0.2689, 0.4621, 0.2689]
+    """
+    below = expit(bnp.asarray(cutpoints) - bnp.asarray(predictor)[..., None])
+    edge = below[..., :1]
+    ends = bnp.concatenate([bnp.zeros_like(edge), below, bnp.ones_like(edge)], axis=-1)
+    return CategoricalProbs(ends[..., 1:] - ends[..., :-1], validate_args=validate_args)
+
+
 class DiscreteUniform(Distribution):
     """Whole numbers from `low` to `high`, both included.
 
@@ -396,148 +413,6 @@ class DiscreteUniform(Distribution):
             _same("DiscreteUniform", name, getattr(self, name)) for name in ("low", "high")
         )
         return _listed(bnp.arange(low, high + 1), self.batch_shape, expand)
-
-
-class Poisson(Distribution):
-    """Counts of mean `rate`.
-
-    >>> from bibun.prob import distributions as dist
-    >>> round(float(bnp.exp(dist.Poisson(2.0).log_prob(0))), 4)
-    0.1353
-    """
-
-    arg_constraints = {"rate": c.positive}
-    support = c.nonnegative_integer
-
-    def __init__(self, rate: Any, *, validate_args: bool | None = None) -> None:
-        self._setup(validate_args, rate=rate)
-
-    def _log_prob(self, value: Any) -> Any:
-        k = floating(value)
-        return xlogy(k, self.rate) - gammaln(k + 1) - self.rate
-
-    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
-        return random.poisson(key, self.rate, self.shape(sample_shape))
-
-    def cdf(self, value: Any) -> Any:
-        k = bnp.floor(floating(value))
-        return bnp.where(k < 0, 0.0, gammaincc(bnp.maximum(k, 0.0) + 1, self.rate))
-
-    @property
-    def mean(self) -> Any:
-        return self._wide(self.rate)
-
-    @property
-    def variance(self) -> Any:
-        return self._wide(self.rate)
-
-
-class GeometricProbs(Distribution):
-    """Failures before the first success of probability `probs`.
-
-    >>> from bibun.prob import distributions as dist
-    >>> round(float(dist.GeometricProbs(0.25).mean), 4)
-    3.0
-    """
-
-    arg_constraints = {"probs": c.unit_interval}
-    support = c.nonnegative_integer
-
-    def __init__(self, probs: Any, *, validate_args: bool | None = None) -> None:
-        self._setup(validate_args, probs=probs)
-
-    def _log_prob(self, value: Any) -> Any:
-        return xlog1py(floating(value), -self.probs) + bnp.log(self.probs)
-
-    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
-        u = random.uniform(key, self.shape(sample_shape))
-        return bnp.floor(bnp.log1p(-u) / bnp.log1p(-self.probs)).astype(int)
-
-    def cdf(self, value: Any) -> Any:
-        k = bnp.floor(floating(value))
-        return bnp.where(k < 0, 0.0, -bnp.expm1((k + 1) * bnp.log1p(-self.probs)))
-
-    @property
-    def mean(self) -> Any:
-        return self._wide(1 / bnp.asarray(self.probs) - 1)
-
-    @property
-    def variance(self) -> Any:
-        p = bnp.asarray(self.probs)
-        return self._wide((1 / p - 1) / p)
-
-    def entropy(self) -> Any:
-        p = bnp.asarray(self.probs)
-        return self._wide(-(xlog1py(1 - p, -p) + p * bnp.log(p)) / p)
-
-
-def Geometric(
-    probs: Any = None, logits: Any = None, *, validate_args: bool | None = None
-) -> GeometricProbs:
-    """Failures before the first success, by `probs` or by `logits`.
-
-    >>> from bibun.prob import distributions as dist
-    >>> round(float(dist.Geometric(probs=0.25).mean), 4)
-    3.0
-    """
-    one_of("Geometric", probs=probs, logits=logits)
-    p = probs if logits is None else expit(logits)
-    return GeometricProbs(p, validate_args=validate_args)
-
-
-class GammaPoisson(Distribution):
-    """Poisson counts whose rate is gamma: the negative binomial.
-
-    >>> from bibun.prob import distributions as dist
-    >>> d = dist.GammaPoisson(3.0, 2.0)
-    >>> float(d.mean), float(d.variance)
-    (1.5, 2.25)
-    """
-
-    arg_constraints = {"concentration": c.positive, "rate": c.positive}
-    support = c.nonnegative_integer
-
-    def __init__(
-        self, concentration: Any, rate: Any = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        self._setup(validate_args, concentration=concentration, rate=rate)
-
-    def _log_prob(self, value: Any) -> Any:
-        k, a, b = floating(value), self.concentration, self.rate
-        ways = gammaln(a + k) - gammaln(a) - gammaln(k + 1)
-        return ways + a * bnp.log(b) - (a + k) * bnp.log1p(b)
-
-    def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
-        k_gamma, k_poisson = random.split(key)
-        shape = self.shape(sample_shape)
-        rate = random.gamma(k_gamma, self.concentration, shape) / self.rate
-        return random.poisson(k_poisson, rate, shape)
-
-    def cdf(self, value: Any) -> Any:
-        k = bnp.floor(floating(value))
-        p = betainc(self.concentration, bnp.maximum(k, 0.0) + 1, self.rate / (1.0 + self.rate))
-        return bnp.where(k < 0, 0.0, p)
-
-    @property
-    def mean(self) -> Any:
-        return self._wide(self.concentration / bnp.asarray(self.rate))
-
-    @property
-    def variance(self) -> Any:
-        return self._wide(self.concentration / bnp.square(self.rate) * (1 + self.rate))
-
-
-def NegativeBinomial2(
-    mean: Any, concentration: Any, *, validate_args: bool | None = None
-) -> GammaPoisson:
-    """Negative binomial by its mean; its variance is mean + mean**2 / concentration.
-
-    >>> from bibun.prob import distributions as dist
-    >>> round(float(dist.NegativeBinomial2(3.0, 2.0).variance), 4)
-    7.5
-    """
-    rate = concentration / bnp.asarray(mean)
-    return GammaPoisson(concentration, rate, validate_args=validate_args)
 
 
 class BetaBinomial(Distribution):

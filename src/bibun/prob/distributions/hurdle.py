@@ -12,7 +12,7 @@ from bibun import lax, random
 from bibun import numpy as bnp
 from bibun.prob.distributions import constraints as c
 from bibun.prob.distributions.bounded import Gamma
-from bibun.prob.distributions.discrete import NegativeBinomial2, Poisson
+from bibun.prob.distributions.counts import NegativeBinomial2, Poisson
 from bibun.prob.distributions.distribution import Distribution, Shape, one_of
 from bibun.prob.distributions.real_line import LogNormal
 from bibun.prob.distributions.zero_inflated import ZeroInflatedLogits, ZeroInflatedProbs

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from bibun import numpy as bnp
-from bibun.prob.distributions import discrete as di
 from bibun.prob.distributions.bounded import Beta, Exponential, Gamma, Uniform, Weibull
+from bibun.prob.distributions.counts import GeometricProbs, Poisson
+from bibun.prob.distributions.discrete import _Bernoulli, _Categorical
 from bibun.prob.distributions.distribution import Distribution, ExpandedDistribution, Independent
 from bibun.prob.distributions.multivariate import (
     Dirichlet,
@@ -228,25 +229,25 @@ def _multivariate_normal_independent(p: Any, q: Any) -> Any:
     return 0.5 * (bnp.sum(moments / bnp.square(scale), axis=-1) - n) + log_det
 
 
-@register_kl(di._Bernoulli, di._Bernoulli)
+@register_kl(_Bernoulli, _Bernoulli)
 def _bernoulli(p: Any, q: Any) -> Any:
     return -p.entropy() - p.probs * q._log_prob(1.0) - (1 - p.probs) * q._log_prob(0.0)
 
 
-@register_kl(di._Categorical, di._Categorical)
+@register_kl(_Categorical, _Categorical)
 def _categorical(p: Any, q: Any) -> Any:
     a, b = bnp.asarray(p.probs), bnp.asarray(q.probs)
     # flat where a is 0: the slope there is infinite, that of a in its logits is 0
     return bnp.sum(bnp.where(a == 0, 0.0, xlogy(a, a) - xlogy(a, b)), axis=-1)
 
 
-@register_kl(di.Poisson, di.Poisson)
+@register_kl(Poisson, Poisson)
 def _poisson(p: Any, q: Any) -> Any:
     a, b = bnp.asarray(p.rate), bnp.asarray(q.rate)
     return a * bnp.log(a / b) - a + b
 
 
-@register_kl(di.GeometricProbs, di.GeometricProbs)
+@register_kl(GeometricProbs, GeometricProbs)
 def _geometric(p: Any, q: Any) -> Any:
     a, b = bnp.asarray(p.probs), bnp.asarray(q.probs)
     return bnp.log(a / b) + (1 / a - 1) * (bnp.log1p(-a) - bnp.log1p(-b))

@@ -13,7 +13,7 @@ import numpy as np
 from bibun import numpy as bnp
 from bibun import random
 from bibun.prob.distributions.constraints import real, unit_interval
-from bibun.prob.distributions.discrete import NegativeBinomial2, Poisson
+from bibun.prob.distributions.counts import NegativeBinomial2, Poisson
 from bibun.prob.distributions.distribution import (
     Distribution,
     Shape,
