@@ -32,7 +32,7 @@ from bibun.ir.types import RaggedType
 from bibun.runtime.call import call_limits
 from bibun.runtime.entry import entry_is_due
 from bibun.runtime.plan import NoPlan, argument_steps, result_steps
-from bibun.trace.core import EVAL, Tracer, as_value, leaked, state, type_of
+from bibun.trace.core import EVAL, Tracer, as_value, leaked, settled, state, type_of
 from bibun.trace.stage import stage
 
 _SCALARS = (float, int, bool, complex)
@@ -299,6 +299,7 @@ class Jitted:
 
         with watching(self.watched(statics)) as guards:
             closed = stage(flat, in_types, self.__name__)
+        closed = Closed(closed.program, [settled(c) for c in closed.consts])
         trace = Trace(closed, out_tree, guards, time.perf_counter() - begin)
         trace.made_for = (structure, statics)
         trace.why = self._why(in_types, structure, statics)

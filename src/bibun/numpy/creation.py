@@ -35,7 +35,7 @@ from bibun.numpy.elementwise import astype, less_equal, subtract
 from bibun.numpy.shape import broadcast_to, expand_dims, moveaxis, reshape
 from bibun.ops import elementwise as el
 from bibun.ops import shape as sh
-from bibun.trace.core import plain
+from bibun.trace.core import plain, shared
 
 __all__ = [
     "arange", "array", "asarray", "ascontiguousarray", "copy", "empty", "empty_like", "eye",
@@ -77,7 +77,7 @@ def _from_object(name: str, obj: Any, dtype: Any, copy: bool | None) -> Value:
     if obj is None:
         raise TypeError(f"{name}: expected an array or a number, got None")
     try:
-        data = np.asarray(plain(obj))
+        data = shared(np.asarray(plain(obj)), obj)
     except ValueError as error:
         raise ShapeError(f"{name}: {error}") from None
     if data.dtype.kind in "OUSMm" or (data.dtype.kind == "V" and data.dtype.names is None):

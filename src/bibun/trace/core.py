@@ -208,9 +208,27 @@ def as_value(x: Any) -> Value:
     if isinstance(x, Value):
         return x
     if isinstance(x, np.ndarray | np.generic):
-        return Array(np.asarray(plain(x), dtype=canonical(x.dtype)))
+        return Array(shared(np.asarray(plain(x), dtype=canonical(x.dtype)), x))
     t = type_of(x)
     return Array(np.asarray(x, dtype=t.dtype), t.weak)
+
+
+def shared(array: np.ndarray, given: Any) -> np.ndarray:
+    """The array as a view, if it is the user's own: its base tells that others may write to it."""
+    return array.view() if array is given else array
+
+
+def settled(x: Any) -> Any:
+    """`x` as what is kept of it beyond a call must be: copied if others may write to its memory."""
+    array = x._value if type(x) is Array else x
+    if not isinstance(array, np.ndarray):
+        return x
+    held = array.base if type(x) is Array else array
+    while isinstance(held, np.ndarray):
+        if held.flags.writeable:
+            return Array(array.copy(), x._weak) if type(x) is Array else array.copy()
+        held = held.base
+    return x
 
 
 def concrete(x: Any) -> np.ndarray | None:

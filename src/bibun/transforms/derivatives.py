@@ -150,6 +150,7 @@ def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     nonzero = [has_tangent(v.type) for v in values]
     flat = Flat(fun, tree, has_aux=has_aux)
     outs, linear, trace = linearize_flat(flat, values, nonzero)
+    linear.settle()
     out_types = [type_of(o) for o in outs]
     pull = _Pullback(linear, [v.type for v in values], nonzero, tree, out_types, flat.out_tree)
     out = unflatten(flat.out_tree, outs)
@@ -173,6 +174,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     nonzero = [has_tangent(v.type) for v in values]
     flat = Flat(fun, tree, has_aux=has_aux)
     outs, linear, trace = linearize_flat(flat, values, nonzero)
+    linear.settle()
     out_tree = flat.out_tree
     out_types = [type_of(o) for o in outs]
     closed = linear.close()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bibun.ir.program import Closed, Var
-from bibun.trace.core import Trace, state, type_of, using_trace
+from bibun.trace.core import Trace, settled, state, type_of, using_trace
 from bibun.trace.stage import StageTrace, StageTracer
 from bibun.transforms.context import CONTEXT
 from bibun.transforms.jvp import JVPTrace, JVPTracer, apply_rule
@@ -90,6 +90,10 @@ class LinearMap:
     @property
     def inputs(self) -> list[Var]:
         return self.trace.inputs
+
+    def settle(self) -> None:
+        """Have residuals that outlive the call in memory that nobody writes to."""
+        self.trace.const_values = [settled(v) for v in self.trace.const_values]
 
     def residuals(self) -> dict[Var, Any]:
         trace = self.trace
