@@ -71,6 +71,74 @@ def backwards(y):
     scan(step, 0, y, reverse=True)
 
 
+T2 = bnp.array([[[0.8, 0.2], [0.3, 0.7]], [[0.55, 0.45], [0.1, 0.9]]])
+
+
+def second_order(y):
+    """A state depends on the two before it; data after the loop on the last two."""
+
+    def step(carry, y):
+        a, b = carry
+        z = prob.sample("z", dist.Categorical(T2[a, b]))
+        prob.sample("y", dist.Normal(LOC[z] + 0.6 * a, 1.0), obs=y)
+        return (b, z), z
+
+    (b, z), _ = scan(step, (0, 1), y, history=2)
+    prob.sample("end", dist.Normal(LOC[z] - b, 1.0), obs=0.3)
+
+
+def second_order_plate(y):
+    """As above in a plate of two, backwards, with a class that all share."""
+    kind = prob.sample("kind", dist.Bernoulli(0.3))
+
+    def step(carry, y):
+        a, b = carry
+        with prob.plate("sequences", 2, dim=-1):
+            z = prob.sample("z", dist.Categorical(T2[a, b]))
+            prob.sample("y", dist.Normal(LOC[z] + 0.6 * a * kind, 1.0), obs=y)
+        return (b, z), None
+
+    scan(step, (bnp.zeros(2, dtype=int), bnp.array([0, 1])), y, reverse=True, history=2)
+
+
+def lagged(y):
+    """Only the state of three steps ago matters, and two sites a step."""
+
+    def step(carry, y):
+        a, b, c = carry
+        z = prob.sample("z", dist.Categorical(T[a]))
+        w = prob.sample("w", dist.Categorical(T[z]))
+        prob.sample("y", dist.Normal(LOC[z] + w, 1.0), obs=y)
+        return (b, c, w), (z, w)
+
+    scan(step, (0, 1, 1), y, history=3)
+
+
+def factorial(y):
+    """Two chains that meet in the data, and a carry with an axis of its own."""
+
+    def step(carry, y):
+        a, b, v = carry
+        a = prob.sample("a", dist.Categorical(T[a]))
+        b = prob.sample("b", dist.Categorical(T[b]))
+        prob.sample("y", dist.Normal(LOC[a] + 2 * b + bnp.sum(v), 1.0), obs=y)
+        return (a, b, 0.5 * v), (a + b, v)
+
+    _, (_, v) = scan(step, (0, 0, bnp.array([0.2, 0.4, 0.1])), y)
+    assert v.shape == (len(y), 3)
+
+
+def independent(y):
+    """No step sees another."""
+
+    def step(carry, y):
+        z = prob.sample("z", dist.Categorical(T[0]))
+        prob.sample("y", dist.Normal(LOC[z], 1.0), obs=y)
+        return carry, z
+
+    scan(step, 0.0, y, history=0)
+
+
 def paths(sizes):
     names = list(sizes)
     ranges = [list(itertools.product(range(2), repeat=int(np.prod(sizes[n])))) for n in names]
@@ -96,6 +164,14 @@ CASES = {
     "plate": (many_states, {"flip": (), "kind": (2,), "z": (3, 2)},
               np.array([[0.1, 1.0], [2.0, -1.0], [1.5, 0.3]]), {}),
     "backwards": (backwards, {"z": (4,)}, Y[:4], {}),
+    "second order": (second_order, {"z": (5,)}, Y, {}),
+    "second order, plate": (second_order_plate, {"kind": (), "z": (4, 2)},
+                            np.array([[0.1, 1.0], [2.0, -1.0], [1.5, 0.3], [0.4, 0.6]]), {}),
+    "lagged": (lagged, {"z": (4,), "w": (4,)}, Y[:4], {}),
+    "fewer steps than history": (lagged, {"z": (2,), "w": (2,)}, Y[:2], {}),
+    "as many steps as history": (lagged, {"z": (3,), "w": (3,)}, Y[:3], {}),
+    "factorial": (factorial, {"a": (3,), "b": (3,)}, Y[:3], {}),
+    "independent": (independent, {"z": (3,)}, Y[:3], {}),
     "one step": (states, {"z0": (), "z": (1,)}, Y[:1], {"loc": LOC}),
 }  # fmt: skip
 
@@ -231,7 +307,8 @@ def test_states_are_drawn_back(case, temperature):
     assert ss.chisquare(observed, expected).pvalue > 1e-4
 
 
-def test_a_carry_from_further_back_is_refused():
+@pytest.mark.parametrize("history", [0, 1])
+def test_a_carry_from_further_back_is_refused(history):
     def model(y):
         def step(carry, y):
             before, z = carry
@@ -239,18 +316,42 @@ def test_a_carry_from_further_back_is_refused():
             prob.sample("y", dist.Normal(LOC[new] + before, 1.0), obs=y)
             return (z, new), None
 
-        scan(step, (0, 0), y)
+        scan(step, (0, 0), y, history=history)
 
     trace = handlers.trace(handlers.seed(model, 0)).get_trace(Y)
-    with pytest.raises(Exception, match="step before last"):
+    with pytest.raises(Exception, match=f"history={history}"):
         log_density(enumerated(model, trace), (Y,), {}, {})
+
+
+def test_a_latent_value_whose_parent_is_summed_out():
+    """A continuous site of the body under an enumerated one, in a plate."""
+
+    def model(y):
+        def step(z, y):
+            with prob.plate("two", 2):
+                z = prob.sample("z", dist.Categorical(T[z]))
+                x = prob.sample("x", dist.Normal(LOC[z], 1.0))
+                prob.sample("y", dist.Normal(x, 1.0), obs=y)
+            return z, z
+
+        scan(step, bnp.zeros(2, dtype=int), y)
+
+    y = np.array([[0.1, 1.0], [2.0, -1.0], [1.5, 0.3]])
+    x = bnp.asarray(y - 0.2)
+    trace = handlers.trace(handlers.seed(model, 0)).get_trace(y)
+    want = np.logaddexp.reduce(list(table(model, {"z": (3, 2)}, y, x=x).values()))
+    got = log_density(enumerated(model, trace), (y,), {}, {"x": x})[0]
+    assert float(got) == pytest.approx(want, abs=1e-10)
+    samples = MCMC(NUTS(model), 20, 10, progress_bar=False)
+    samples.run(0, y)
+    assert samples.get_samples()["x"].shape == (10, 3, 2)
 
 
 def test_wrong_lengths():
     with pytest.raises(ValueError, match="number of steps"):
         scan(lambda c, x: (c, x), 0, bnp.zeros(3), length=4)
     with pytest.raises(ValueError, match="history"):
-        scan(lambda c, x: (c, x), 0, bnp.zeros(3), history=2)
+        scan(lambda c, x: (c, x), 0, bnp.zeros(3), history=-1)
 
 
 # branches -------------------------------------------------------------------------------------

@@ -144,13 +144,13 @@ def split_trace(trace: Any, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def announce(
-    arrays: dict[str, dict[str, Any]], facts: dict[str, Any], length: int | None, **more: Any
+    arrays: dict[str, dict[str, Any]], facts: dict[str, Any], length: int | None
 ) -> None:
     """Tell the handlers outside of each site of the body, stacked (None: not in a loop)."""
     for name, kept in arrays.items():
         msg = {
             "fn": None, "args": (), "kwargs": {"rng_key": None, "sample_shape": ()},
-            "scale": None, "intermediates": [], **facts[name], **kept, "scanned": True, **more,
+            "scale": None, "intermediates": [], **facts[name], **kept, "scanned": True,
         }  # fmt: skip
         if msg["type"] == "sample" and length is not None:
             msg["fn"] = Stacked(kept["fn"], length)
@@ -189,8 +189,13 @@ def scan(
     Their sites are in the trace once, with a leading axis for the steps; condition, substitute
     and Predictive take values with that axis. Under enumeration discrete sites of the body are
     summed out, with memory and time linear in the number of steps: the forward algorithm.
-    `history`: how many steps back an enumerated site of the body is seen: 1, or 0.
-    A plate goes around the statements of the body, in the body.
+    `history`: how many steps back an enumerated site of the body is seen, through the carry (0:
+    each step by itself); a step's time and memory grow exponentially with it. It changes nothing
+    where no site is enumerated. A plate goes around the statements of the body, in the body.
+    Under enumeration sites after the loop may depend on the last carry, and not on the stacked `y`.
+
+    Errors: ValueError for a negative `history`; ShapeError where the carry depends on an
+    enumerated site from further back.
 
     >>> from bibun import prob
     >>> import bibun.prob.distributions as dist
@@ -203,14 +208,12 @@ def scan(
     >>> trace["x"]["value"].shape
     (5,)
     """
-    if history not in (0, 1):
-        raise ValueError(
-            f"scan: history must be 0 or 1, got {history!r}; carry what is further back"
-        )
+    if not isinstance(history, int) or history < 0:
+        raise ValueError(f"scan: history must be an integer of at least 0, got {history!r}")
     n = steps_of(xs, length)
     msg = _message(_run, (f, init, xs, n, reverse, history))
-    carry, ys, arrays, facts, more = apply_stack(msg)["value"]
-    announce(arrays, facts, n, **more)
+    carry, ys, arrays, facts = apply_stack(msg)["value"]
+    announce(arrays, facts, n)
     return carry, ys
 
 
@@ -224,11 +227,11 @@ def _run(
     if enumerate is not None:
         from bibun.prob.infer.enumeration.loops import scan_enumerated
 
-        carry, ys, arrays, facts, more = scan_enumerated(
-            f, init, xs, order, rng_key, inside, enumerate
+        carry, ys, arrays, facts = scan_enumerated(
+            f, init, xs, order, rng_key, inside, enumerate, history
         )
     else:
-        facts, more = {}, {}
+        facts = {}
 
         def step(state: Any, row: Any) -> Any:
             carry, key = state
@@ -243,7 +246,7 @@ def _run(
         (carry, _), (ys, arrays) = lax.scan(step, (init, rng_key), (xs, order))
     if reverse:
         ys, arrays = flip(ys), flip(arrays)
-    return carry, ys, arrays, facts, more
+    return carry, ys, arrays, facts
 
 
 def cond(

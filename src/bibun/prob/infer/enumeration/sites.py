@@ -104,6 +104,7 @@ class enum(Messenger):
                 f"enum: first_available_dim must be negative, got {first_available_dim}"
             )
         self.first = first_available_dim
+        self.leftmost = -1  # the first axis left of those with a use beside plates
         self.given: dict[int, str] = {}  # axes of variables that come from outside
         self.maximise = False  # loops sum; posterior maxima make them maximise
         super().__init__(fn)
@@ -117,7 +118,8 @@ class enum(Messenger):
 
     def free_axis(self) -> int:
         """The rightmost axis that no variable in sight has."""
-        return next(d for d in range(self.first, -10_000, -1) if d not in self.axes)
+        first = min(self.first, self.leftmost)
+        return next(d for d in range(first, -10_000, -1) if d not in self.axes)
 
     def claim(self, name: str) -> int:
         """An axis for a new variable."""
@@ -174,12 +176,14 @@ class enum(Messenger):
         msg["infer"] = {**msg["infer"], "is_enumerated": True}
 
     def announce_loop(
-        self, factors: list[Factor], homes: dict[str, Plates], draw: Callable[..., Any]
-    ) -> None:
-        """Tell the handlers outside what a loop left to be summed out."""
+        self, factors: list[Factor], homes: dict[str, Plates], places: Mapping[str, int],
+        draw: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        """Tell the handlers outside what a loop left to be summed out, on the axes `places`."""
         self.homes.update(homes)
         for name in homes:
-            self.claim(name)
+            self.axes[places[name]] = name
+            self._born[places[name]] = tuple(self._steps.items())
         apply_stack({
             "type": "control_flow", "name": f"scan/{'/'.join(homes) or id(factors)}",
             "fn": None, "args": (), "kwargs": {"inside": [], "enumerate": None}, "value": True,
