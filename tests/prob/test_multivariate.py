@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.stats as ss
+from scipy import special
 
 import bibun
 from bibun import numpy as bnp
@@ -113,12 +116,25 @@ def test_lkj_density_is_uniform_over_correlations_at_one():
         total, _ = quad(lambda r, eta=eta: density(r, eta) / np.sqrt(1 - r * r)
                         * np.sqrt(1 - r * r), -1, 1)  # fmt: skip
         assert total == pytest.approx(1.0, rel=1e-6)
-    d = dist.LKJCholesky(4, 2.0)
-    x = d.sample(random.key(0), (2000,))
-    assert bool(bnp.all(d.support(x)))
-    r = np.asarray(bnp.matmul(x, bnp.swapaxes(x, -1, -2)))[:, 2, 1]
-    # marginally (r + 1) / 2 is Beta(eta + (n - 2) / 2, same)
-    assert ss.kstest((r + 1) / 2, ss.beta(3, 3).cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("method", ["onion", "cvine"])
+def test_lkj_draws(method):
+    eta = bnp.array([2.0, 0.7])
+    d = dist.LKJ(4, eta, sample_method=method)
+    r = np.asarray(d.sample(random.key(0), (2000,)))
+    assert r.shape == (2000, 2, 4, 4) and bool(bnp.all(d.support(r)))
+    for k, e in enumerate((2.0, 0.7)):
+        for i, j in itertools.combinations(range(4), 2):
+            # marginally (r + 1) / 2 is Beta(eta + (n - 2) / 2, same)
+            assert ss.kstest((r[:, k, i, j] + 1) / 2, ss.beta(e + 1, e + 1).cdf).pvalue > 1e-4
+        # the determinant is a product of independent betas: of 1 - p², p the partial correlations
+        det = np.linalg.slogdet(r[:, k])[1]
+        powers = e + 0.5 * np.repeat([2, 1, 0], [3, 2, 1])
+        mean = (special.digamma(powers) - special.digamma(powers + 0.5)).sum()
+        assert abs(det.mean() - mean) < 4 * det.std() / np.sqrt(2000)
+    with pytest.raises(ValueError, match="onion"):
+        dist.LKJCholesky(3, 1.0, sample_method="vine")
 
 
 CONSTRAINTS = {

@@ -322,8 +322,9 @@ def Multinomial(
 class LKJCholesky(Distribution):
     """Cholesky factors of correlation matrices R with density proportional to det(R)**(eta - 1).
 
-    Draws by the onion method. Source: Lewandowski, Kurowicka and Joe, "Generating random
-    correlation matrices based on vines and extended onion method" (2009), section 3.2.
+    `sample_method`: how draws are made, of one law: "onion", row by row, or "cvine", by partial
+    correlations. Source: Lewandowski, Kurowicka and Joe, "Generating random correlation matrices
+    based on vines and extended onion method" (2009), sections 3.2 and 2.4.
 
     >>> from bibun.prob import distributions as dist
     >>> dist.LKJCholesky(3, 2.0).sample(random.key(0)).shape
@@ -332,16 +333,22 @@ class LKJCholesky(Distribution):
 
     arg_constraints = {"concentration": c.positive}
     support = c.corr_cholesky
-    _static = ("dimension",)
+    _static = ("dimension", "sample_method")
 
     def __init__(
-        self, dimension: int, concentration: Any = 1.0, *, validate_args: bool | None = None
-    ) -> None:
+        self, dimension: int, concentration: Any = 1.0, sample_method: str = "onion", *,
+        validate_args: bool | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(dimension, int) or dimension < 2:
             raise ValueError(
                 f"LKJCholesky: dimension must be an int of at least 2, got {dimension}"
             )
+        if sample_method not in ("onion", "cvine"):
+            raise ValueError(
+                f"LKJCholesky: sample_method must be 'onion' or 'cvine', got {sample_method!r}"
+            )
         self.dimension = dimension
+        self.sample_method = sample_method
         self._setup(validate_args, concentration=concentration)
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
@@ -362,21 +369,39 @@ class LKJCholesky(Distribution):
 
     def sample(self, key: Any, sample_shape: Shape = ()) -> Any:
         n = self.dimension
+        draw = self._onion if self.sample_method == "onion" else self._vine
+        below, squares = draw(key, tuple(sample_shape))
+        diagonal = bnp.sqrt(bnp.concatenate([bnp.ones((*squares.shape[:-1], 1)), squares], -1))
+        tril = bnp.pad(below, [(0, 0)] * (below.ndim - 2) + [(1, 0), (0, 1)])
+        return tril + diagonal[..., None] * np.eye(n)
+
+    def _onion(self, key: Any, sample_shape: Shape) -> tuple[Any, Any]:
+        """What is below the diagonal, and the squares on it, of all rows but the first."""
+        n = self.dimension
         k_beta, k_normal = random.split(key)
         batch = (*sample_shape, *self.batch_shape)
         offset = 0.5 * np.arange(n - 1)
         b = (bnp.asarray(self.concentration) + 0.5 * (n - 2))[..., None] - offset
-        radius2 = Beta(offset + 0.5, b).sample(k_beta, tuple(sample_shape))[..., None]
+        radius2 = Beta(offset + 0.5, b).sample(k_beta, sample_shape)
         z = vector_to_tril(random.normal(k_normal, (*batch, n * (n - 1) // 2)), n - 1)
         direction = z / bnp.sqrt(bnp.sum(z * z, axis=-1, keepdims=True))
-        below = bnp.sqrt(radius2) * direction
-        diagonal = bnp.concatenate([bnp.ones((*batch, 1)), bnp.sqrt(1 - radius2[..., 0])], axis=-1)
-        tril = bnp.pad(below, [(0, 0)] * len(batch) + [(1, 0), (0, 1)])
-        return tril + diagonal[..., None] * np.eye(n)
+        return bnp.sqrt(radius2[..., None]) * direction, 1 - radius2
+
+    def _vine(self, key: Any, sample_shape: Shape) -> tuple[Any, Any]:
+        """As `_onion`: the partial correlation with column j given those before it is a beta."""
+        n = self.dimension
+        b = (bnp.asarray(self.concentration) + 0.5 * (n - 2))[..., None] - 0.5 * np.arange(n - 1)
+        b = bnp.broadcast_to(b[..., None, :], (*self.batch_shape, n - 1, n - 1))
+        partial = bnp.tril(2 * Beta(b, b).sample(key, sample_shape) - 1)
+        left = bnp.cumprod(1 - partial * partial, axis=-1)
+        before = bnp.concatenate([bnp.ones_like(left[..., :1]), left[..., :-1]], axis=-1)
+        return partial * bnp.sqrt(before), left[..., -1]
 
 
 class LKJ(Distribution):
     """Correlation matrices R with density proportional to det(R)**(concentration - 1).
+
+    `sample_method`: "onion" or "cvine", as for `LKJCholesky`.
 
     >>> from bibun.prob import distributions as dist
     >>> dist.LKJ(3, 2.0).sample(random.key(0)).shape
@@ -385,13 +410,16 @@ class LKJ(Distribution):
 
     arg_constraints = {"concentration": c.positive}
     support = c.corr_matrix
-    _static = ("dimension",)
+    _static = ("dimension", "sample_method")
 
     def __init__(
-        self, dimension: int, concentration: Any = 1.0, *, validate_args: bool | None = None
-    ) -> None:
-        LKJCholesky(dimension, concentration, validate_args=validate_args)  # the same conditions
+        self, dimension: int, concentration: Any = 1.0, sample_method: str = "onion", *,
+        validate_args: bool | None = None,
+    ) -> None:  # fmt: skip
+        # the same conditions
+        LKJCholesky(dimension, concentration, sample_method, validate_args=validate_args)
         self.dimension = dimension
+        self.sample_method = sample_method
         self._setup(validate_args, concentration=concentration)
 
     def _compute_shapes(self) -> tuple[Shape, Shape]:
@@ -399,7 +427,9 @@ class LKJ(Distribution):
 
     @property
     def _factors(self) -> LKJCholesky:
-        return LKJCholesky(self.dimension, self.concentration, validate_args=False)
+        return LKJCholesky(
+            self.dimension, self.concentration, self.sample_method, validate_args=False
+        )
 
     def _log_prob(self, value: Any) -> Any:
         tril = bnp.linalg.cholesky(value)
