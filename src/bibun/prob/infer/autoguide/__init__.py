@@ -17,11 +17,12 @@ from bibun.prob.infer.autoguide.continuous import (
 )
 from bibun.prob.infer.autoguide.dais import AutoDAIS, AutoSurrogateLikelihoodDAIS
 from bibun.prob.infer.autoguide.flows import AutoBNAFNormal, AutoIAFNormal
+from bibun.prob.infer.autoguide.semi_dais import AutoSemiDAIS
 from bibun.prob.infer.autoguide.sites import AutoDelta, AutoNormal
 
 __all__ = [
     "AutoBNAFNormal", "AutoBatchedLowRankMultivariateNormal", "AutoBatchedMultivariateNormal",
     "AutoContinuous", "AutoDAIS", "AutoDelta", "AutoDiagonalNormal", "AutoGuide", "AutoGuideList",
     "AutoIAFNormal", "AutoLaplaceApproximation", "AutoLowRankMultivariateNormal",
-    "AutoMultivariateNormal", "AutoNormal", "AutoSurrogateLikelihoodDAIS",
+    "AutoMultivariateNormal", "AutoNormal", "AutoSemiDAIS", "AutoSurrogateLikelihoodDAIS",
 ]  # fmt: skip

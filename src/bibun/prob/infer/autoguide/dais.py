@@ -33,6 +33,49 @@ class DAISOptions(GuideOptions, total=False):
     gamma_init: float
 
 
+def walk(
+    target: Callable[[Any], Any], base: Any, z: Any, eps: Any, beta: Any, lengths: Any, gamma: Any,
+    mass: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The annealed steps from `z`, and log(density of the momenta back / that of those forth).
+
+    `target`: the log density of all of `z` (..., n); `base`: a distribution of batch shape (...).
+    `eps`: standard normal noise (K, ..., n); `beta`, `lengths`: how far between base and target
+    each step is, and its length (K, ...); `gamma` (...): the share of the momentum that is kept;
+    `mass` (..., n).
+    """
+    root = bnp.sqrt(mass)
+    momentum = dist.Normal(0.0, root, validate_args=False).to_event(1)
+    towards, away = grad(target), grad(lambda z: bnp.sum(base.log_prob(z)))
+    kept = bnp.asarray(gamma)[..., None]
+
+    def step(carry: Any, row: Any) -> Any:
+        z, v, weight = carry
+        b, e, fresh = row
+        z = z + 0.5 * e * v / mass
+        after = v + e * (b * towards(z) + (1.0 - b) * away(z))
+        z = z + 0.5 * e * after / mass
+        weight = weight + momentum.log_prob(after) - momentum.log_prob(v)
+        v = kept * after + bnp.sqrt(1.0 - kept**2) * root * fresh
+        return (z, v, weight), None
+
+    # the refreshment after the last step is of no use
+    fresh = bnp.concatenate([eps[1:], bnp.zeros((1, *z.shape))])
+    start = z, root * eps[0], bnp.zeros(z.shape[:-1])
+    (z, _, weight), _ = lax.scan(step, start, (beta[..., None], lengths[..., None], fresh))
+    return z, weight
+
+
+def check_settings(name: str, K: int, eta_init: float, eta_max: float, gamma_init: float) -> None:
+    """Errors: ValueError for a setting of an annealed walk out of its range."""
+    if K < 1:
+        raise ValueError(f"{name}: K must be at least 1, got {K}")
+    if not 0.0 < eta_init < eta_max:
+        raise ValueError(f"{name}: expected 0 < eta_init < eta_max, got {eta_init}, {eta_max}")
+    if not 0.0 < gamma_init < 1.0:
+        raise ValueError(f"{name}: gamma_init must be in (0, 1), got {gamma_init}")
+
+
 class AutoDAIS(AutoContinuous):
     """Differentiable annealed importance sampling from a normal base.
 
@@ -54,18 +97,11 @@ class AutoDAIS(AutoContinuous):
         **options: Unpack[GuideOptions],
     ) -> None:
         super().__init__(model, **options)
-        if K < 1:
-            raise ValueError(f"{type(self).__name__}: K must be at least 1, got {K}")
+        check_settings(type(self).__name__, K, eta_init, eta_max, gamma_init)
         if base_dist not in ("diagonal", "cholesky"):
             raise ValueError(
                 f"AutoDAIS: base_dist must be 'diagonal' or 'cholesky', got {base_dist!r}"
             )
-        if not 0.0 < eta_init < eta_max:
-            raise ValueError(
-                f"AutoDAIS: expected 0 < eta_init < eta_max, got {eta_init}, {eta_max}"
-            )
-        if not 0.0 < gamma_init < 1.0:
-            raise ValueError(f"AutoDAIS: gamma_init must be in (0, 1), got {gamma_init}")
         self.K = int(K)
         self.base_dist = base_dist
         self.eta_init, self.eta_max = float(eta_init), float(eta_max)
@@ -110,26 +146,10 @@ class AutoDAIS(AutoContinuous):
         z = sample(f"{name}_z_0", base, infer={"is_auxiliary": True})
         standard = dist.Normal(bnp.zeros((self.K, n)), 1.0, validate_args=False).to_event(2)
         eps = sample(f"{name}_momentum", standard, infer={"is_auxiliary": True})
-        momentum = dist.Normal(0.0, bnp.sqrt(mass), validate_args=False).to_event(1)
-
-        posterior = self._target(args, kwargs)
-
-        def step(carry: Any, row: Any) -> Any:
-            z, v, weight = carry
-            b, e, fresh = row
-            z = z + 0.5 * e * v / mass
-            force = grad(lambda z: b * posterior(z) + (1.0 - b) * base.log_prob(z))(z)
-            after = v + e * force
-            z = z + 0.5 * e * after / mass
-            weight = weight + momentum.log_prob(after) - momentum.log_prob(v)
-            v = gamma * after + bnp.sqrt(1.0 - gamma**2) * bnp.sqrt(mass) * fresh
-            return (z, v, weight), None
-
         lengths = bnp.clip(eta + slope * beta, 0.0, self.eta_max)
-        start = bnp.sqrt(mass) * eps[0]
-        # the refreshment after the last step is of no use
-        fresh = bnp.concatenate([eps[1:], bnp.zeros((1, n))])
-        (z, _, weight), _ = lax.scan(step, (z, start, bnp.zeros(())), (beta, lengths, fresh))
+        z, weight = walk(
+            self._target(args, kwargs), base, z, eps, beta, lengths, gamma, mass
+        )
         # the noise was counted when it was drawn
         point = dist.Delta(z, log_density=-weight - standard.log_prob(eps), event_dim=1)
         return sample(f"{name}_latent", point, infer={"is_auxiliary": True})
