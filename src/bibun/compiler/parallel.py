@@ -22,7 +22,7 @@ from bibun.compiler.values import Val
 from bibun.dtypes import int64
 
 CHUNKS = 16
-WORTH = 150_000  # estimated nanoseconds of work
+WORTH = 250_000  # estimated nanoseconds of work
 PIECE_NS, MIN_PIECE = 35_000, 64  # of a library call that is split: work, rows
 NS_PER_COST = 0.12  # of one element in vector code, for an op of cost 1
 
