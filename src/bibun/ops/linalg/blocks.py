@@ -23,11 +23,14 @@ SQUARE = 8  # rows and columns that are transposed in registers
 
 
 class Matrix:
-    """A block of a row-major matrix: `ptr` its first element, `row` the distance of rows."""
+    """A block of a row-major matrix: `ptr` its first element, `row` the distance of rows.
+
+    `row` is an int, or a value inside a routine that serves matrices of any width.
+    """
 
     __slots__ = ("b", "ptr", "row", "dtype")
 
-    def __init__(self, b: Any, ptr: str, row: int, dtype: np.dtype) -> None:
+    def __init__(self, b: Any, ptr: str, row: Any, dtype: np.dtype) -> None:
         self.b = b
         self.ptr = ptr
         self.row = row
@@ -35,7 +38,7 @@ class Matrix:
 
     def position(self, i: Any, j: Any) -> Any:
         b = self.b
-        return b.add(b.mul(b.index(i), b.const(self.row, INT64)), b.index(j))
+        return b.add(b.mul(b.index(i), b.index(self.row)), b.index(j))
 
     def at(self, i: Any, j: Any) -> Matrix:
         """The block that starts at element (i, j)."""

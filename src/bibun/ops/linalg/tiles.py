@@ -35,10 +35,12 @@ def minus_product(
 ) -> None:
     """out (m, n) -= x y, or xᵀ y if `flipped`; k the contracted size, n a multiple of SQUARE."""
     dtype = out.dtype
-    along, across = (1, x.row) if flipped else (x.row, 1)
 
-    def body(out_at: Any, x_at: Any, y_at: Any, m: Any, n: Any, k: Any) -> None:
-        result, right = Matrix(b, out_at, out.row, dtype), Matrix(b, y_at, y.row, dtype)
+    def body(
+        out_at: Any, out_row: Any, x_at: Any, along: Any, across: Any, y_at: Any, y_row: Any,
+        m: Any, n: Any, k: Any,
+    ) -> None:  # fmt: skip
+        result, right = Matrix(b, out_at, out_row, dtype), Matrix(b, y_at, y_row, dtype)
 
         def tile(i: Any, j: Any, rows: int) -> None:
             lines = [result.at(b.add(i, b.const(r, INT64)), j) for r in range(rows)]
@@ -46,9 +48,9 @@ def minus_product(
 
             def term(p: Any) -> None:
                 minus = b.neg(b.whole(right.at(p, j).ptr, SQUARE, dtype))
-                first = b.add(b.mul(i, b.const(along, INT64)), b.mul(p, b.const(across, INT64)))
+                first = b.add(b.mul(i, along), b.mul(p, across))
                 for r, total in enumerate(sums):
-                    factor = b.load(x_at, b.add(first, b.const(r * along, INT64)), dtype)
+                    factor = b.load(x_at, b.add(first, b.mul(b.const(r, INT64), along)), dtype)
                     total.set(b.fma(factor, minus, total.get()))
 
             b.loop(0, k, term)
@@ -62,16 +64,20 @@ def minus_product(
 
         b.loop(0, n, column, step=SQUARE)
 
-    key = ("minus_product", dtype, out.row, x.row, flipped, y.row)
-    b.routine(key, [out.ptr, x.ptr, y.ptr, *map(b.index, (m, n, k))], body)
+    along, across, *rest = map(
+        b.index, ((1, x.row) if flipped else (x.row, 1)) + (out.row, y.row, m, n, k)
+    )
+    out_row, y_row, *sizes = rest
+    args = [out.ptr, out_row, x.ptr, along, across, y.ptr, y_row, *sizes]
+    b.routine(("minus_product", dtype), args, body)
 
 
 def solve(b: Any, d: Matrix, flipped: bool, x: Matrix, s: Any, n: Any) -> None:
     """x (s, n) = d⁻¹ x, or d⁻ᵀ x if `flipped`, d lower triangular; n a multiple of SQUARE."""
     dtype = x.dtype
 
-    def body(d_at: Any, x_at: Any, s: Any, n: Any) -> None:
-        low, right = Matrix(b, d_at, d.row, dtype), Matrix(b, x_at, x.row, dtype)
+    def body(d_at: Any, d_row: Any, x_at: Any, x_row: Any, s: Any, n: Any) -> None:
+        low, right = Matrix(b, d_at, d_row, dtype), Matrix(b, x_at, x_row, dtype)
         one = b.const(1, INT64)
 
         def strip(j: Any, vectors: int) -> None:
@@ -100,16 +106,16 @@ def solve(b: Any, d: Matrix, flipped: bool, x: Matrix, s: Any, n: Any) -> None:
         b.loop(0, wide, lambda j: strip(j, STRIPS), step=step)
         b.loop(wide, n, lambda j: strip(j, 1), step=SQUARE)
 
-    key = ("solve", dtype, d.row, flipped, x.row)
-    b.routine(key, [d.ptr, x.ptr, *map(b.index, (s, n))], body)
+    d_row, x_row, s, n = map(b.index, (d.row, x.row, s, n))
+    b.routine(("solve", dtype, flipped), [d.ptr, d_row, x.ptr, x_row, s, n], body)
 
 
 def transpose(b: Any, out: Matrix, x: Matrix, m: Any, n: Any) -> None:
     """out (n, m) = xᵀ, x (m, n)."""
     dtype = x.dtype
 
-    def body(out_at: Any, x_at: Any, m: Any, n: Any) -> None:
-        result, source = Matrix(b, out_at, out.row, dtype), Matrix(b, x_at, x.row, dtype)
+    def body(out_at: Any, out_row: Any, x_at: Any, x_row: Any, m: Any, n: Any) -> None:
+        result, source = Matrix(b, out_at, out_row, dtype), Matrix(b, x_at, x_row, dtype)
         square = b.const(SQUARE, INT64)
         rows, columns = (b.sub(size, b.rem(size, square)) for size in (m, n))
 
@@ -126,7 +132,8 @@ def transpose(b: Any, out: Matrix, x: Matrix, m: Any, n: Any) -> None:
         each(b, (0, rows), (columns, n), one)
         each(b, (rows, m), (0, n), one)
 
-    b.routine(("transpose", dtype, out.row, x.row), [out.ptr, x.ptr, *map(b.index, (m, n))], body)
+    out_row, x_row, m, n = map(b.index, (out.row, x.row, m, n))
+    b.routine(("transpose", dtype), [out.ptr, out_row, x.ptr, x_row, m, n], body)
 
 
 def each(
