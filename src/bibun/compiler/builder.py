@@ -238,13 +238,17 @@ class LoopBuilder(ExitEmitter):
 
     def pick(self, x: Val, lanes: Sequence[int], y: Val | None = None) -> Val:
         """The lanes of `x` (then `y`) with the given numbers."""
-        if x.dtype.kind == "c":
-            im = y.im if y is not None else None
-            re = y.re if y is not None else None
-            return self.complex(self.pick(x.re, lanes, re), self.pick(x.im, lanes, im))
-        if len(lanes) == 1 or x.width == 1:
-            return self.wide(self.lane(x, lanes[0]), len(lanes))
         w = len(lanes)
+        if x.dtype.kind == "c":
+            re, im = (None, None) if y is None else (y.re, y.im)
+            return self.complex(self.pick(x.re, lanes, re), self.pick(x.im, lanes, im))
+        if x.width == 1 and y is None:
+            return self.wide(x, w)
+        if x.width == 1 or w == 1:
+            return self._assemble(
+                [self.lane(x, k) if k < x.width else self.lane(y, k - x.width) for k in lanes]  # type: ignore[arg-type]
+            )
+        x = self.wide(x, x.width)
         t = llvm_type(x.dtype, x.width)
         mask = ", ".join(f"i32 {k}" for k in lanes)
         other = y.name if y is not None else "poison"

@@ -376,24 +376,16 @@ class KernelEmitter(ParallelEmitter):
                 first, second, alone = range(0, width - 1, 2), range(1, width, 2), width - 1
             else:
                 first, second, alone = range(width // 2), range(half, width), width // 2
-            low = tuple(self.part(a, first) for a in acc)
-            high = tuple(self.part(a, second) for a in acc)
+            low = tuple(self.pick(a, first) for a in acc)
+            high = tuple(self.pick(a, second) for a in acc)
             merged = r.reducer.merge(self, low, high, **r.params)
             if width % 2:  # this lane has no partner this time
-                rest = tuple(self.part(a, range(alone, alone + 1)) for a in acc)
+                rest = tuple(self.pick(a, [alone]) for a in acc)
                 merged = tuple(
                     self.join(m, x, width // 2) for m, x in zip(merged, rest, strict=True)
                 )
             acc, width = merged, half
         return acc
-
-    def part(self, x: Val, lanes: range) -> Val:
-        """Some of the lanes of a wide value."""
-        if x.dtype.kind == "c":
-            return self.complex(self.part(x.re, lanes), self.part(x.im, lanes))
-        if len(lanes) == 1:
-            return self.lane(x, lanes[0])
-        return self.pick(self.wide(x, x.width), lanes)
 
     def join(self, x: Val, y: Val, width: int) -> Val:
         """The lanes of `x` (there are `width`) followed by the one of `y`."""

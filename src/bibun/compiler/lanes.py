@@ -193,8 +193,6 @@ class LaneEmitter(TapeEmitter):
             half = x.width // 2
             low, high = self.pick(x, range(half)), self.pick(x, range(half, 2 * half))
             rest = [self.lane(x, k) for k in range(2 * half, x.width)]
-            if half == 1:
-                low, high = self.lane(x, 0), self.lane(x, 1)
             (x,) = eq.op.lower.merge(self, (low,), (high,), **eq.params)
             for r in rest:
                 (x,) = eq.op.lower.merge(self, (x,), (self._spread(r, x.width),), **eq.params)

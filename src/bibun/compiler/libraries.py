@@ -47,8 +47,8 @@ _C_THREADS = (
 _C_OTHER = "bzero __bzero memset_pattern16 __sincos_stret __sincosf_stret __chkstk".split()
 C_SYMBOLS = frozenset([*_C_MEMORY, *_C_MATH, *_C_THREADS, *_C_OTHER])
 
-# Functions of BLAS, whose results Fortran compilers hand over in different ways.
-_RETURNING = frozenset("cdotc cdotu zdotc zdotu sdot ddot snrm2 dnrm2 sasum dasum".split())
+# Functions with complex results, which Fortran compilers hand over in different ways.
+_COMPLEX_RESULT = frozenset("cdotc cdotu zdotc zdotu cladiv zladiv".split())
 
 _registered: dict[str, int] = {}
 
@@ -191,8 +191,8 @@ def _find(symbol: str) -> int | None:
         return _blas_threads(symbol)
     if symbol in C_SYMBOLS:
         return _first(_c_libraries(), [symbol])
-    # Integers of 32 bits have this name; functions are left to SciPy, which knows how they return.
-    direct = None if symbol in _RETURNING else _first(_openblas(), [f"scipy_{symbol}_"])
+    # With integers of 32 bits it has this name; SciPy knows how complex results are returned.
+    direct = None if symbol in _COMPLEX_RESULT else _first(_openblas(), [f"scipy_{symbol}_"])
     if direct is not None:
         return direct
     for module in ("cython_blas", "cython_lapack"):

@@ -177,6 +177,13 @@ define internal void @bibun.wake(ptr %cond) {
 
 # `%left.p` and the like are addresses of the words of the team; `_addressed` puts them in.
 _COMMON = """
+define internal void @bibun.notify(ptr %team, ptr %cond) {
+  call void @bibun.lock(ptr %lock.p)
+  call void @bibun.wake(ptr %cond)
+  call void @bibun.unlock(ptr %lock.p)
+  ret void
+}
+
 define internal void @bibun.work(ptr %team) {
   br label %head
 head:
@@ -203,9 +210,7 @@ last:
   %waits = icmp ne i64 %waiting, 0
   br i1 %waits, label %tell, label %none
 tell:
-  call void @bibun.lock(ptr %lock.p)
-  call void @bibun.wake(ptr %finished.p)
-  call void @bibun.unlock(ptr %lock.p)
+  call void @bibun.notify(ptr %team, ptr %finished.p)
   br label %none
 none:
   ret void
@@ -217,7 +222,7 @@ serve:
   call void @bibun.work(ptr %team)
   br label %spin
 spin:
-  %turn = phi i64 [ 0, %serve ], [ %next, %still ]
+  %turn = phi i64 [ 0, %serve ], [ %next, %pause ]
   %left = load atomic i64, ptr %left.p acquire, align 64
   %some = icmp sgt i64 %left, 0
   br i1 %some, label %serve, label %look
@@ -229,9 +234,7 @@ pause:
   $PAUSE
   %next = add i64 %turn, 1
   %patient = icmp slt i64 %next, $SPIN
-  br i1 %patient, label %still, label %tired
-still:
-  br label %spin
+  br i1 %patient, label %spin, label %tired
 tired:
   call void @bibun.lock(ptr %lock.p)
   %in = atomicrmw add ptr %sleepers.p, i64 1 seq_cst
@@ -259,9 +262,7 @@ define internal void @bibun.call_in(ptr %team) {
   %some = icmp sgt i64 %sleepers, 0
   br i1 %some, label %wake, label %done
 wake:
-  call void @bibun.lock(ptr %lock.p)
-  call void @bibun.wake(ptr %work.p)
-  call void @bibun.unlock(ptr %lock.p)
+  call void @bibun.notify(ptr %team, ptr %work.p)
   br label %done
 done:
   ret void

@@ -279,8 +279,10 @@ class ValueBuilder(Masked):
         return self._assemble([scalar(*(self.lane(y, k) for y in ys)) for k in range(w)])
 
     def _assemble(self, lanes: Sequence[Val]) -> Val:
-        """One wide value from a scalar for each lane."""
+        """One value from a scalar for each lane."""
         dtype, w = lanes[0].dtype, len(lanes)
+        if w == 1:
+            return lanes[0]
         if dtype.kind == "c":
             return self.complex(
                 self._assemble([x.re for x in lanes]), self._assemble([x.im for x in lanes])

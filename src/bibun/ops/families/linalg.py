@@ -30,12 +30,12 @@ from bibun.errors import ShapeError
 from bibun.ir.types import ArrayType
 from bibun.ops.families.elementwise import INEXACT, check_dtype, quietly
 from bibun.ops.families.shape import INT64, mapped_front, numpy_of
+from bibun.ops.families.squares import transpose
 from bibun.ops.op import LIBRARY, Op, Sample
 from bibun.ops.registry import register
 from bibun.trace.core import type_of
 
 INT32 = np.dtype(np.int32)
-TILE = 32  # rows and columns of a matrix that are transposed at a time
 LETTER = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 CTYPE = {"s": "float", "d": "double", "c": "complex64", "z": "complex128"}
 
@@ -219,35 +219,11 @@ def place(b: Any, i: Any, columns: int, j: Any) -> Any:
     return b.add(b.mul(i, b.const(columns, INT64)), j)
 
 
-def each(b: Any, rows: int, columns: int, body: Callable[[Any, Any], None]) -> None:
-    b.loop(0, rows, lambda i: b.loop(0, columns, lambda j: body(i, j)))
-
-
 def copy_transposed(
     b: Any, dest: str, source: str, rows: int, columns: int, dtype: np.dtype, conj: bool = False
 ) -> None:
-    """dest[j, i] = source[i, j] for a source of `rows` by `columns`, both row-major.
-
-    In tiles, whose rows and columns all stay in the nearest cache.
-    """
-
-    def move(i: Any, j: Any) -> None:
-        x = b.load(source, place(b, i, columns, j), dtype)
-        if conj:
-            x = b.complex(b.real(x), b.neg(b.imag(x)))
-        b.store(dest, place(b, j, rows, i), x)
-
-    if min(rows, columns) <= TILE:
-        each(b, rows, columns, move)
-        return
-    step, m, n = (b.const(k, INT64) for k in (TILE, rows, columns))
-
-    def tile(t: Any, u: Any) -> None:
-        i, j = b.mul(t, step), b.mul(u, step)
-        i_end, j_end = b.min(b.add(i, step), m), b.min(b.add(j, step), n)
-        b.loop(i, i_end, lambda p: b.loop(j, j_end, lambda q: move(p, q)))
-
-    each(b, -(-rows // TILE), -(-columns // TILE), tile)
+    """dest[j, i] = source[i, j] for a source of `rows` by `columns`, both row-major."""
+    transpose(b, dest, rows, source, columns, rows, columns, dtype, conj)
 
 
 def failed(b: Any, info: str) -> Any:

@@ -11,15 +11,14 @@ like their formulas. Sizes may be known only at run time (the last block of a lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bibun.ops.families.linalg import CTYPE, INT32, LETTER
 from bibun.ops.families.shape import INT64
-
-SQUARE = 8  # rows and columns that are transposed in registers
+from bibun.ops.families.squares import SQUARE, conj_value, turned
 
 
 class Matrix:
@@ -126,15 +125,43 @@ def blocked(n: int, largest: int) -> tuple[int, int]:
     return size, max(1, -(-n // size))
 
 
-def conj_value(b: Any, x: Any) -> Any:
-    """The conjugate of an element."""
-    return b.complex(b.real(x), b.neg(b.imag(x))) if x.dtype.kind == "c" else x
+def real_value(b: Any, x: Any) -> Any:
+    """The real part of an element, in its own dtype."""
+    return b.complex(b.real(x), b.const(0, b.real(x).dtype)) if x.dtype.kind == "c" else x
 
 
 def lower_part(b: Any, n: Any, body: Callable[[Any, Any], None], diagonal: bool = True) -> None:
     """`body(i, j)` for every j <= i < n, or j < i."""
     extra = b.const(1 if diagonal else 0, INT64)
     b.loop(0, n, lambda i: b.loop(0, b.add(i, extra), lambda j: body(i, j)))
+
+
+def hermitian(b: Any, out: Matrix, x: Matrix, n: Any) -> None:
+    """out = the Hermitian matrix with x's lower triangle."""
+
+    def element(i: Any, j: Any) -> None:
+        value = x.load(i, j)
+        out.store(j, i, conj_value(b, value))
+        out.store(i, j, value)
+
+    lower_part(b, n, element, diagonal=False)
+    b.loop(0, n, lambda i: out.store(i, i, real_value(b, x.load(i, i))))
+
+
+def lower(
+    b: Any, out: Matrix, x: Matrix, n: Any, halved: bool = False, cleared: bool = False
+) -> None:
+    """out's lower triangle = x's, the diagonal halved, zero above it if told; may be in place."""
+    half, zero = b.const(0.5, x.dtype), b.const(0, x.dtype)
+
+    def element(i: Any, j: Any) -> None:
+        out.store(i, j, x.load(i, j))
+        if cleared:
+            out.store(j, i, zero)
+
+    lower_part(b, n, element, diagonal=False)
+    scale = (lambda v: b.mul(v, half)) if halved else (lambda v: v)
+    b.loop(0, n, lambda i: out.store(i, i, scale(x.load(i, i))))
 
 
 def clear_upper(b: Any, x: Matrix, n: int) -> None:
@@ -183,21 +210,6 @@ def each_pair(b: Any, x: Matrix, n: int, change: Callable[[Any, Any], tuple[Any,
     b.loop(1, full, lambda t: b.loop(0, t, lambda u: square(t, u)))
     b.loop(0, full, on_diagonal)
     b.loop(full * SQUARE, n, lambda i: b.loop(0, i, lambda j: one(i, j)))
-
-
-def turned(b: Any, rows: Sequence[Any]) -> list[Any]:
-    """The transpose of a square of SQUARE vectors: in turn, pairs of rows exchange halves."""
-    rows = list(rows)
-    apart = SQUARE // 2
-    while apart:
-        low = [k for k in range(SQUARE) if not k & apart]
-        first = [k if not k & apart else k - apart + SQUARE for k in range(SQUARE)]
-        second = [k + apart if not k & apart else k + SQUARE for k in range(SQUARE)]
-        for k in low:
-            one, other = rows[k], rows[k + apart]
-            rows[k], rows[k + apart] = b.pick(one, first, other), b.pick(one, second, other)
-        apart //= 2
-    return rows
 
 
 def mean_below(b: Any, x: Matrix, n: int) -> None:

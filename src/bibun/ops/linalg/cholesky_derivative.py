@@ -36,13 +36,14 @@ from bibun.ops.families.linalg import (
     tril,
 )
 from bibun.ops.families.shape import INT64, result_type
+from bibun.ops.families.squares import conj_value
 from bibun.ops.linalg.blocks import (
     Blas,
     Matrix,
     blocked,
     clear_upper,
-    conj_value,
-    lower_part,
+    hermitian,
+    lower,
     mean_below,
     mirror_half,
 )
@@ -238,48 +239,18 @@ class _Block:
             x.at(i, j) for i, j in ((self.j, self.j), (self.j, 0), (k, 0), (k, self.j))
         )
 
-    def hermitian(self, source: Matrix) -> None:
-        """w = the Hermitian matrix with source's lower triangle."""
-        b, w = self.b, self.w
-
-        def element(i: Any, j: Any) -> None:
-            value = source.load(i, j)
-            w.store(j, i, conj_value(b, value))
-            w.store(i, j, value)
-
-        lower_part(b, self.s, element, diagonal=False)
-        b.loop(0, self.s, lambda i: w.store(i, i, real_value(b, source.load(i, i))))
-
-    def lower(self, source: Matrix, dest: Matrix, halved: bool, cleared: bool) -> None:
-        """dest = source's lower triangle, the diagonal halved, zero above it if told."""
-        b = self.b
-        half, zero = b.const(0.5, source.dtype), b.const(0, source.dtype)
-
-        def element(i: Any, j: Any) -> None:
-            dest.store(i, j, source.load(i, j))
-            if cleared:
-                dest.store(j, i, zero)
-
-        lower_part(b, self.s, element, diagonal=False)
-        scale = (lambda v: b.mul(v, half)) if halved else (lambda v: v)
-        b.loop(0, self.s, lambda i: dest.store(i, i, scale(source.load(i, i))))
-
-
-def real_value(b: Any, x: Any) -> Any:
-    return b.complex(b.real(x), b.const(0, b.real(x).dtype)) if x.dtype.kind == "c" else x
-
 
 def _tangent_step(f: Blas, p: _Block) -> None:
     """dD = D Φ(D⁻¹ (dA - dR Rᴴ - R dRᴴ) D⁻ᴴ); dC = (dA - dB Rᴴ - B dRᴴ - C dDᴴ) D⁻ᴴ."""
     h, w = f.adjoint, p.w
     f.gemm(-1, p.dR, "N", p.R, h, 1, p.dD, p.s, p.s, p.j)
     f.gemm(-1, p.R, "N", p.dR, h, 1, p.dD, p.s, p.s, p.j)
-    p.hermitian(p.dD)
+    hermitian(f.b, w, p.dD, p.s)
     f.trsm("L", True, "N", p.D, w, p.s, p.s)
     f.trsm("R", True, h, p.D, w, p.s, p.s)
-    p.lower(w, w, halved=True, cleared=True)
+    lower(f.b, w, w, p.s, halved=True, cleared=True)
     f.trmm("L", True, "N", p.D, w, p.s, p.s)
-    p.lower(w, p.dD, halved=False, cleared=False)
+    lower(f.b, p.dD, w, p.s)
     f.gemm(-1, p.dB, "N", p.R, h, 1, p.dC, p.m, p.s, p.j)
     f.gemm(-1, p.B, "N", p.dR, h, 1, p.dC, p.m, p.s, p.j)
     f.gemm(-1, p.C, "N", w, h, 1, p.dC, p.m, p.s, p.s)
@@ -293,12 +264,12 @@ def _cotangent_step(f: Blas, p: _Block) -> None:
     f.gemm(-1, p.dC, "N", p.R, "N", 1, p.dB, p.m, p.j, p.s)
     f.gemm(-1, p.dC, h, p.B, "N", 1, p.dR, p.s, p.j, p.m)
     f.gemm(-1, p.dC, h, p.C, "N", 1, p.dD, p.s, p.s, p.m)
-    p.lower(p.dD, w, halved=False, cleared=True)
+    lower(f.b, w, p.dD, p.s, cleared=True)
     f.trmm("L", True, h, p.D, w, p.s, p.s)
-    p.hermitian(w)
+    hermitian(f.b, w, w, p.s)
     f.trsm("L", True, h, p.D, w, p.s, p.s)
     f.trsm("R", True, "N", p.D, w, p.s, p.s)
-    p.lower(w, p.dD, halved=True, cleared=False)
+    lower(f.b, p.dD, w, p.s, halved=True)
     f.gemm(-1, w, "N", p.R, "N", 1, p.dR, p.s, p.j, p.s)
 
 

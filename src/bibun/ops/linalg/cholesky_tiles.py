@@ -16,8 +16,9 @@ import math
 from typing import Any
 
 from bibun.ops.families.shape import INT64
-from bibun.ops.linalg.blocks import SQUARE, Matrix
-from bibun.ops.linalg.tiles import WIDTH, each, minus_product, padded, solve, transpose
+from bibun.ops.families.squares import SQUARE, each
+from bibun.ops.linalg.blocks import Matrix, hermitian, lower
+from bibun.ops.linalg.tiles import WIDTH, minus_product, padded, solve, transposed
 
 
 class _Work:
@@ -39,28 +40,6 @@ def _place(b: Any, n: int, number: Any) -> tuple[Any, Any, Any, Any]:
     j = b.mul(b.index(number), b.const(WIDTH, INT64))
     k = b.min(b.add(j, b.const(WIDTH, INT64)), size)
     return j, k, b.sub(k, j), b.sub(size, k)
-
-
-def _both(b: Any, out: Matrix, x: Matrix, s: Any) -> None:
-    """out = the symmetric matrix with x's lower triangle."""
-
-    def element(i: Any, j: Any) -> None:
-        value = x.load(i, j)
-        out.store(i, j, value)
-        out.store(j, i, value)
-
-    b.loop(0, s, lambda i: b.loop(0, b.add(i, b.const(1, INT64)), lambda j: element(i, j)))
-
-
-def _lower(b: Any, out: Matrix, x: Matrix, s: Any, diagonal: float = 1.0) -> None:
-    """out's lower triangle = x's, the diagonal times a number."""
-    factor = b.const(diagonal, x.dtype)
-
-    def row(i: Any) -> None:
-        b.loop(0, i, lambda j: out.store(i, j, x.load(i, j)))
-        out.store(i, i, b.mul(x.load(i, i), factor))
-
-    b.loop(0, s, row)
 
 
 def _upper_factor(b: Any, x: Matrix, s: Any) -> None:
@@ -93,15 +72,15 @@ def factor(b: Any, x: Matrix, n: int) -> None:
     def step(number: Any) -> None:
         j, k, s, m = _place(b, n, number)
         d, r, below, c = (x.at(*at) for at in ((j, j), (j, 0), (k, 0), (k, j)))
-        transpose(b, work.rows, r, s, j)
-        _both(b, w, d, s)
+        transposed(b, work.rows, r, s, j)
+        hermitian(b, w, d, s)
         minus_product(b, w, r, False, work.rows, s, WIDTH, j)
         minus_product(b, c, below, False, work.rows, m, WIDTH, j)
         _upper_factor(b, w, s)
         b.loop(0, s, lambda p: b.loop(p, s, lambda q: d.store(q, p, w.load(p, q))))
-        transpose(b, work.columns, c, m, s)
+        transposed(b, work.columns, c, m, s)
         solve(b, d, False, work.columns, s, padded(m, b))
-        transpose(b, c, work.columns, s, m)
+        transposed(b, c, work.columns, s, m)
 
     b.loop(0, -(-n // WIDTH), step)
     last = x.load(n - 1, n - 1)
@@ -124,26 +103,23 @@ def cotangent(b: Any, low: Matrix, x: Matrix, n: int) -> None:
         j, k, s, m = _place(b, n, b.sub(b.const(count - 1, INT64), number))
         r, below, c = (low.at(*at) for at in ((j, 0), (k, 0), (k, j)))
         xd, xr, xb, xc = (x.at(*at) for at in ((j, j), (j, 0), (k, 0), (k, j)))
-        each(b, (0, s), (0, WIDTH), lambda p, q: (d.store(p, q, zero), v.store(p, q, zero)))
-        _lower(b, d, low.at(j, j), s)
-        transpose(b, work.columns, xc, m, s)
+        lower(b, d, low.at(j, j), s, cleared=True)
+        transposed(b, work.columns, xc, m, s)
         solve(b, d, True, work.columns, s, padded(m, b))
-        transpose(b, xc, work.columns, s, m)
+        transposed(b, xc, work.columns, s, m)
         minus_product(b, xb, xc, False, r, m, j, s)
         minus_product(b, xr, xc, True, below, s, j, m)
-        each(b, (0, s), (0, WIDTH), lambda p, q: w.store(p, q, zero))
-        _lower(b, w, xd, s)
+        lower(b, w, xd, s)
         minus_product(b, w, xc, True, c, s, WIDTH, m)
-        b.loop(0, s, lambda p: b.loop(
-            b.add(p, b.const(1, INT64)), s, lambda q: w.store(p, q, zero)
-        ))  # fmt: skip
+        lower(b, w, w, s, cleared=True)
+        each(b, (0, s), (0, WIDTH), lambda p, q: v.store(p, q, zero))
         minus_product(b, v, d, True, w, s, WIDTH, s)  # -Dᵀ D̄
         b.loop(0, s, lambda p: b.loop(0, s, lambda q: v.store(p, q, b.neg(v.load(p, q)))))
-        _both(b, w, v, s)
+        hermitian(b, w, v, s)
         solve(b, d, True, w, s, WIDTH)
-        transpose(b, v, w, s, s)
+        transposed(b, v, w, s, s)
         solve(b, d, True, v, s, WIDTH)
-        _lower(b, xd, v, s, 0.5)
+        lower(b, xd, v, s, halved=True)
         minus_product(b, xr, v, False, r, s, j, s)
 
     b.loop(0, count, step)

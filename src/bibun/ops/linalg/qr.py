@@ -24,7 +24,6 @@ from bibun.ops.families.linalg import (
     adjoint,
     block,
     copy_transposed,
-    each,
     imaginary_part,
     matmul,
     matrix_op,
@@ -38,6 +37,7 @@ from bibun.ops.families.linalg import (
     workspace,
 )
 from bibun.ops.families.shape import INT64
+from bibun.ops.families.squares import each
 from bibun.ops.op import Sample
 
 
@@ -115,7 +115,7 @@ def _lower(b: Any, ins: Any, outs: Any, full_matrices: bool) -> None:
         if q_out.type.size:  # full Q of a matrix without columns
             one = b.const(1, dtype)
             per_matrix(b, ins, outs, (2, 2, 2), lambda p: each(
-                b, m, k, lambda i, j: b.store(
+                b, (0, m), (0, k), lambda i, j: b.store(
                     p[1], place(b, i, k, j), b.select(b.compare("eq", i, j), one, zero)
                 )
             ))  # fmt: skip
@@ -136,7 +136,7 @@ def _lower(b: Any, ins: Any, outs: Any, full_matrices: bool) -> None:
             x = b.load(columns, place(b, j, m, i), dtype)
             b.store(r, place(b, i, n, j), b.select(b.compare("le", i, j), x, zero))
 
-        each(b, k, n, upper)
+        each(b, (0, k), (0, n), upper)
         if k > n:  # LAPACK overwrites these, but reads them first
             b.fill(b.offset(columns, b.const(m * n, INT64), dtype), zero, m * (k - n))
         b.call(

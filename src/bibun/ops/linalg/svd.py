@@ -33,7 +33,6 @@ from bibun.ops.families.linalg import (
     as_column,
     as_row,
     copy_transposed,
-    each,
     imaginary_part,
     inverse_gaps,
     matmul,
@@ -50,6 +49,7 @@ from bibun.ops.families.linalg import (
     sample_array,
     workspace,
 )
+from bibun.ops.families.squares import each
 from bibun.ops.op import Sample
 
 
@@ -165,7 +165,7 @@ def _identities(b: Any, out: Any) -> None:
     n = out.shape[-1]
     zero, one = b.const(0, out.dtype), b.const(1, out.dtype)
     per_matrix(b, [], [out], (2,), lambda p: each(
-        b, n, n, lambda i, j: b.store(
+        b, (0, n), (0, n), lambda i, j: b.store(
             p[0], place(b, i, n, j), b.select(b.compare("eq", i, j), one, zero)
         )
     ))  # fmt: skip

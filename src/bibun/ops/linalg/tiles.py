@@ -11,13 +11,13 @@ what is beyond the matrix is written and never read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bibun.ops.families.shape import INT64
-from bibun.ops.linalg.blocks import SQUARE, Matrix, turned
+from bibun.ops.families.squares import SQUARE, transpose
+from bibun.ops.linalg.blocks import Matrix
 
 WIDTH = 16  # columns of a block
 ROWS = 6  # of a tile: with AVX2, twelve accumulators of sixteen registers
@@ -110,38 +110,9 @@ def solve(b: Any, d: Matrix, flipped: bool, x: Matrix, s: Any, n: Any) -> None:
     b.routine(("solve", dtype, flipped), [d.ptr, d_row, x.ptr, x_row, s, n], body)
 
 
-def transpose(b: Any, out: Matrix, x: Matrix, m: Any, n: Any) -> None:
+def transposed(b: Any, out: Matrix, x: Matrix, m: Any, n: Any) -> None:
     """out (n, m) = xᵀ, x (m, n)."""
-    dtype = x.dtype
-
-    def body(out_at: Any, out_row: Any, x_at: Any, x_row: Any, m: Any, n: Any) -> None:
-        result, source = Matrix(b, out_at, out_row, dtype), Matrix(b, x_at, x_row, dtype)
-        square = b.const(SQUARE, INT64)
-        rows, columns = (b.sub(size, b.rem(size, square)) for size in (m, n))
-
-        def whole(i: Any, j: Any) -> None:
-            ours, theirs = source.at(i, j), result.at(j, i)
-            lines = [b.whole(ours.at(r, 0).ptr, SQUARE, dtype) for r in range(SQUARE)]
-            for r, line in enumerate(turned(b, lines)):
-                b.store_whole(theirs.at(r, 0).ptr, line)
-
-        def one(i: Any, j: Any) -> None:
-            result.store(j, i, source.load(i, j))
-
-        each(b, (0, rows), (0, columns), whole, SQUARE)
-        each(b, (0, rows), (columns, n), one)
-        each(b, (rows, m), (0, n), one)
-
-    out_row, x_row, m, n = map(b.index, (out.row, x.row, m, n))
-    b.routine(("transpose", dtype), [out.ptr, out_row, x.ptr, x_row, m, n], body)
-
-
-def each(
-    b: Any, rows: tuple[Any, Any], columns: tuple[Any, Any], body: Callable[[Any, Any], None],
-    step: int = 1,
-) -> None:  # fmt: skip
-    """`body(i, j)` over a rectangle."""
-    b.loop(*rows, lambda i: b.loop(*columns, lambda j: body(i, j), step=step), step=step)
+    transpose(b, out.ptr, out.row, x.ptr, x.row, m, n, x.dtype)
 
 
 def padded(m: Any, b: Any) -> Any:
