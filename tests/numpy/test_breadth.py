@@ -261,8 +261,6 @@ def test_pad(options: dict[str, Any]) -> None:
         if x.dtype.kind == "c" and options["mode"] in ("median", "minimum", "maximum"):
             continue
         want = np.pad(x, widths, **options)
-        if x.dtype.kind == "i" and options["mode"] == "linear_ramp":
-            continue  # NumPy rounds the steps of the ramp, not what it ramps to
         for run in (lambda f: f, bibun.jit):
             got = run(lambda v: bnp.pad(v, widths, **options))(x)
             assert got.dtype == want.dtype
@@ -270,6 +268,33 @@ def test_pad(options: dict[str, Any]) -> None:
     from bibun.testing import check_grads
 
     check_grads(lambda v: bnp.pad(v, widths, **options), (rng.normal(size=(3, 4)),), order=1)
+
+
+@pytest.mark.parametrize("options", [o for o in PADDED if "end_values" not in o], ids=str)
+def test_pad_of_what_is_long(options: dict[str, Any]) -> None:
+    """No square of the length: 200 000 doubles would take 298 GiB."""
+    x = np.sin(np.arange(200_000.0))
+    options = {"mode": options["mode"], "reflect_type": options.get("reflect_type", "even")}
+    if options["mode"] not in ("reflect", "symmetric"):
+        del options["reflect_type"]
+    np.testing.assert_allclose(
+        bnp.pad(x, (3, 7), **options), np.pad(x, (3, 7), **options), rtol=1e-12, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_odd_pads_that_turn_over_again_and_again(n: int, mode: Any) -> None:
+    for x in (np.arange(1.0, n + 1) ** 2, np.arange(n, dtype=np.uint8) * 3, np.array([7] * n)):
+        for widths in ((11, 0), (0, 8), (7, 12)):
+            want = np.pad(x, widths, mode, reflect_type="odd")
+            got = bnp.pad(x, widths, mode, reflect_type="odd")
+            assert got.dtype == want.dtype
+            assert np.array_equal(got, want), (x, widths)
+    # what is not a number stays on its side
+    y = np.array([np.inf, 1.0, 2.0, 4.0])
+    assert np.array_equal(bnp.pad(y, (0, 2), mode, reflect_type="odd"),
+                          np.pad(y, (0, 2), mode, reflect_type="odd"))  # fmt: skip
 
 
 def test_pad_by_a_function_and_by_axes() -> None:

@@ -1,8 +1,7 @@
 """`pad`: elements added around an array, one axis after the other.
 
 What is added is a constant, a copy of elements inside, a statistic of them, or a line. Copies are a
-gather, whose places NumPy's own `pad` gives of 0, 1, 2, …; what is linear in the elements is a
-product with the few rows that NumPy's `pad` gives of the unit matrix.
+gather, whose places NumPy's own `pad` gives of 0, 1, 2, …
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from bibun.array import Value
-from bibun.dtypes import default_float
 from bibun.numpy._common import cast, one_of, value
-from bibun.numpy.contraction import tensordot
-from bibun.numpy.elementwise import astype
+from bibun.numpy.creation import linspace
+from bibun.numpy.elementwise import astype, multiply, subtract
 from bibun.numpy.functional import apply_along_axis
 from bibun.numpy.joining import concatenate
 from bibun.numpy.reductions import max as max_
+from bibun.numpy.reductions import mean
 from bibun.numpy.reductions import min as min_
-from bibun.numpy.shape import broadcast_to, moveaxis
+from bibun.numpy.shape import broadcast_to, flip
 from bibun.numpy.statistics import median
 from bibun.numpy.taking import take
 from bibun.ops import elementwise as el
@@ -30,8 +29,10 @@ from bibun.ops import shape as sh
 __all__ = ["pad"]
 
 _COPIES = ("edge", "reflect", "symmetric", "wrap")
-_STATISTICS: dict[str, Callable[..., Value]] = {"maximum": max_, "minimum": min_, "median": median}
-_MODES = ("constant", "empty", *_COPIES, "linear_ramp", "mean", *_STATISTICS)
+_STATISTICS: dict[str, Callable[..., Value]] = {
+    "maximum": max_, "minimum": min_, "mean": mean, "median": median,
+}  # fmt: skip
+_MODES = ("constant", "empty", *_COPIES, "linear_ramp", *_STATISTICS)
 
 
 def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0,
@@ -68,18 +69,14 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
     for k, (lo, hi) in enumerate(widths.tolist()):
         if not (lo or hi):
             continue
-        if mode in _COPIES and (reflect_type == "even" or mode in ("edge", "wrap")):
-            source = np.pad(np.arange(x.shape[k]), (lo, hi), mode=mode)
-            x = take(x, source, axis=k)
-        elif mode in _STATISTICS:
+        if mode in _STATISTICS:
             x = _with_statistic(x, k, lo, hi, mode, None if counts is None else counts[k])
+        elif mode == "linear_ramp":
+            x = _with_lines(x, k, lo, hi, ends[k])
+        elif reflect_type == "odd" and mode in ("reflect", "symmetric") and x.shape[k] > 1:
+            x = _turned_over(x, k, lo, hi, mode == "symmetric")
         else:
-            options = {} if counts is None else {"stat_length": tuple(counts[k].tolist())}
-            if mode == "linear_ramp":
-                options = {"end_values": tuple(ends[k].tolist())}
-            elif mode in _COPIES:
-                options = {"reflect_type": reflect_type}
-            x = _with_rows(x, k, lo, hi, mode, options)
+            x = take(x, np.pad(np.arange(x.shape[k]), (lo, hi), mode=mode), axis=k)
     return x
 
 
@@ -95,26 +92,38 @@ def _widths(ndim: int, given: Any) -> np.ndarray:
     return width
 
 
-def _with_rows(x: Value, k: int, lo: int, hi: int, mode: str, options: dict[str, Any]) -> Value:
-    """Ends that are linear in the elements, up to constants: NumPy says by what coefficients."""
+def _part(x: Value, k: int, start: int, stop: int) -> Value:
+    return x[(slice(None),) * k + (slice(start, stop),)]
+
+
+def _with_lines(x: Value, k: int, lo: int, hi: int, ends: np.ndarray) -> Value:
+    """Ends that run evenly from a number to the edge."""
     n = x.shape[k]
-    dtype = x.dtype if x.dtype.kind in "fc" else default_float()
-    real = dtype.type(0).real.dtype
-    plane = {a: (v, v) if isinstance(v, tuple) else v for a, v in options.items()}
-    shift = np.pad(np.zeros(n, real), (lo, hi), mode=mode, **options)  # type: ignore[call-overload]
-    rows = np.pad(np.eye(n, dtype=real), ((lo, hi), (0, 0)), mode=mode, **plane)  # type: ignore[call-overload]
-    rows = rows - shift[:, None]
-    y = astype(x, dtype)
-    wide = [-1 if j == k else 1 for j in range(x.ndim)]
 
-    def end(part: slice) -> Value:
-        new = moveaxis(tensordot(rows[part].astype(dtype), y, (1, k)), 0, k)
-        new = new + shift[part].reshape(wide).astype(dtype)
-        if x.dtype.kind in "iu":
-            new = el.round_even(new) if mode == "mean" else new
-        return astype(new, x.dtype)
+    def line(end: Any, count: int, edge: int) -> Value:
+        inner = take(x, edge, axis=k)
+        return linspace(end, inner, count, endpoint=False, dtype=x.dtype, axis=k)
 
-    return concatenate([end(slice(0, lo)), x, end(slice(lo + n, lo + n + hi))], k)
+    return concatenate([line(ends[0], lo, 0), x, flip(line(ends[1], hi, n - 1), k)], k)
+
+
+def _turned_over(x: Value, k: int, lo: int, hi: int, with_edge: bool) -> Value:
+    """Ends that are what is inside, turned by half a turn about the edge; over and over, where
+    they are longer than that: whole periods, so that the next edge is an element of x."""
+    period = x.shape[k] if with_edge else x.shape[k] - 1
+    skipped = 0 if with_edge else 1
+    while lo or hi:
+        n = x.shape[k]
+        reach = (n - skipped) // period * period
+        before, after = min(lo, reach), min(hi, reach)
+        last = n - skipped
+        low, high = (
+            subtract(multiply(_part(x, k, edge, edge + 1), x.dtype.type(2)),
+                     flip(_part(x, k, *inner), k))
+            for edge, inner in ((0, (skipped, skipped + before)), (n - 1, (last - after, last)))
+        )  # fmt: skip
+        x, lo, hi = concatenate([low, x, high], k), lo - before, hi - after
+    return x
 
 
 def _with_statistic(x: Value, k: int, lo: int, hi: int, mode: str, counts: Any) -> Value:
