@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import bibun
 from bibun.compiler import cache
 from bibun.compiler.cache import Cache
 from bibun.config import config
@@ -209,3 +210,19 @@ def test_two_processes_at_once(folder):
         assert job.communicate()[0].strip() == "errors 0"
         assert job.returncode == 0
     assert len(entries(folder)) == 4
+
+
+def test_two_installations_of_one_version_share_nothing(tmp_path, monkeypatch):
+    """What is installed is told apart by the installer's list of its files."""
+    packages = tmp_path / "site-packages"
+    (packages / "bibun" / "compiler").mkdir(parents=True)
+    info = packages / f"bibun-{bibun.__version__}.dist-info"
+    info.mkdir()
+    monkeypatch.setattr(cache, "__file__", str(packages / "bibun" / "compiler" / "cache.py"))
+    stamps = set()
+    for content in ("bibun/array.py,sha256=one,1", "bibun/array.py,sha256=two,1"):
+        (info / "RECORD").write_text(content)
+        stamps.add(cache._source_stamp.__wrapped__())
+    (info / "RECORD").unlink()  # an installer that keeps none
+    stamps.add(cache._source_stamp.__wrapped__())
+    assert len(stamps) == 3

@@ -150,18 +150,18 @@ class LoopBuilder(ExitEmitter):
         if not shape:
             body([])
             return
-        outer, n = shape[:-1], shape[-1]
+        self.rows(shape[:-1], lambda idx: self.blocks(shape[-1], lambda i: body([*idx, i])))
 
-        def level(k: int, idx: list[Val]) -> None:
-            if k < len(outer):
-                if outer[k] == 1:
-                    level(k + 1, [*idx, self.const(0, int64)])
-                else:
-                    self.loop(0, outer[k], lambda i: level(k + 1, [*idx, i]))
-            else:
-                self.blocks(n, lambda i: body([*idx, i]))
-
-        level(0, [])
+    def rows(
+        self, outer: Sequence[int], body: Callable[[list[Val]], None], idx: Sequence[Val] = ()
+    ) -> None:
+        """Loops over all axes but the one in lanes."""
+        if len(idx) == len(outer):
+            body(list(idx))
+        elif outer[len(idx)] == 1:
+            self.rows(outer, body, (*idx, self.const(0, int64)))
+        else:
+            self.loop(0, outer[len(idx)], lambda i: self.rows(outer, body, (*idx, i)))
 
     def blocks(self, n: int, body: Callable[[Val], None], width: int = LANES) -> None:
         """`body` over 0..n in vector blocks; sets `width`."""

@@ -64,14 +64,20 @@ stats = Stats()
 
 @functools.cache
 def _source_stamp() -> str:
-    """Names this very bibun: its version and the size and time of its compiler's sources.
+    """Names this very bibun: by what was installed, or the sizes and times of its sources.
 
-    The version alone would let a developer's changed emitter meet objects of the old one.
+    The version alone would let a changed emitter meet objects of the one before.
     """
     package = Path(__file__).resolve().parent.parent
-    stamp = hashlib.sha256(sys.modules["bibun"].__version__.encode())
-    if "site-packages" in package.parts:  # installed: the version says it all
-        return stamp.hexdigest()
+    version = sys.modules["bibun"].__version__
+    stamp = hashlib.sha256(version.encode())
+    record = package.parent / f"bibun-{version}.dist-info" / "RECORD"
+    try:  # an installer's list of all files with their hashes; not of files that are edited
+        if package.parent.name == "site-packages":
+            stamp.update(record.read_bytes())
+            return stamp.hexdigest()
+    except OSError:
+        pass
     for folder in ("compiler", "ops", "runtime", "ir"):
         for path, _, names in sorted(os.walk(package / folder)):
             for name in sorted(names):

@@ -278,15 +278,6 @@ class KernelEmitter(ParallelEmitter):
         if rest:
             self.rows(outer, end_of_row)
 
-    def rows(
-        self, outer: Sequence[int], body: Callable[[list[Val]], None], idx: Sequence[Val] = ()
-    ) -> None:
-        """Loops over all axes but the one in lanes."""
-        if len(idx) == len(outer):
-            body(list(idx))
-        else:
-            self.loop(0, outer[len(idx)], lambda i: self.rows(outer, body, (*idx, i)))
-
     def save_lanes(self, ptr: str, k: Val, s: Slot) -> None:
         """Row k of a chunk's saved accumulators."""
         at = self.offset(ptr, self.mul(k, self.const(s.width, int64)), s.dtype)

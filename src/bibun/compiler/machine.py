@@ -1,4 +1,4 @@
-"""What a compiled object depends on besides its program: the machine, LLVM, our pipelines.
+"""What a compiled object depends on besides its program: the machine and LLVM.
 
 LLVM can say what the machine is, but to ask it is to load it, which a program that comes
 from the cache can do without. So on Linux the kernel is asked, and LLVM is known by the text
@@ -11,9 +11,6 @@ import functools
 import importlib.util
 import platform
 from pathlib import Path
-
-# Raise it when the pipelines change, so that cached objects of the old ones are not used.
-PIPELINE_VERSION = 2
 
 # The lines of /proc/cpuinfo that say what the processor can do, on x86 and on Arm.
 _TELLING = frozenset((
@@ -54,5 +51,5 @@ def version_key() -> str:
     if processor is None or llvmlite is None:
         from bibun.compiler import engine
 
-        return f"{engine.description()} pipeline {PIPELINE_VERSION}"
-    return f"{platform.machine()} {processor} {llvmlite} pipeline {PIPELINE_VERSION}"
+        return engine.description()
+    return f"{platform.machine()} {processor} {llvmlite}"

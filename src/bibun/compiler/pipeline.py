@@ -29,7 +29,6 @@ from bibun.runtime.ragged import lend, take
 from bibun.trace.core import as_value, concrete, type_of
 from bibun.trace.sites import current_site
 
-PASS_VERSION = "1"
 _ENTRY = "bibun_main"
 _native: OrderedDict[str, Any] = OrderedDict()  # key -> NativeFunction, recently used last
 _NATIVE_LIMIT = 4096
@@ -115,7 +114,7 @@ def compile_program(program: Program) -> Compiled:
     simplified = time.perf_counter()
     pool: dict[float, int] = {}
     text = canonical_text(program, pool)
-    key = hashlib.sha256(f"{PASS_VERSION}\n{text}".encode()).hexdigest()
+    key = hashlib.sha256(text.encode()).hexdigest()
     hashed = time.perf_counter()
     emitted = 0.0
 
