@@ -6,6 +6,7 @@ under `vmap`; smooth ones have the right gradient.
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,22 @@ def test_positions_are_numpys_where_jaxs_differ() -> None:
             np.testing.assert_allclose(got, want, rtol=1e-12)
     with pytest.raises(TypeError, match="out="):
         np.sum(bnp.asarray(V), 0, None, np.zeros(()))
+
+
+def test_functions_in_c_had_no_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before NumPy 2.4, that is; which of them have positions unlike bibun's is written down."""
+    from bibun.numpy import dispatch
+
+    known = inspect.signature
+    in_c = ("bincount", "concatenate", "dot", "empty_like", "inner", "lexsort", "packbits",
+            "ravel_multi_index", "unpackbits", "unravel_index", "vdot", "where")  # fmt: skip
+    pairs = [(getattr(np, n), getattr(bnp, n)) for n in in_c]
+    want = [dispatch._parameters(*pair) for pair in pairs]
+
+    def as_before(function: Any, **options: Any) -> inspect.Signature:
+        if function in [f for f, _ in pairs]:
+            raise ValueError(f"no signature found for builtin {function}")
+        return known(function, **options)
+
+    monkeypatch.setattr(inspect, "signature", as_before)
+    assert [dispatch._parameters.__wrapped__(*pair) for pair in pairs] == want

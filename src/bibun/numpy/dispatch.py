@@ -39,6 +39,8 @@ _RENAMED = {
 }  # fmt: skip
 # NumPy's arguments that change no value here: memory layout, subclasses, the algorithm.
 _NO_EFFECT = frozenset({"order", "subok", "kind"})
+# Before NumPy 2.4 its functions in C have no signature; of these one has positions of its own.
+_POSITIONS = {"empty_like": ("prototype", "dtype", "order", "subok", "shape")}
 # NumPy's own that write into their argument.
 _WRITES = frozenset({"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"})
 
@@ -151,16 +153,23 @@ def _parameters(
 ) -> tuple[list[str] | None, frozenset[str] | None]:
     """(NumPy's names of the positions, if after the first bibun's, which are JAX's, differ; bibun's
     names, unless it takes any keyword)."""
-    theirs, ours = (inspect.signature(f).parameters.values() for f in (func, found))
-    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    places = [[p.name for p in side if p.kind in named] for side in (theirs, ours)]
-    mine = frozenset(p.name for p in ours)
+    mine = inspect.signature(found).parameters
+    ours = _positions(found)
+    try:
+        theirs = _positions(func)
+    except ValueError:
+        theirs = list(_POSITIONS.get(func.__name__, ours))
     differ = any(
         a != b and (a in mine or a in _NO_EFFECT)
-        for a, b in itertools.zip_longest(places[0][1:], places[1][1:])
+        for a, b in itertools.zip_longest(theirs[1:], ours[1:])
     )
-    free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in ours)
-    return places[0] if differ else None, None if free else mine
+    free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in mine.values())
+    return theirs if differ else None, None if free else frozenset(mine)
+
+
+def _positions(function: Callable[..., Any]) -> list[str]:
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in inspect.signature(function).parameters.values() if p.kind in named]
 
 
 def _as_numpy_does(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
