@@ -321,6 +321,10 @@ def test_shared_objects_are_found() -> None:
         [("layers", 0), ("layers", 1, "layers", 0)], [("layers", 0, "kernel"), ("again",)]
     ]  # fmt: skip
     assert nn.find_duplicates(layer) == []
+    model.again, model.both = None, (layer.bias, {"b": layer.bias})
+    assert nn.find_duplicates(model)[1] == [
+        ("layers", 0, "bias"), ("both", 0), ("both", 1, "b")
+    ]  # fmt: skip
 
 
 def test_methods_of_a_graph_in_pieces() -> None:

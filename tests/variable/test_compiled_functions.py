@@ -14,6 +14,7 @@ import bibun
 import bibun.numpy as bnp
 import bibun.variable as chainer
 import bibun.variable.functions as F
+from bibun.errors import TracerError
 from bibun.variable import Variable
 from tests.variable.test_connections import ROIS, WHICH
 from tests.variable.test_functions import CASES as TABLE
@@ -68,3 +69,31 @@ def test_compiled_with_its_gradient(name: str) -> None:
     got = bibun.jit(both)(*args)
     for a, b in zip(bibun.tree.leaves(got), bibun.tree.leaves(want), strict=True):
         assert np.allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+W = rng.normal(size=(3, 3))
+DRAWN = {
+    "dropout": (F.dropout, W),
+    "gaussian": (lambda v: F.gaussian(np.zeros(3), v), np.zeros(3)),
+    "zoneout": (lambda x: F.zoneout(np.ones((3, 3)), x), W),
+    "simplified_dropconnect": (lambda w: F.simplified_dropconnect(np.ones((2, 3)), w), W),
+    "n_step_rnn": (lambda w: F.n_step_rnn(
+        2, 0.5, np.zeros((2, 1, 3)), [[w, w]] * 2, [[np.zeros(3)] * 2] * 2,
+        [np.ones((1, 3))])[1][0], W),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_numpy_draws_is_not_compiled_in(name: str) -> None:
+    f, array = DRAWN[name]
+    f(Variable(array))
+    with pytest.raises(TracerError, match=f"{name} draws from numpy.random"):
+        bibun.jit(lambda a: f(Variable(a)).array)(array)
+    if name not in ("gaussian", "simplified_dropconnect"):  # which draw in any case
+        with chainer.using_config("train", False):
+            got = bibun.jit(lambda a: f(Variable(a)).array)(array)
+            assert np.allclose(got, f(Variable(array)).array, rtol=1e-12)
+
+
+def test_dropout_of_a_number() -> None:
+    assert F.dropout(np.array(3.0), 0.0).array == 3.0

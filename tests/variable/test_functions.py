@@ -405,6 +405,10 @@ def test_random_activations() -> None:
 def test_sparse_matrices() -> None:
     x = (A > 0) * A
     assert np.array_equal(to_coo(x).to_dense(), x)
+    assert to_coo(x, ldnz=12).data.shape == (12,)
+    assert np.array_equal(to_coo(x, ldnz=12).to_dense(), x)
+    with pytest.raises(ValueError, match="ldnz is 1"):
+        to_coo(x, ldnz=1)
     stack = np.stack([x, (B > 0) * B])
     coo = to_coo(stack, ldnz=12)
     assert coo.data.shape == (2, 12)

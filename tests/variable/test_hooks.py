@@ -196,6 +196,10 @@ def test_global_settings() -> None:
     finally:
         chainer.global_config.train = True
     assert seen == [False, True, False, False]
+    with chainer.using_config("train", False, chainer.global_config):
+        look()
+    look()
+    assert seen[4:] == [False, True]
     with pytest.raises(AttributeError, match="there are: enable_backprop, train, type_check"):
         chainer.global_config.trian = True
     out = io.StringIO()

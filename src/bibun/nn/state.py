@@ -297,18 +297,13 @@ def find_duplicates(node: Any) -> list[list[Path]]:
     [[('layers', 0), ('layers', 2)]]
     """
     ways: dict[int, list[Path]] = {}
-    stack: list[tuple[Path, Any]] = [((), node)]
+    stack = list(_objects(node))
     while stack:
         path, x = stack.pop()
-        if not is_node(x):
-            continue
         known = ways.setdefault(id(x), [])
         known.append(path)
-        if len(known) > 1 or isinstance(x, Variable):
-            continue
-        rows = list(enumerate(x) if isinstance(x, list) else (
-            x if isinstance(x, dict) else x.__dict__).items())  # fmt: skip
-        stack += [((*path, k), c) for k, c in reversed(rows)]
+        if len(known) == 1:
+            stack += [((*path, *way), c) for way, c in reversed(list(_held(x)))]
     return [paths for paths in ways.values() if len(paths) > 1]
 
 
@@ -423,32 +418,40 @@ def clone(node: Any) -> Any:
     return build(plan.graphdef, plan.values())
 
 
-def iter_graph(node: Any, *, _path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _objects(x: Any) -> Iterator[tuple[Path, Any]]:
+    """An object by the empty way, or those that a pytree is of, by the ways to them."""
+    if is_node(x):
+        yield (), x
+    elif x is not None and not tree.all_leaves([x], is_node):
+        for p, c in tree.leaves_with_path(x, is_leaf=is_node):
+            if is_node(c):
+                yield tuple([k.idx if hasattr(k, "idx") else k.simple() for k in p]), c
+
+
+def _held(x: Any) -> Iterator[tuple[Path, Any]]:
+    """The objects that an object holds, itself or in pytrees, by the ways to them."""
+    if isinstance(x, Variable):
+        return
+    rows: Any = enumerate(x) if isinstance(x, list) else (
+        x if isinstance(x, dict) else x.__dict__).items()  # fmt: skip
+    for k, c in rows:
+        for way, found in _objects(c):
+            yield (k, *way), found
+
+
+def iter_graph(node: Any) -> Iterator[tuple[Path, Any]]:
     """(path, object) of all objects of a graph, each once, children before their parents."""
     seen: set[int] = set()
 
     def visit(x: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-        if not is_node(x):
-            if x is not None and not tree.all_leaves([x], is_node):
-                for p, c in tree.leaves_with_path(x, is_leaf=is_node):
-                    if is_node(c):
-                        keys = (getattr(k, "idx", None) if hasattr(k, "idx") else k.simple()
-                                for k in p)  # fmt: skip
-                        yield from visit(c, (*path, *keys))
-            return
-        if id(x) in seen:
-            return
-        seen.add(id(x))
-        if isinstance(x, list):
-            rows: Any = enumerate(x)
-        else:
-            rows = () if isinstance(x, Variable) else (
-                x if isinstance(x, dict) else x.__dict__).items()  # fmt: skip
-        for k, c in rows:
-            yield from visit(c, (*path, k))
-        yield path, x
+        if id(x) not in seen:
+            seen.add(id(x))
+            for way, c in _held(x):
+                yield from visit(c, (*path, *way))
+            yield path, x
 
-    yield from visit(node, _path)
+    for way, x in _objects(node):
+        yield from visit(x, way)
 
 
 def iter_modules(node: Any) -> Iterator[tuple[Path, Any]]:

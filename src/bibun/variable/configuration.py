@@ -71,14 +71,16 @@ global_config = GlobalConfig()
 
 @contextlib.contextmanager
 def using_config(name: str, value: Any, config: Any = config) -> Iterator[None]:
-    """A setting changed inside a `with` block, in this thread.
+    """A setting changed inside a `with` block, in this thread (`global_config`: in all).
 
     >>> from bibun.variable import config, using_config
     >>> with using_config("train", False):
     ...     config.train
     False
     """
-    had, before = name in vars(config), getattr(config, name, None)
+    # a setting that a thread had not is taken away again; global ones are always there
+    had = not isinstance(config, LocalConfig) or name in vars(config)
+    before = getattr(config, name, None)
     setattr(config, name, value)
     try:
         yield

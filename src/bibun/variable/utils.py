@@ -59,26 +59,25 @@ class CooMatrix:
 def to_coo(x: Any, ldnz: int | None = None, requires_grad: bool = False) -> CooMatrix:
     """The elements of a matrix, or of a stack of them, that are not zero.
 
-    ldnz: how many places to keep for each matrix of a stack, by default as many as the fullest
-    needs. Errors: ValueError for fewer than that.
+    ldnz: how many places to keep for each matrix, by default as many as the fullest needs.
+    Errors: ValueError for fewer than that.
     """
     x = np.asarray(as_variable(x).array)
-    if x.ndim == 2:
-        row, col = np.nonzero(x)
-        return CooMatrix(x[row, col], row, col, x.shape, requires_grad=requires_grad)
-    if x.ndim != 3:
+    if x.ndim not in (2, 3):
         raise ShapeError(f"to_coo: expected a matrix or a stack of them, got shape {x.shape}")
-    found = [np.nonzero(m) for m in x]
+    stack = x if x.ndim == 3 else x[None]
+    found = [np.nonzero(m) for m in stack]
     most = max((len(row) for row, _ in found), default=0)
     width = most if ldnz is None else ldnz
     if width < most:
         raise ValueError(f"to_coo: ldnz is {ldnz}, but a matrix has {most} elements")
-    data = np.zeros((len(x), width), x.dtype)
-    rows, cols = np.full((2, len(x), width), -1)
+    data = np.zeros((len(stack), width), x.dtype)
+    rows, cols = np.full((2, len(stack), width), -1)
     for k, (row, col) in enumerate(found):
-        data[k, : len(row)] = x[k, row, col]
+        data[k, : len(row)] = stack[k, row, col]
         rows[k, : len(row)], cols[k, : len(row)] = row, col
-    return CooMatrix(data, rows, cols, x.shape[1:], requires_grad=requires_grad)
+    parts = (data, rows, cols) if x.ndim == 3 else (data[0], rows[0], cols[0])
+    return CooMatrix(*parts, x.shape[-2:], requires_grad=requires_grad)
 
 
 class WalkerAlias:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 import bibun.numpy as bnp
 from bibun.errors import TracerError
+from bibun.scipy.special import softmax
 from bibun.trace.core import concrete
 from bibun.variable.configuration import config
 from bibun.variable.functions._common import function
 from bibun.variable.variable import Variable, as_variable
 
 
-def drawn(x: Variable, name: str, keyword: str | None, draw: Any) -> np.ndarray:
-    """`draw` of the shape of x, in its dtype. Errors: TracerError where x is a tracer."""
-    if concrete(x.value) is None:
+def drawn(
+    x: Variable, name: str, keyword: str | None, draw: Any, beside: Iterable[Any] = ()
+) -> np.ndarray:
+    """`draw` of the shape of x, in its dtype.
+
+    Errors: TracerError where x, or one of the arguments `beside` it, is a tracer.
+    """
+    if any(concrete(v.value) is None for v in (x, *map(as_variable, beside))):
         raise TracerError(
             f"{name} draws from numpy.random, which a compiled function would do once and for all."
             + (f" Draw outside and pass {keyword}=" if keyword else " Call it outside")
         )
-    return draw(x.shape).astype(x.dtype)
+    return np.asarray(draw(x.shape), x.dtype)
 
 
 def dropout(x: Any, ratio: float = 0.5, *, mask: Any = None, return_mask: bool = False) -> Any:
@@ -51,16 +58,14 @@ def gaussian(mean: Any, ln_var: Any, *, eps: Any = None, return_eps: bool = Fals
     """A draw from a normal distribution, differentiable in mean and log variance."""
     mean = as_variable(mean)
     if eps is None:
-        eps = drawn(mean, "gaussian", "eps", lambda shape: np.random.standard_normal(shape))
+        eps = drawn(mean, "gaussian", "eps", np.random.standard_normal, (ln_var,))
     y = _gaussian(mean, ln_var, eps)
     return (y, eps) if return_eps else y
 
 
 @function
 def _tempered(log_pi: Any, noise: Any, tau: float, axis: int) -> Any:
-    z = (log_pi + noise) / tau
-    e = bnp.exp(z - bnp.max(z, axis=axis, keepdims=True))
-    return e / bnp.sum(e, axis=axis, keepdims=True)
+    return softmax((log_pi + noise) / tau, axis)
 
 
 def gumbel_softmax(log_pi: Any, tau: float = 0.1, axis: int = 1) -> Variable:
@@ -75,7 +80,7 @@ def zoneout(h: Any, x: Any, ratio: float = 0.5) -> Variable:
     h, x = as_variable(h), as_variable(x)
     if not config.train:
         return h * ratio + x * (1.0 - ratio)
-    keep = drawn(h, "zoneout", None, lambda shape: np.random.rand(*shape) < ratio)
+    keep = drawn(h, "zoneout", None, lambda shape: np.random.rand(*shape) < ratio, (x,))
     return h * keep + x * (1 - keep)
 
 
@@ -126,7 +131,8 @@ def simplified_dropconnect(
     if mask is None:
         lead = x.shape[:1] if use_batchwise_mask else ()
         mask = drawn(x, "simplified_dropconnect", "mask",
-                     lambda _: np.random.rand(*lead, *W.shape) >= ratio)  # fmt: skip
+                     lambda _: np.random.rand(*lead, *W.shape) >= ratio,
+                     (W, *(() if b is None else (b,))))  # fmt: skip
     kept = np.asarray(as_variable(mask).array) / (1.0 - ratio)
     return _masked_linear(x, W, b, kept.astype(W.dtype))
 

@@ -9,6 +9,7 @@ off; so it does not matter from which end a layer runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from bibun import lax
 from bibun.errors import ShapeError
 from bibun.variable.configuration import config
 from bibun.variable.functions._common import function
+from bibun.variable.functions.noise import drawn
 from bibun.variable.variable import Variable, as_variable
 
 sigmoid = lax.logistic
@@ -169,6 +171,7 @@ def _run(states: Any, ws: Any, bs: Any, xs: Any, masks: Any, kind: str, directio
 def _n_step(kind: str, directions: int, name: str, n_layers: int, ratio: float,
             states: Sequence[Any], ws: Any, bs: Any, xs: Any) -> tuple[Any, ...]:  # fmt: skip
     cell, count = _CELLS[kind], n_layers * directions
+    states = [as_variable(s) for s in states]
     rows = lengths(xs, name)
     units = states[0].shape[2] if states[0].ndim == 3 else 0
     for s in states:
@@ -184,8 +187,9 @@ def _n_step(kind: str, directions: int, name: str, n_layers: int, ratio: float,
         raise ValueError(f"{name}: dropout_ratio must be in [0, 1), got {ratio}")
     if ratio > 0 and config.train and n_layers > 1:
         shape = (n_layers - 1, len(rows), rows[0], directions * units)
-        masks = ((np.random.rand(*shape) >= ratio) / (1 - ratio)).astype(states[0].dtype)
-    found, ys = _run([as_variable(s) for s in states], ws, bs, list(xs), masks, kind, directions)
+        masks = drawn(states[0], name, None, lambda _: (np.random.rand(*shape) >= ratio)
+                      / (1 - ratio), (*xs, *chain(*ws, *bs)))  # fmt: skip
+    found, ys = _run(states, ws, bs, list(xs), masks, kind, directions)
     return (*found, tuple(ys))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import bibun.numpy as bnp
 from bibun import lax
 from bibun.errors import ShapeError
-from bibun.scipy.special import logsumexp
+from bibun.scipy.special import log_softmax, logsumexp
 from bibun.variable.functions._common import function, reduced
 from bibun.variable.functions.recurrent import lengths, padded
 from bibun.variable.variable import Variable, as_variable
@@ -42,7 +42,7 @@ def transpose_sequence(xs: Sequence[Any]) -> tuple[Variable, ...]:
 @function
 def _ctc(xs: Any, t: Any, x_lengths: Any, t_lengths: Any, blank: int, reduce: str) -> Any:
     x = bnp.stack(list(xs))
-    log_p = x - logsumexp(x, axis=2, keepdims=True)
+    log_p = log_softmax(x, 2)
     n_times, n, _ = x.shape
     if t_lengths is None:
         t_lengths = bnp.full(n, t.shape[1])

@@ -9,7 +9,7 @@ import numpy as np
 
 import bibun.numpy as bnp
 from bibun.errors import ShapeError
-from bibun.transforms import stop_gradient
+from bibun.scipy.special import log_softmax
 from bibun.variable.functions._common import function, reduced
 from bibun.variable.utils import tree_paths
 from bibun.variable.variable import Variable, as_variable
@@ -24,8 +24,7 @@ def black_out(x: Any, t: Any, W: Any, samples: Any, reduce: str = "mean") -> Any
     """
     classes = bnp.concatenate([t[:, None], samples], axis=1)
     scores = bnp.einsum("nd,nsd->ns", x, W[classes])
-    top = stop_gradient(bnp.max(scores, axis=1, keepdims=True))
-    log_p = scores - top - bnp.log(bnp.sum(bnp.exp(scores - top), axis=1, keepdims=True))
+    log_p = log_softmax(scores, 1)
     loss = -(log_p[:, 0] + bnp.sum(bnp.log(-bnp.expm1(log_p[:, 1:])), axis=1))
     return reduced(loss, reduce, {"mean": bnp.mean}, "black_out")
 
