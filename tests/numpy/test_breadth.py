@@ -338,11 +338,12 @@ EXACT = {"less": operator.lt, "equal": operator.eq, "not_equal": operator.ne,
          "greater_equal": operator.ge}  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint32", "uint64"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint32", "int64", "uint64"])
 def test_comparisons_with_integers_that_the_dtype_cannot_hold(dtype: str) -> None:
     """They are what they are in mathematics, eager and compiled."""
-    x = np.array([0, 1, 100], dtype)
-    for number in (-300, -1, 300, 2**40):
+    ends = np.iinfo(dtype)
+    x = np.array([0, 1, 100, ends.min, ends.max], dtype)
+    for number in (-300, -1, 300, 2**40, ends.max + 1, ends.min - 1, 2**80):
         for name in EXACT:
             exact = EXACT[name]
             wanted = [exact(int(v), number) for v in x]

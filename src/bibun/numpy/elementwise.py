@@ -6,12 +6,14 @@ it computes, and a worked example that runs as a test. The few that are formulas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bibun.array import Array, Value
+from bibun.dtypes import default_float
 from bibun.errors import DTypeError
 from bibun.numpy._common import (
     SCALARS,
@@ -179,14 +181,14 @@ _COMPARISONS = (el.eq, el.ne, el.lt, el.le, el.gt, el.ge)
 
 
 def _comparable(name: str, x1: Any, x2: Any) -> list[Any]:
-    """The operands in a common dtype, also where one is an integer that the other cannot hold."""
+    """The operands in a common dtype; an integer that the other cannot hold is ±inf beside it."""
     operands = [x1, x2]
     for k, number in enumerate((x2, x1)):
         if type(number) is int and isinstance(operands[k], Value | np.ndarray | np.generic):
             dtype = operands[k].dtype
             if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
-                wide = np.float64 if dtype.itemsize == 8 else np.int64
-                operands[k] = cast(operands[k], np.dtype(wide))
+                operands[k] = cast(operands[k], default_float())
+                operands[1 - k] = math.inf if number > 0 else -math.inf
     return promote_args(name, *operands)
 
 
