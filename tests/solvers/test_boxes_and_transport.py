@@ -13,7 +13,7 @@ from bibun.solvers import isotonic, perturbations, projection
 from bibun.testing import check_grads
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 40])
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 40, 3000])
 def test_isotonic_regression_against_scipy(n: int) -> None:
     y = np.random.default_rng(n).normal(size=n)
     for up in (True, False):

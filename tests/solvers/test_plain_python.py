@@ -46,6 +46,21 @@ def test_functions_may_branch(name: str) -> None:
     np.testing.assert_allclose(slope, 1.0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "kind", [solvers.ZoomLineSearch, solvers.HagerZhangLineSearch, solvers.BacktrackingLineSearch]
+)
+def test_line_searches_of_functions_that_cannot_be_traced(kind: type) -> None:
+    def on_the_host(x):
+        x = np.asarray(x)
+        return float(np.sum(x**4)), 4.0 * x**3
+
+    size, state = kind(on_the_host, value_and_grad=True, jit=False).run(1.0, START)
+    compiled = kind(lambda x: bnp.sum(x**4)).run(1.0, START)
+    assert not bool(state.failed)
+    np.testing.assert_allclose(size, compiled.stepsize, rtol=1e-12)
+    np.testing.assert_allclose(state.params, compiled.state.params, rtol=1e-12)
+
+
 def test_nothing_has_to_be_traceable() -> None:
     seen = []
 

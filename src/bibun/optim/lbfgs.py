@@ -62,8 +62,9 @@ def scale_by_lbfgs(
         return ScaleByLBFGSState(x, bnp.zeros_like(x), empty_history(x, memory_size))
 
     def update(updates: Any, state: ScaleByLBFGSState, params: Any = None) -> Any:
-        from bibun.solvers.base import keep, norm
+        from bibun.solvers.base import keep
         from bibun.solvers.lbfgs import apply_inverse, remember
+        from bibun.solvers.searching import cautious
 
         need_params(params, "scale_by_lbfgs")
         x = tree.ravel(params)[0] * 1.0
@@ -73,8 +74,7 @@ def scale_by_lbfgs(
         history = keep(bnp.any(state.updates != 0), new, state.history)
         d = apply_inverse(history, g, scale_init_precond)
         if scale_init_precond:
-            cut = bnp.minimum(1.0, 1.0 / bnp.maximum(norm(g), 1e-30))
-            d = bnp.where(bnp.equal(history.count, 0), cut * d, d)
+            d = bnp.where(bnp.equal(history.count, 0), cautious(g) * d, d)
         return back(d), ScaleByLBFGSState(x, g, history)
 
     return GradientTransformation(init, update)

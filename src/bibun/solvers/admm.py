@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bibun import lax
 from bibun import numpy as bnp
-from bibun.solvers.base import INFEASIBLE, RUNNING, IterativeSolver
+from bibun.solvers.base import INFEASIBLE, RUNNING, OptionalStart
 from bibun.solvers.quadratic import Box, QPState, lu_solve
 
 
@@ -36,7 +36,7 @@ def _finite(v: Any) -> Any:
 
 
 @dataclasses.dataclass(eq=False)
-class Splitting(IterativeSolver):
+class Splitting(OptionalStart):
     """Base of the ADMM solvers.
 
     A problem has a `box`, `split(v) -> (x, z, y)` (z may be None) and `join(x, z, y) -> v`.

@@ -87,5 +87,5 @@ class ArmijoSGD(StochasticSolver):
         error = norm(g)
         return x + change, StochasticState(
             state.iter_num + 1, new, error, self._status(error, value=new), size, change,
-            () if aux is None else aux,
+            aux,
         )  # fmt: skip

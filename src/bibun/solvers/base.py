@@ -96,7 +96,7 @@ class Problem:
         return self.fun(self.back(x), *self.args, **self.kwargs)  # type: ignore[misc]
 
     def full(self, x: Any) -> tuple[Any, Any]:
-        """Value and auxiliary output (None without one)."""
+        """Value and auxiliary output (() without one)."""
         out = self.call(x)
         if self.both:
             out = out[0]
@@ -104,7 +104,7 @@ class Problem:
 
     def _split(self, out: Any) -> tuple[Any, Any]:
         """Value, in the precision of the parameters, and auxiliary output."""
-        value, aux = out if self.has_aux else (out, None)
+        value, aux = out if self.has_aux else (out, ())
         return scalar(value).astype(self.x.dtype), aux
 
     def value(self, x: Any) -> Any:
@@ -321,3 +321,16 @@ class IterativeSolver(Solver):
         status = bnp.where(failed, LINESEARCH, status)
         status = bnp.where(error <= self.tol, CONVERGED, status)
         return bnp.where(bnp.isfinite(error) & bnp.isfinite(value), status, NONFINITE)
+
+
+class OptionalStart(IterativeSolver):
+    """A solver whose start may be None: its problem, made for None, knows where to begin."""
+
+    def run(self, init_params: Any = None, *args: Any, **kwargs: Any) -> OptStep:
+        """Solve; `init_params` may be None. See `IterativeSolver.run`."""
+        p = self._problem(init_params, args, kwargs)
+        return super().run(p.back(p.x), *args, **kwargs)
+
+    def init_state(self, init_params: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """The state before the first step."""
+        return super().init_state(init_params, *args, **kwargs)

@@ -47,7 +47,7 @@ class BFGS(LineSearched):
     """
 
     def _start(self, p: Problem, x: Any) -> BfgsState:
-        value, aux, g = self._evaluate(p, x)
+        value, aux, g = p.value_and_grad(x)
         error = norm(g)
         return BfgsState(
             bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,

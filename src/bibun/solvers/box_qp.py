@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from bibun import lax
 from bibun import numpy as bnp
 from bibun.solvers.admm import Splitting
-from bibun.solvers.base import IterativeSolver, OptStep, flat, is_converged, norm, reason
-from bibun.solvers.quadratic import Box, KKTSolution, matrix, objective
+from bibun.solvers.base import IterativeSolver, flat, is_converged, norm, reason
+from bibun.solvers.quadratic import Box, KKTSolution, half_square, matrix, objective
 
 
 class BoxCDQPState(NamedTuple):
@@ -50,7 +50,7 @@ class _BoxProblem:
         return bnp.clip(x, self.low, self.high)
 
     def value(self, x: Any) -> Any:
-        return 0.5 * bnp.sum(x * (self.q @ x)) + bnp.sum(self.c * x)
+        return half_square(self.q, self.c, x)
 
     def residual(self, x: Any) -> Any:
         return x - self.clip(x - self.q @ x - self.c)
@@ -151,8 +151,9 @@ class BoxOSQP(Splitting):
     `run(init_params=None, params_obj=(Q, c), params_eq=A, params_ineq=(l, u))`; l = u is an
     equality, ±inf no bound. `matvec_Q(params_Q, x)`, `matvec_A(params_A, x)`: the products, if Q
     and A are not matrices; x and z may then be pytrees. `fun(x, params_obj)`: the objective,
-    instead of (Q, c). `params` is a `KKTSolution` with primal = (x, z), dual_eq = y and
-    dual_ineq = (max(y, 0), max(-y, 0)). Other settings as for `OSQP`.
+    instead of (Q, c). `init_params`: None, x, or a `KKTSolution`. `params` is a `KKTSolution` with
+    primal = (x, z), dual_eq = y and dual_ineq = (max(y, 0), max(-y, 0)). Other settings as for
+    `OSQP`.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -175,12 +176,3 @@ class BoxOSQP(Splitting):
 
     def _residual(self, p: _BoxSplitting, x: Any) -> Any:
         return p.box.residual(*p.split(x))
-
-    def run(self, init_params: Any = None, *args: Any, **kwargs: Any) -> OptStep:
-        """Solve; `init_params`: None, x, or a KKTSolution."""
-        p = self._problem(init_params, args, kwargs)
-        return super().run(p.back(p.x), *args, **kwargs)
-
-    def init_state(self, init_params: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """The state before the first step."""
-        return super().init_state(init_params, *args, **kwargs)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from bibun import numpy as bnp
-from bibun.solvers.base import IterativeSolver, OptStep, flat, is_converged, norm, reason
+from bibun.solvers.base import OptionalStart, flat, is_converged, norm, reason
 from bibun.solvers.linear_solve import solve_gmres
 
 
@@ -53,12 +53,13 @@ class _System:
 
 
 @dataclasses.dataclass(eq=False)
-class IterativeRefinement(IterativeSolver):
+class IterativeRefinement(OptionalStart):
     """Solve A x = b by corrections from an approximate solver.
 
-    `run(init_params, A, b, A_bar=None)`. `matvec_A(A, x)`: the product, if A is not a matrix;
-    `matvec_A_bar(A_bar, x)`: that of the approximation (default: A itself). `solve(matvec, b)`
-    solves with the approximation (default: GMRES with a ridge of 1e-6). `state.error` is ‖b - A x‖.
+    `run(init_params, A, b, A_bar=None)`; the start may be None, for 0. `matvec_A(A, x)`: the
+    product, if A is not a matrix; `matvec_A_bar(A_bar, x)`: that of the approximation (default: A
+    itself). `solve(matvec, b)` solves with the approximation (default: GMRES with a ridge of 1e-6).
+    `state.error` is ‖b - A x‖.
 
     >>> import bibun.numpy as bnp
     >>> from bibun import solvers
@@ -93,12 +94,3 @@ class IterativeRefinement(IterativeSolver):
     def _step(self, p: _System, x: Any, state: IterativeRefinementState) -> Any:
         x = x + p.solve(p.approximate, p.residual(x))
         return x, self._state(p, x, state.iter_num + 1)
-
-    def run(self, init_params: Any, *args: Any, **kwargs: Any) -> OptStep:
-        """Solve; `init_params` may be None."""
-        p = self._problem(init_params, args, kwargs)
-        return super().run(p.back(p.x), *args, **kwargs)
-
-    def init_state(self, init_params: Any, *args: Any, **kwargs: Any) -> Any:
-        """The state before the first step."""
-        return super().init_state(init_params, *args, **kwargs)

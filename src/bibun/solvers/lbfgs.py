@@ -110,7 +110,7 @@ class LBFGS(LineSearched):
     use_gamma: bool = dataclasses.field(default=True, kw_only=True)
 
     def _start(self, p: Problem, x: Any) -> LbfgsState:
-        value, aux, g = self._evaluate(p, x)
+        value, aux, g = p.value_and_grad(x)
         error = norm(g)
         return LbfgsState(
             bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,

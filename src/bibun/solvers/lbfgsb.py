@@ -19,6 +19,7 @@ from bibun import tree
 from bibun.solvers.base import IterativeSolver, Problem, flat, is_converged, keep, norm, reason
 from bibun.solvers.lbfgs import History, apply_inverse, empty_history, remember
 from bibun.solvers.line_search import backtracking
+from bibun.solvers.searching import cautious
 
 
 class LbfgsbState(NamedTuple):
@@ -109,7 +110,7 @@ class LBFGSB(IterativeSolver):
         error = norm(x - p.clip(x - g))
         return LbfgsbState(
             bnp.asarray(0), value, error, self._status(error, value=value), bnp.ones_like(value), g,
-            empty_history(x, self.history_size), () if aux is None else aux,
+            empty_history(x, self.history_size), aux,
         )  # fmt: skip
 
     def _step(self, p: Any, x: Any, state: LbfgsbState) -> tuple[Any, LbfgsbState]:
@@ -123,7 +124,6 @@ class LBFGSB(IterativeSolver):
         d = bnp.where(uphill, -g, d)
         # held parameters go to their bound
         d = bnp.where(held, -g, d)
-        cautious = bnp.minimum(1.0, 1.0 / bnp.maximum(norm(g), 1e-30))
         empty = bnp.equal(history.count, 0)
 
         def promised(t: Any) -> Any:
@@ -131,13 +131,12 @@ class LBFGSB(IterativeSolver):
 
         t, _, ok = backtracking(
             lambda t: p.value(p.clip(x + t * d)), state.value, promised,
-            bnp.where(empty | uphill, cautious, 1.0), maxls=self.maxls,
+            bnp.where(empty | uphill, cautious(g), 1.0), maxls=self.maxls,
             shrink=self.decrease_factor,
         )  # fmt: skip
         ok = ok & (promised(t) < 0)
         new = bnp.where(ok, p.clip(x + t * d), x)
         value, aux, g_new = p.value_and_grad(new)
-        aux = () if aux is None else aux
         error = norm(new - p.clip(new - g_new))
         after = LbfgsbState(
             state.iter_num + 1, value, error, self._status(error, ~ok, bnp.all(new == x)), t,

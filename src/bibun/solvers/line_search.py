@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from bibun import numpy as bnp
 from bibun.solvers import loop
+from bibun.solvers.base import keep
 
 LARGEST = 1e10  # no step is longer, unless a caller says so: φ has no minimum along the line
 
@@ -46,12 +47,6 @@ class Point(NamedTuple):
 
 
 Evaluate = Callable[[Any], tuple[Any, Any, Any]]  # x -> value, aux, gradient
-
-
-def _pick(condition: Any, a: Point, b: Point) -> Point:
-    from bibun.solvers.base import keep
-
-    return keep(condition, a, b)
 
 
 def _cubic(a: Point, b: Point) -> Any:
@@ -98,9 +93,9 @@ def zoom(
         wolfe = ~high & (bnp.abs(now.d) <= c2 * bnp.abs(slope))
         side = bnp.where(have_hi, hi.t - lo.t, 1.0)
         past = now.d * side >= 0  # the minimum lies behind
-        new_hi = _pick(high, now, _pick(past, lo, hi))
+        new_hi = keep(high, now, keep(past, lo, hi))
         bracketed = have_hi | high | past
-        new_lo = _pick(high, lo, now)
+        new_lo = keep(high, lo, now)
         lo, hi = new_lo, new_hi
         # the next trial: inside the bracket, not too near its ends; or further out
         width = hi.t - lo.t
@@ -124,7 +119,7 @@ def zoom(
         go_on, one, (bnp.asarray(0), first, start, start, no, no, ~downhill)
     )
     ok = wolfe | (lo.f < value)  # lower than the start, or at a point with the conditions
-    best = _pick(ok, lo, start)
+    best = keep(ok, lo, start)
     return Step(best.t, best.f, best.g, best.aux, ok)
 
 
@@ -176,10 +171,10 @@ def hager_zhang(
         wolfe = (f <= value + c1 * t * slope) & (now.d >= c2 * slope)
         approximate = (f <= limit) & ((2.0 * c1 - 1.0) * slope >= now.d) & (now.d >= c2 * slope)
         done = finite & (wolfe | approximate)
-        best = _pick(finite & (done | (f < best.f)), now, best)
+        best = keep(finite & (done | (f < best.f)), now, best)
         behind = ~finite | (now.d >= 0) | (f > limit)  # b moves; else a does
-        a = _pick(behind, a, now)
-        b = _pick(behind, now, b)
+        a = keep(behind, a, now)
+        b = keep(behind, now, b)
         have_b = have_b | behind
         span = b.t - a.t
         rise = b.d - a.d
@@ -238,7 +233,7 @@ def conditional_step(
         }[condition]
         done = armijo & other
         better = armijo & ((f < best.f) | (best.t == 0.0))
-        return i + 1, t * shrink, _pick(done | better, now, best), done | better | carry[3], done
+        return i + 1, t * shrink, keep(done | better, now, best), done | better | carry[3], done
 
     first = bnp.minimum(bnp.asarray(first, dtype=value.dtype), largest) + start.t
     no, downhill = bnp.asarray(False), (slope < 0) & bnp.isfinite(slope)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from bibun import jit, tree
 from bibun import numpy as bnp
+from bibun.solvers import loop
 from bibun.solvers.base import Problem
 from bibun.solvers.line_search import CONDITIONS, LARGEST, search
 from bibun.solvers.vectors import as_floats, flat
@@ -42,7 +43,8 @@ class LineSearch:
     """Base of the line searches: `run` looks along a direction from a point.
 
     `fun(params, *args, **kwargs)` returns a scalar (with an auxiliary output if `has_aux`, with its
-    gradient if `value_and_grad`). `maxiter`: most trials.
+    gradient if `value_and_grad`). `maxiter`: most trials. `jit=False`: trials in plain Python, for
+    functions that cannot be traced.
     """
 
     name: ClassVar[str]
@@ -70,16 +72,15 @@ class LineSearch:
             init_stepsize, as_floats(params), value, grad, descent_direction, tuple(fun_args),
             fun_kwargs or {},
         )  # fmt: skip
-        return (jit(self._run) if self.jit else self._run)(*given)
+        if self.jit:
+            return jit(self._run)(*given)
+        with loop.plain_python(True):
+            return self._run(*given)
 
     def _run(
         self, first: Any, params: Any, value: Any, grad: Any, direction: Any, args: Any, kwargs: Any
     ) -> LineSearchStep:
         p = Problem(self, params, args, kwargs)
-
-        def evaluate(x: Any) -> Any:
-            value, aux, g = p.value_and_grad(x)
-            return value, () if aux is None else aux, g
 
         def like_params(v: Any) -> Any:
             if tree.structure(v) != tree.structure(params):
@@ -91,7 +92,7 @@ class LineSearch:
 
         aux: Any = ()
         if value is None or grad is None or self.has_aux:
-            at, aux, g = evaluate(p.x)
+            at, aux, g = p.value_and_grad(p.x)
         if value is not None:
             at = bnp.asarray(value).astype(p.x.dtype)
         if grad is not None:
@@ -99,7 +100,7 @@ class LineSearch:
         d = -g if direction is None else like_params(direction)
         largest = LARGEST if self.max_stepsize is None else self.max_stepsize
         step = search(
-            self.name, evaluate, p.value, p.x, d, at, g, aux, first, self.maxiter, largest,
+            self.name, p.value_and_grad, p.value, p.x, d, at, g, aux, first, self.maxiter, largest,
             **self._options(),
         )  # fmt: skip
         there = p.back(p.x + step.size * d)

@@ -94,7 +94,7 @@ class MirrorDescent(IterativeSolver):
         value, aux = p.full(x)
         return MirrorDescentState(
             bnp.asarray(0), value, bnp.full_like(value, bnp.inf), bnp.asarray(0),
-            () if aux is None else aux,
+            aux,
         )  # fmt: skip
 
     def _step(self, p: Any, x: Any, state: MirrorDescentState) -> Any:
@@ -104,5 +104,5 @@ class MirrorDescent(IterativeSolver):
         value, aux = p.full(new)
         error = norm(new - x) / size
         return new, MirrorDescentState(
-            state.iter_num + 1, value, error, self._status(error), () if aux is None else aux
+            state.iter_num + 1, value, error, self._status(error), aux
         )

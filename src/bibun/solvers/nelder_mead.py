@@ -72,7 +72,7 @@ class NelderMead(IterativeSolver):
         error = bnp.where(bnp.isfinite(error), error, bnp.finfo(error.dtype).max)
         return NelderMeadState(
             count, values[0], error, self._status(error, value=values[0]), simplex, values,
-            () if aux is None else aux,
+            aux,
         )  # fmt: skip
 
     def _step(self, p: Problem, x: Any, state: NelderMeadState) -> tuple[Any, NelderMeadState]:

@@ -70,7 +70,7 @@ class NonlinearCG(LineSearched):
             raise ValueError(f"method must be one of {sorted(_BETAS)}, got {self.method!r}")
 
     def _start(self, p: Problem, x: Any) -> NonlinearCGState:
-        value, aux, g = self._evaluate(p, x)
+        value, aux, g = p.value_and_grad(x)
         error = norm(g)
         return NonlinearCGState(
             bnp.asarray(0), value, error, self._status(error, value=value),

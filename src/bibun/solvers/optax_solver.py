@@ -48,5 +48,5 @@ class OptaxSolver(StochasticSolver):
         error = norm(g)
         return flat(optim.apply_updates(p.back(x), updates))[0], StochasticState(
             state.iter_num + 1, value, error, self._status(error, value=value), state.stepsize,
-            inner, () if aux is None else aux,
+            inner, aux,
         )  # fmt: skip

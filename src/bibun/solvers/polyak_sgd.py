@@ -61,5 +61,5 @@ class PolyakSGD(StochasticSolver):
         error = bnp.sqrt(bnp.where(square > 0, square, 1.0)) * (square > 0)
         return x + velocity, StochasticState(
             state.iter_num + 1, value, error, self._status(error, value=value),
-            size.astype(x.dtype), velocity, () if aux is None else aux,
+            size.astype(x.dtype), velocity, aux,
         )  # fmt: skip

@@ -89,7 +89,7 @@ class ProximalSteps(IterativeSolver):
         infinite = bnp.full_like(value, bnp.inf)
         return ProximalGradientState(
             bnp.asarray(0), value, infinite, bnp.asarray(0), one, one, x,
-            () if aux is None else aux,
+            aux,
         )  # fmt: skip
 
     def _step(self, p: Any, x: Any, state: ProximalGradientState) -> Any:
@@ -114,7 +114,7 @@ class ProximalSteps(IterativeSolver):
             state.iter_num + 1, bnp.where(failed, state.value, value), error,
             self._status(error, failed, stalled, value),
             size if fixed else bnp.minimum(size / self.decrease_factor**0.5, 1e10),
-            t, velocity, keep(failed, state.aux, () if aux is None else aux),
+            t, velocity, keep(failed, state.aux, aux),
         )  # fmt: skip
         return new, after
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from bibun import grad as gradient
 from bibun import hessian, lax, vmap
 from bibun import numpy as bnp
-from bibun.solvers.base import CONVERGED, IterativeSolver, OptStep, flat, is_converged, reason
+from bibun.solvers.base import CONVERGED, OptionalStart, flat, is_converged, reason
 
 
 class KKTSolution(NamedTuple):
@@ -38,6 +38,11 @@ class QPState(NamedTuple):
     reason = property(reason)
 
 
+def half_square(q: Any, c: Any, x: Any) -> Any:
+    """½ xᵀQx + cᵀx."""
+    return 0.5 * bnp.sum(x * (q @ x)) + bnp.sum(c * x)
+
+
 class QP(NamedTuple):
     """The matrices of a program, with empty ones for constraints that are not there."""
 
@@ -50,7 +55,7 @@ class QP(NamedTuple):
 
     def value(self, x: Any) -> Any:
         """The objective."""
-        return 0.5 * bnp.sum(x * (self.Q @ x)) + bnp.sum(self.c * x)
+        return half_square(self.Q, self.c, x)
 
     def stationarity(self, x: Any, nu: Any, lam: Any) -> Any:
         """Qx + c + Aᵀν + Gᵀλ."""
@@ -77,7 +82,7 @@ class Box(NamedTuple):
 
     def value(self, x: Any) -> Any:
         """The objective."""
-        return 0.5 * bnp.sum(x * (self.Q @ x)) + bnp.sum(self.c * x)
+        return half_square(self.Q, self.c, x)
 
     def clip(self, z: Any) -> Any:
         """z within the bounds."""
@@ -210,10 +215,11 @@ def kkt_residual(qp: QP, x: Any, nu: Any, lam: Any) -> Any:
 
 
 @dataclasses.dataclass(eq=False)
-class QPSolver(IterativeSolver):
+class QPSolver(OptionalStart):
     """Base of the solvers of quadratic programs.
 
-    `run(init_params=None, params_obj=(Q, c), params_eq=(A, b), params_ineq=(G, h))`.
+    `run(init_params=None, params_obj=(Q, c), params_eq=(A, b), params_ineq=(G, h))`; the start is
+    None, x, or a `KKTSolution`.
     `matvec_Q(params_Q, x)`, `matvec_A`, `matvec_G`: the products, where these are no matrices; x, b
     and h may then be pytrees. `fun(x, params_obj)`: the objective, instead of (Q, c).
     """
@@ -243,15 +249,6 @@ class QPSolver(IterativeSolver):
             status=bnp.where(good, CONVERGED, state.status),
         )  # fmt: skip
         return p.back(bnp.concatenate(new)), state
-
-    def run(self, init_params: Any = None, *args: Any, **kwargs: Any) -> OptStep:
-        """Solve; `init_params` (None, x, or a KKTSolution) is where the iteration starts."""
-        p = self._problem(init_params, args, kwargs)
-        return super().run(p.back(p.x), *args, **kwargs)
-
-    def init_state(self, init_params: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """The state before the first step."""
-        return super().init_state(init_params, *args, **kwargs)
 
 
 @dataclasses.dataclass(eq=False)

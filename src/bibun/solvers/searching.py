@@ -63,10 +63,6 @@ class LineSearched(IterativeSolver):
         if self.linesearch_init == "max" and self.max_stepsize >= LARGEST:
             raise ValueError(f"{type(self).__name__}: linesearch_init='max' needs max_stepsize=")
 
-    def _evaluate(self, p: Problem, y: Any) -> tuple[Any, Any, Any]:
-        value, aux, g = p.value_and_grad(y)
-        return value, () if aux is None else aux, g
-
     def _search(
         self, p: Problem, x: Any, direction: Any, state: Any, first: Any, **options: Any
     ) -> Step:
@@ -74,7 +70,7 @@ class LineSearched(IterativeSolver):
         if callable(self.stepsize) or self.stepsize > 0:
             size = self.stepsize(state.iter_num) if callable(self.stepsize) else self.stepsize
             size = bnp.asarray(size, dtype=x.dtype) + bnp.zeros_like(state.value)
-            value, aux, g = self._evaluate(p, x + size * direction)
+            value, aux, g = p.value_and_grad(x + size * direction)
             return Step(size, value, g, aux, bnp.isfinite(value))
         if self.linesearch_init == "max":
             first = self.max_stepsize
@@ -86,8 +82,8 @@ class LineSearched(IterativeSolver):
         if self.linesearch == "backtracking":
             options = {"condition": self.condition, "shrink": self.decrease_factor}
         return search(
-            self.linesearch, lambda y: self._evaluate(p, y), p.value, x, direction, state.value,
-            state.grad, state.aux, first, self.maxls, self.max_stepsize, **options,
+            self.linesearch, p.value_and_grad, p.value, x, direction, state.value, state.grad,
+            state.aux, first, self.maxls, self.max_stepsize, **options,
         )  # fmt: skip
 
 

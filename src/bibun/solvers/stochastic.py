@@ -64,7 +64,7 @@ class StochasticSolver(IterativeSolver):
         return StochasticState(
             bnp.asarray(0), value, far, bnp.asarray(RUNNING),
             bnp.full((), self._first_stepsize(), x.dtype), self._first_velocity(p, x),
-            () if aux is None else aux,
+            aux,
         )  # fmt: skip
 
     def _prepared(self, p: Problem, x: Any, state: Any) -> tuple[Any, Any]:
