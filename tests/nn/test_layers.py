@@ -130,6 +130,14 @@ def test_transposed_convolution_is_the_transpose() -> None:
     assert float((conv(x) * w).sum()) == pytest.approx(float((x * back(w)).sum()), rel=1e-12)
 
 
+def test_paddings_that_there_are_not() -> None:
+    for padding in ("CAUSAL", "FULL"):
+        with pytest.raises(ValueError, match="padding is 'SAME', 'VALID' or numbers"):
+            nn.ConvTranspose(1, 1, 3, padding=padding, rngs=nn.Rngs(0))
+    with pytest.raises(ValueError, match="'FULL': there are 'SAME'"):
+        nn.Conv(1, 1, 3, padding="FULL", rngs=nn.Rngs(0))(bnp.ones((1, 4, 1)))
+
+
 def test_pooling(torch) -> None:
     x = draws(2, 2, 6, 7, 3)
     xt = torch.tensor(np.moveaxis(np.asarray(x), -1, 1).copy())

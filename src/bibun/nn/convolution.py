@@ -35,17 +35,13 @@ def _pads(
 ) -> list[tuple[int, int]]:
     """Numbers of elements to add before and after, axis by axis; `window` as dilated."""
     if isinstance(padding, str):
-        if padding == "VALID":
-            return [(0, 0)] * len(sizes)
-        if padding == "SAME":
-            total = [max((-(-n // s) - 1) * s + w - n, 0)
-                     for n, w, s in zip(sizes, window, strides, strict=True)]  # fmt: skip
-            return [(t // 2, t - t // 2) for t in total]
+        if padding in ("SAME", "VALID"):
+            return lax.padtype_to_pads(sizes, window, strides, padding)
         if padding == "CAUSAL" and len(sizes) == 1:
             return [(window[0] - 1, 0)]
         raise ValueError(
-            f"padding {padding!r}: there are 'SAME', 'VALID', 'CIRCULAR', 'REFLECT', 'CAUSAL' "
-            "(for one axis), a number, and a pair of numbers for each axis"
+            f"padding {padding!r}: there are 'SAME', 'VALID', 'CAUSAL' (for one axis), a number, a "
+            "pair of numbers for each axis, and for a Conv 'CIRCULAR' and 'REFLECT'"
         )
     if isinstance(padding, int):
         return [(padding, padding)] * len(sizes)
@@ -53,6 +49,12 @@ def _pads(
     if len(pairs) != len(sizes):
         raise ValueError(f"padding has {len(pairs)} entries for {len(sizes)} axes")
     return pairs  # type: ignore[return-value]
+
+
+def _layout(n: int) -> tuple[str, str, str]:
+    """Where batch, n places and features are: in input, kernel and output."""
+    places = "".join(chr(97 + k) for k in range(n))
+    return f"N{places}C", f"{places}IO", f"N{places}C"
 
 
 def convolve(
@@ -88,9 +90,7 @@ def convolve(
         x, pads = bnp.pad(x, around, mode=_WRAPS[padding]), [(0, 0)] * n
     else:
         pads = _pads(padding, sizes, dilated, strides)
-    places = "".join(chr(97 + k) for k in range(n))
-    layout = (f"N{places}C", f"{places}IO", f"N{places}C")
-    return lax.conv_general_dilated(x, kernel, strides, pads, spread, dilation, layout,
+    return lax.conv_general_dilated(x, kernel, strides, pads, spread, dilation, _layout(n),
                                     feature_group_count=groups)  # fmt: skip
 
 
@@ -185,17 +185,6 @@ class Conv(_Convolution):
                         self.kernel_dilation, self.feature_group_count)  # fmt: skip
 
 
-def _transposed_pads(window: int, stride: int, padding: str) -> tuple[int, int]:
-    """What to add around a dilated input so that its length is that of a transposed convolution."""
-    if padding == "SAME":
-        total = window + stride - 2
-        before = window - 1 if stride > window - 1 else -(-total // 2)
-    else:
-        total = window + stride - 2 + max(window - stride, 0)
-        before = window - 1
-    return before, total - before
-
-
 class ConvTranspose(_Convolution):
     """A convolution of the input with `strides - 1` zeros between its elements.
 
@@ -228,8 +217,10 @@ class ConvTranspose(_Convolution):
         transpose_kernel: bool = False,
         rngs: Any,
     ) -> None:
-        if padding in ("CIRCULAR", "REFLECT", "CAUSAL"):
-            raise ValueError(f"ConvTranspose: padding {padding!r} is not offered")
+        if isinstance(padding, str) and padding not in ("SAME", "VALID"):
+            raise ValueError(
+                f"ConvTranspose: padding is 'SAME', 'VALID' or numbers, got {padding!r}"
+            )
         ends = (out_features, in_features) if transpose_kernel else (in_features, out_features)
         self._keep(
             kernel_size, ends, out_features, use_bias, mask, dtype, param_dtype, kernel_init,
@@ -239,14 +230,11 @@ class ConvTranspose(_Convolution):
 
     def _convolved(self, x: Any, kernel: Any) -> Any:
         n = len(self.kernel_size)
-        if self.transpose_kernel:
-            kernel = bnp.swapaxes(bnp.flip(kernel, tuple(range(n))), -1, -2)
         pads: Any = self.padding
-        if isinstance(pads, str):
-            pads = [_transposed_pads((w - 1) * d + 1, s, pads) for w, d, s in
-                    zip(self.kernel_size, self.kernel_dilation, self.strides,
-                        strict=True)]  # fmt: skip
-        return convolve(x, kernel, 1, pads, self.strides, self.kernel_dilation)
+        if not isinstance(pads, str):
+            pads = _pads(pads, self.kernel_size, self.kernel_size, self.strides)
+        return lax.conv_transpose(x, kernel, self.strides, pads, self.kernel_dilation, _layout(n),
+                                  self.transpose_kernel)  # fmt: skip
 
 
 def _unbatched(y: Any, batch: tuple[int, ...]) -> Any:
