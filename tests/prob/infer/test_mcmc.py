@@ -394,6 +394,23 @@ def test_to_arviz() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_draws_keep_no_buffers_of_chunks(monkeypatch) -> None:
+    """A slow model has few draws a chunk; each must not hold the chunk's many rows."""
+    seen = []
+    finish = MCMC._finish
+    monkeypatch.setattr(MCMC, "_finish", lambda self, chains, *a: (
+        seen.extend(chains), finish(self, chains, *a))[1])  # fmt: skip
+    MCMC(NUTS(gaussian), num_warmup=10, num_samples=20, progress_bar=False).run(0)
+    (chain,) = seen
+    kept = [*chain.draws, *(rows for found in chain.stats.values() for rows in found)]
+    assert sum(len(rows) for rows in chain.draws) == 20 and len(kept) == 7 * len(chain.draws)
+    for rows in kept:
+        owner = rows
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        assert owner.nbytes == rows.nbytes
+
+
 def test_interrupt_keeps_the_draws() -> None:
     script = textwrap.dedent("""
         import numpy as np, bibun.prob as prob, bibun.prob.distributions as dist

@@ -155,10 +155,10 @@ class Chain:
             state, draws, stats = course.runner(self.state, n, adapting, learning, self.data)
             spent = time.perf_counter() - begin
             left -= n
-            if keep:
-                self.draws.append(np.asarray(draws)[:n])
+            if keep:  # copies: a view would keep all CHUNK rows of the buffer
+                self.draws.append(np.asarray(draws)[:n].copy())
                 for name in STATISTICS:
-                    self.stats[name].append(np.asarray(stats[name])[:n])
+                    self.stats[name].append(np.asarray(stats[name])[:n].copy())
                 self.divergences += int(self.stats["diverging"][-1].sum())
             at = self.mark
             self.mark = at._replace(
