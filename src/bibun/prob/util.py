@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,20 @@ def is_prng_key(key: Any) -> bool:
     return getattr(key, "dtype", None) == "uint32" and getattr(key, "shape", None) == (2,)
 
 
-def site_log_prob(site: dict[str, Any]) -> Any:
+def scaled_log_prob(site: Mapping[str, Any]) -> Any:
+    """The log density of a recorded sample site, of its batch shape, scaled as handlers ask."""
+    value, intermediates, fn = site["value"], site.get("intermediates"), site["fn"]
+    log_prob = fn.log_prob(value, intermediates) if intermediates else fn.log_prob(value)
+    scale = site.get("scale")
+    return log_prob if scale is None else scale * log_prob
+
+
+def site_log_prob(site: Mapping[str, Any]) -> Any:
     """The summed log density a recorded sample site adds to its model, scale included.
 
     Shapes: a scalar. Errors: ValueError, naming the site, where its density has no value.
     """
-    lp = bnp.sum(site["fn"].log_prob(site["value"]))
-    return lp if site["scale"] is None else site["scale"] * lp
+    return bnp.sum(scaled_log_prob(site))
 
 
 def format_shapes(

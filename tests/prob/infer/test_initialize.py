@@ -10,7 +10,12 @@ import bibun
 import bibun.numpy as bnp
 import bibun.prob.distributions as dist
 from bibun import prob, random
-from bibun.prob.infer import init_to_value, initialize_model
+from bibun.prob.infer import (
+    init_to_feasible,
+    init_to_uniform,
+    init_to_value,
+    initialize_model,
+)
 
 
 def model(y):
@@ -55,3 +60,21 @@ def test_many_starts_and_other_arguments():
         random.PRNGKey(0), model, model_args=(Y,), init_strategy=init_to_value(values={"s": 1.0})
     )
     assert float(fixed.param_info.z["s"]) == pytest.approx(0.0)
+
+
+def test_a_strategy_that_does_not_look_at_the_sites():
+    """Its `vector` is the start; those of a radius are within it, and reach it."""
+
+    def mine(site=None):
+        raise AssertionError("the model ran for a start that is known without it")
+
+    mine.vector = lambda key, dimension: bnp.arange(float(dimension)) / 10.0
+    start = initialize_model(random.PRNGKey(0), model, model_args=(Y,), init_strategy=mine)
+    np.testing.assert_allclose(
+        np.concatenate([np.ravel(start.param_info.z[k]) for k in ("s", "x")]), [0.0, 0.1, 0.2]
+    )
+    for strategy, radius in (
+        (init_to_uniform, 2.0), (init_to_uniform(radius=0.5), 0.5), (init_to_feasible, 0.0)
+    ):  # fmt: skip
+        z = np.asarray(strategy.vector(random.PRNGKey(0), 1000))
+        assert np.abs(z).max() == pytest.approx(radius, rel=0.01)

@@ -29,7 +29,8 @@ from bibun.compiler import jit
 from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
 from bibun.prob.infer.initialization import init_to_sample
-from bibun.prob.infer.util import FlatModel, site_log_prob, split_arguments, trace_log_density
+from bibun.prob.infer.util import FlatModel, split_arguments, trace_log_density
+from bibun.prob.util import site_log_prob
 from bibun.transforms import vmap
 
 OPTIONS = {"num_live_points": None, "max_samples": None, "num_slices": None}

@@ -17,8 +17,9 @@ import bibun.numpy as bnp
 from bibun import random
 from bibun.prob import handlers
 from bibun.prob.distributions.kl import kl_divergence
-from bibun.prob.infer.util import site_log_prob, trace_log_density
+from bibun.prob.infer.util import trace_log_density
 from bibun.prob.primitives import Message, Messenger
+from bibun.prob.util import site_log_prob
 from bibun.scipy.special import logsumexp
 from bibun.transforms import vmap
 

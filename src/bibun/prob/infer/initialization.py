@@ -2,13 +2,15 @@
 
 A strategy is called with a site of the model, its random key in it, and returns a value in the
 site's support, or None to leave it alone. Called without a site, it is itself, with its options:
-`init_to_uniform(radius=1.0)`. Names are NumPyro's.
+`init_to_uniform(radius=1.0)`. One that does not look at the sites may say so by an attribute
+`vector(key, dimension)`, a start of all of them in unconstrained space: then the model does not run
+to find one. Names are NumPyro's.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,25 @@ from bibun import random
 from bibun.prob.distributions import biject_to
 
 
+def _uniform(key: Any, dimension: int, radius: float) -> Any:
+    return random.uniform(key, (dimension,), minval=-radius, maxval=radius)
+
+
+def _within(radius: float) -> Callable[[Any], Any]:
+    """Marks a strategy that is uniform in (-radius, radius) at every site."""
+
+    def mark(strategy: Any) -> Any:
+        strategy.vector = functools.partial(_uniform, radius=radius)
+        return strategy
+
+    return mark
+
+
+@_within(2.0)
 def init_to_uniform(site: Any = None, radius: float = 2.0) -> Any:
     """Uniform in (-radius, radius) in unconstrained space (Stan's default)."""
     if site is None:
-        return functools.partial(init_to_uniform, radius=radius)
+        return _within(radius)(functools.partial(init_to_uniform, radius=radius))
     if site["type"] != "sample" or site["is_observed"]:
         return None
     transform = biject_to(site["fn"].support)
@@ -30,25 +47,12 @@ def init_to_uniform(site: Any = None, radius: float = 2.0) -> Any:
     return transform(u)
 
 
+@_within(0.0)
 def init_to_feasible(site: Any = None) -> Any:
     """Zero in unconstrained space: the middle of the support."""
     if site is None:
         return init_to_feasible
     return init_to_uniform(site, radius=0.0)
-
-
-def radius_of(strategy: Any) -> float | None:
-    """The radius of a strategy that is uniform in unconstrained space at every site, or None.
-
-    Such a start is drawn as one vector, without running the model.
-    """
-    if strategy is init_to_feasible:
-        return 0.0
-    options = {"radius": 2.0}
-    if isinstance(strategy, functools.partial) and not strategy.args:
-        options.update(strategy.keywords)
-        strategy = strategy.func
-    return options["radius"] if strategy is init_to_uniform and len(options) == 1 else None
 
 
 def init_to_value(site: Any = None, values: Mapping[str, Any] | None = None) -> Any:

@@ -25,7 +25,7 @@ from bibun.prob.infer.enumeration.sites import (
     is_enumerable,
     is_enumerated,
 )
-from bibun.prob.infer.initialization import radius_of
+from bibun.prob.util import scaled_log_prob, site_log_prob
 from bibun.transforms import vmap
 
 Model = Callable[..., Any]
@@ -50,9 +50,13 @@ def log_density(
     >>> round(float(lp), 4)
     -0.9189
     """
-    substituted = handlers.substitute(model, data=dict(params))
-    model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    model_trace = _trace_at(model, model_args, model_kwargs, data=dict(params))
     return trace_log_density(model_trace), model_trace
+
+
+def _trace_at(model: Model, args: Any, kwargs: Any, **values: Any) -> dict[str, Any]:
+    """The trace of a model at `values`, those of `handlers.substitute`."""
+    return handlers.trace(handlers.substitute(model, **values)).get_trace(*args, **kwargs)
 
 
 def trace_log_density(model_trace: Mapping[str, Any]) -> Any:
@@ -69,18 +73,6 @@ def trace_log_density(model_trace: Mapping[str, Any]) -> Any:
         if "log_det" in site:  # of the bijection that placed the value in its support
             total = total + bnp.sum(site["log_det"])
     return total
-
-
-def site_log_prob(site: Mapping[str, Any]) -> Any:
-    """The summed log probability of one site, scaled where a handler asks for it."""
-    value = site["value"]
-    intermediates = site.get("intermediates")
-    fn = site["fn"]
-    log_prob = fn.log_prob(value, intermediates) if intermediates else fn.log_prob(value)
-    scale = site.get("scale")
-    if scale is not None:
-        log_prob = scale * log_prob
-    return bnp.sum(log_prob)
 
 
 def latent_sites(model_trace: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -122,15 +114,9 @@ def compute_log_probs(
 
     `sum_log_prob`: one number a site; else an array of its batch shape.
     """
-    substituted = handlers.substitute(model, data=dict(params))
-    trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
-    found = {}
-    for name, site in trace.items():
-        if site["type"] == "sample":
-            lp = site["fn"].log_prob(site["value"])
-            lp = lp if site["scale"] is None else site["scale"] * lp
-            found[name] = bnp.sum(lp) if sum_log_prob else lp
-    return found, trace
+    trace = _trace_at(model, model_args, model_kwargs, data=dict(params))
+    log_prob = site_log_prob if sum_log_prob else scaled_log_prob
+    return {k: log_prob(s) for k, s in trace.items() if s["type"] == "sample"}, trace
 
 
 def transform_fn(
@@ -175,8 +161,7 @@ def constrain_fn(
             return biject_to(site["fn"].support)(u)
         return None
 
-    substituted = handlers.substitute(model, substitute_fn=substitute_fn)
-    model_trace = handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    model_trace = _trace_at(model, model_args, model_kwargs, substitute_fn=substitute_fn)
     return {
         k: v["value"]
         for k, v in model_trace.items()
@@ -199,9 +184,7 @@ def unconstrain_fn(
     >>> float(unconstrain_fn(model, (), {}, {"s": 1.0})["s"])
     0.0
     """
-    model_trace = handlers.trace(handlers.substitute(model, data=dict(params))).get_trace(
-        *model_args, **model_kwargs
-    )
+    model_trace = _trace_at(model, model_args, model_kwargs, data=dict(params))
     sites = latent_sites(model_trace)
     return {
         k: biject_to(sites[k]["fn"].support)._inverse(v) if k in sites else v
@@ -245,8 +228,7 @@ def unconstrained_trace(
         site["log_det"] = bnp.sum(transform.log_abs_det_jacobian(u, value))
         return value
 
-    substituted = handlers.substitute(model, substitute_fn=substitute_fn)
-    return handlers.trace(substituted).get_trace(*model_args, **model_kwargs)
+    return _trace_at(model, model_args, model_kwargs, substitute_fn=substitute_fn)
 
 
 # the model as a function of one vector --------------------------------------------------------
@@ -394,9 +376,9 @@ class FlatModel:
 
     def initial(self, strategy: Callable[[Any], Any], key: Any) -> Any:
         """A starting point by an `init_to_*` strategy, as a flat vector."""
-        radius = radius_of(strategy)
-        if radius is not None:
-            return random.uniform(key, (self.dimension,), minval=-radius, maxval=radius)
+        vector = getattr(strategy, "vector", None)
+        if vector is not None:
+            return vector(key, self.dimension)
 
         def with_key(site: Mapping[str, Any]) -> Any:
             if site["type"] != "sample" or site["name"] not in self.sites:
