@@ -154,12 +154,8 @@ class Gibbs(DiscreteKernel):
         for k, (kernel, names) in enumerate(self._own):
             now = random.fold_in(key, k)
             if isinstance(kernel, DiscreteGibbs):
-                mover = object.__new__(type(self))  # a copy would leave out what setup made
-                vars(mover).update(
-                    vars(self), random_walk=kernel.random_walk, modified=kernel.modified
-                )
                 places = [starts[n] + np.arange(self._sizes[n]) for n in names]
-                part, _ = mover.sweep(density, part, np.concatenate(places), now)
+                part, _ = self.sweep(density, part, np.concatenate(places), now, kernel)
                 continue
             values = self.values(part)
             others = {

@@ -9,7 +9,7 @@ Sources: Liu (1996), the modified Gibbs sampler; names are NumPyro's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,16 @@ from bibun.nn import log_softmax
 from bibun.prob.infer.gibbs import GibbsKernel, discrete_latent_sites
 from bibun.prob.infer.hmc import HMC, HMCState
 from bibun.transforms import vmap
+
+
+class Proposals(Protocol):
+    """How an element is proposed anew: the options of `DiscreteHMCGibbs`."""
+
+    @property
+    def random_walk(self) -> bool: ...
+
+    @property
+    def modified(self) -> bool: ...
 
 
 class DiscreteKernel(GibbsKernel):
@@ -65,20 +75,22 @@ class DiscreteKernel(GibbsKernel):
         return np.concatenate([np.full(n, len(self._supports[k])) for k, n in self._sizes.items()])
 
     def step_element(
-        self, density: Callable[[Any], Any], part: Any, value: Any, k: Any, key: Any
-    ) -> tuple[Any, Any, Any]:
+        self, density: Callable[[Any], Any], part: Any, value: Any, k: Any, key: Any,
+        how: Proposals | None = None,
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
         """A proposal for element k: (new part, its potential, log of the acceptance's factor).
 
         Accepting with min(1, exp(value - new value + factor)) leaves the conditional
-        invariant.
+        invariant. `how`: None for the kernel's own way.
         """
+        how = self if how is None else how
         counts = self.counts
         width = int(counts.max())
         count = bnp.asarray(counts)[k]
         now = part[k].astype(int)
         candidates = bnp.arange(width)
-        if self.random_walk:
-            if self.modified:  # any value but the present one
+        if how.random_walk:
+            if how.modified:  # any value but the present one
                 new = random.randint(key, (), 0, count - 1)
                 new = new + (new >= now)
             else:
@@ -89,7 +101,7 @@ class DiscreteKernel(GibbsKernel):
         values = vmap(lambda c: density(part.at[k].set(c.astype(float))))(tried)
         values = bnp.where(bnp.isnan(values), bnp.inf, values)
         log_p = log_softmax(bnp.where(candidates < count, -values, -bnp.inf))
-        if self.modified:
+        if how.modified:
             new = random.categorical(key, bnp.where(candidates == now, -bnp.inf, log_p))
             # q(new | now) = p(new) / (1 - p(now))
             factor = bnp.log1p(-bnp.exp(log_p[now])) - bnp.log1p(-bnp.exp(log_p[new]))
@@ -100,8 +112,9 @@ class DiscreteKernel(GibbsKernel):
         return part.at[k].set(new.astype(float)), values[new], factor
 
     def sweep(
-        self, density: Callable[[Any], Any], part: Any, elements: np.ndarray, key: Any
-    ) -> tuple[Any, Any]:
+        self, density: Callable[[Any], Any], part: Any, elements: np.ndarray, key: Any,
+        how: Proposals | None = None,
+    ) -> tuple[Any, Any]:  # fmt: skip
         """Move these elements once each, in random order: (new part, how often it moved)."""
         n = len(elements)
         keys = random.split(key)
@@ -110,7 +123,7 @@ class DiscreteKernel(GibbsKernel):
         def one(i: Any, carry: Any) -> Any:
             part, value, moved = carry
             step, accept = random.split(random.fold_in(keys[1], i))
-            new, now, factor = self.step_element(density, part, value, order[i], step)
+            new, now, factor = self.step_element(density, part, value, order[i], step, how)
             ratio = value - now + factor
             take = bnp.log(random.uniform(accept)) < bnp.where(bnp.isnan(ratio), -bnp.inf, ratio)
             return bnp.where(take, new, part), bnp.where(take, now, value), moved + take / n
