@@ -59,7 +59,7 @@ def test_kernels_by_hand():
 
 def test_the_product_of_normals_by_quadrature():
     """exp(-ρ/2 ...) is ∫ (p q)^ρ over its value where the means are equal, for equal widths."""
-    kernel = ProbabilityProductKernel(None, scale=0.7)
+    kernel = ProbabilityProductKernel(autoguide.AutoNormal(rate), scale=0.7)
     info = {"x_auto_loc": (0, 1), "x_auto_scale": (1, 2)}
     raw = float(dist.biject_to(dist.constraints.softplus_positive)._inverse(bnp.asarray(1.3)))
     ours = at(kernel, bnp.array([0.2, raw]), bnp.array([1.1, raw]), info)
@@ -81,10 +81,30 @@ def test_wrong_options():
         MixtureKernel([1.0], [LinearKernel("vector")])
     with pytest.raises(ValueError, match=r"no parameters \['z'\]"):
         at(GraphicalKernel(local_kernel_fns={"z": RBFKernel()}))
+    with pytest.raises(TypeError, match="must be the AutoNormal"):
+        ProbabilityProductKernel(autoguide.AutoDelta(rate))
     with pytest.raises(TypeError, match="must be a Stein kernel"):
         SVGD(lambda: None, SGD(0.1), lambda x, y: 1.0)
     with pytest.raises(ValueError, match="fewer than"):
         ASVGD(rate, SGD(0.1), RBFKernel()).run(0, 5)
+
+
+def test_what_the_particles_cannot_hold_is_refused():
+    """A state that a run changes, and a start outside of its constraint."""
+
+    def counts():
+        prob.mutable("seen", {"count": 0})["count"] += 1
+        prob.sample("x", dist.Normal())
+
+    with pytest.raises(NotImplementedError, match=r"mutable sites \['seen'\]"):
+        SVGD(counts, SGD(0.1), RBFKernel()).init(0)
+
+    def guide():
+        m = prob.param("m", -1.0, constraint=dist.constraints.positive)
+        prob.sample("x", dist.Normal(m, 1.0))
+
+    with pytest.raises(ValueError, match="does not satisfy its constraint"):
+        SteinVI(lambda: prob.sample("x", dist.Normal()), guide, SGD(0.1), RBFKernel()).init(0)
 
 
 def rate():

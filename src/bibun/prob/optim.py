@@ -54,10 +54,15 @@ class _Optimizer:
     ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:  # fmt: skip
         """As `eval_and_update`, but the state stays where loss or new state are not finite."""
         out, moved = self.eval_and_update(fn, state, forward_mode_differentiation)
-        finite = bnp.isfinite(out[0])
-        for x in tree.leaves(moved):
-            finite = finite & bnp.all(bnp.isfinite(x))
-        return out, tree.map(lambda a, b: bnp.where(finite, a, b), moved, state)
+        return out, moved_if_finite(out[0], moved, state)
+
+
+def moved_if_finite(loss: Any, moved: Any, before: Any) -> Any:
+    """The state `moved` where it and the loss are finite, else the state `before`."""
+    finite = bnp.isfinite(loss)
+    for x in tree.leaves(moved):
+        finite = finite & bnp.all(bnp.isfinite(x))
+    return tree.map(lambda a, b: bnp.where(finite, a, b), moved, before)
 
 
 def _named(name: str, make: Callable[..., Any]) -> type[_Optimizer]:
@@ -66,7 +71,7 @@ def _named(name: str, make: Callable[..., Any]) -> type[_Optimizer]:
 
     doc = (
         f"`bibun.optimizers.{make.__name__}` as an object for SVI; its arguments are the same.\n\n"
-        f"    >>> opt = {name}(0.1{', 0.9' if 'omentum' in name and name == 'Momentum' else ''})\n"
+        f"    >>> opt = {name}(0.1{', 0.9' if name == 'Momentum' else ''})\n"
         '    >>> state = opt.update({"x": 1.0}, opt.init({"x": 1.0}))\n'
         '    >>> bool(opt.get_params(state)["x"] < 1.0)\n    True\n'
     )

@@ -21,7 +21,7 @@ from bibun.compiler import jit
 from bibun.prob import handlers
 from bibun.prob.distributions import biject_to
 from bibun.prob.distributions import constraints as c
-from bibun.prob.infer.elbo import guided_traces
+from bibun.prob.infer.elbo import Trace, guided_traces
 from bibun.prob.infer.util import split_arguments
 from bibun.prob.optim import as_optimizer
 
@@ -103,23 +103,7 @@ class SVI:
             keys[1], init_params or {}, self.model, self.guide, args, kwargs,
             check=getattr(self.loss, "draws_everything", True),
         )  # fmt: skip
-        params, transforms = {}, {}
-        for site in (*model_trace.values(), *guide_trace.values()):
-            if site["type"] != "param" or site["name"] in params:
-                continue
-            name = site["name"]
-            constraint = site["kwargs"].get("constraint", c.real)
-            transforms[name] = biject_to(constraint)
-            value = tree.map(_float, site["value"])
-            params[name] = tree.map(_float, transforms[name]._inverse(value))
-            if not all(np.all(np.isfinite(np.asarray(x))) for x in tree.leaves(params[name])):
-                raise ValueError(
-                    f"param({name!r}): the starting value {value} does not satisfy its "
-                    f"constraint, {constraint!r}"
-                )
-        if not params:
-            raise ValueError("neither guide nor model has a param statement: nothing to optimise")
-        self._transforms = transforms
+        params, self._transforms = starting_params(model_trace, guide_trace)
         state = {
             site["name"]: site["kwargs"].get("read", lambda site=site: site["value"])()
             for site in (*model_trace.values(), *guide_trace.values())
@@ -252,6 +236,31 @@ class SVI:
         if known not in self._compiled:
             self._compiled[known] = jit(advance)
         return data, self._compiled[known]
+
+
+def starting_params(*traces: Trace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Unconstrained starting values of the param sites of traces, and the ways back, by name.
+
+    Errors: ValueError where there are none, or where one does not satisfy its constraint.
+    """
+    params: dict[str, Any] = {}
+    transforms: dict[str, Any] = {}
+    for site in (site for trace in traces for site in trace.values()):
+        if site["type"] != "param" or site["name"] in params:
+            continue
+        name = site["name"]
+        constraint = site["kwargs"].get("constraint", c.real)
+        transforms[name] = biject_to(constraint)
+        value = tree.map(_float, site["value"])
+        params[name] = tree.map(_float, transforms[name]._inverse(value))
+        if not all(np.all(np.isfinite(np.asarray(x))) for x in tree.leaves(params[name])):
+            raise ValueError(
+                f"param({name!r}): the starting value {value} does not satisfy its constraint, "
+                f"{constraint!r}"
+            )
+    if not params:
+        raise ValueError("neither guide nor model has a param statement: nothing to optimise")
+    return params, transforms
 
 
 def _warn_unless_finite(losses: np.ndarray, params: Mapping[str, Any]) -> None:

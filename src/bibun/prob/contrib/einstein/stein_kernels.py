@@ -13,6 +13,9 @@ from typing import Any
 
 import bibun.numpy as bnp
 from bibun import random
+from bibun.prob.distributions import biject_to
+from bibun.prob.distributions import constraints as c
+from bibun.prob.infer.autoguide import AutoNormal
 
 Function = Callable[[Any, Any], Any]
 Info = Mapping[str, tuple[int, int]]
@@ -244,22 +247,24 @@ class GraphicalKernel(SteinKernel):
 class ProbabilityProductKernel(SteinKernel):
     """∫ p^ρ q^ρ between the normals of two particles of an `AutoNormal`, without its constants.
 
-    `scale`: ρ. Source: Jebara, Kondor & Howard (2004), equation 5.
+    `guide`: that guide, for which it is made. `scale`: ρ. Source: Jebara, Kondor & Howard (2004),
+    equation 5.
     """
 
     modes = ("norm",)
 
     def __init__(self, guide: Any, scale: float = 1.0, mode: str = "norm") -> None:
         super().__init__(mode)
-        self.guide = guide
+        if not isinstance(guide, AutoNormal):
+            raise TypeError(
+                "ProbabilityProductKernel: guide must be the AutoNormal that is fitted, got "
+                f"{type(guide).__name__}"
+            )
         self.scale = float(scale)
 
     def compute(
         self, rng_key: Any, particles: Any, particle_info: Info, loss_fn: Callable[[Any], Any]
     ) -> Function:
-        from bibun.prob.distributions import biject_to
-        from bibun.prob.distributions import constraints as c
-
         places = []
         for name, (start, end) in particle_info.items():
             if name.endswith("_loc"):

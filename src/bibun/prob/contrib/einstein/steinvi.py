@@ -26,13 +26,12 @@ import bibun.numpy as bnp
 from bibun import lax, random, tree
 from bibun.prob import handlers
 from bibun.prob.contrib.einstein.stein_kernels import SteinKernel
-from bibun.prob.distributions import biject_to
-from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.autoguide import AutoDelta, AutoGuide
-from bibun.prob.infer.elbo import Trace_ELBO, check_reparametrized, guided_traces
+from bibun.prob.infer.elbo import Trace, Trace_ELBO, check_reparametrized, guided_traces
 from bibun.prob.infer.initialization import init_to_uniform
-from bibun.prob.infer.svi import SVI, SVIRunResult, SVIState
+from bibun.prob.infer.svi import SVI, SVIRunResult, SVIState, starting_params
 from bibun.prob.infer.util import trace_log_density
+from bibun.prob.optim import moved_if_finite
 from bibun.scipy.special import logsumexp
 from bibun.transforms import jacfwd, value_and_grad, vmap
 
@@ -53,7 +52,7 @@ class SteinVI(SVI):
     ...     prob.sample("x", dist.Normal(3.0, 0.5))
     >>> def guide():
     ...     m = prob.param("m", lambda key: random.normal(key))
-    ...     s = prob.param("s", 1.0, constraint=c.positive)
+    ...     s = prob.param("s", 1.0, constraint=dist.constraints.positive)
     ...     prob.sample("x", dist.Normal(m, s))
     >>> stein = SteinVI(model, guide, Adagrad(0.5), RBFKernel(), num_stein_particles=3)
     >>> fit = stein.run(0, 200, progress_bar=False)
@@ -96,7 +95,6 @@ class SteinVI(SVI):
         keys = random.split(handlers.as_key(rng_key), self.num_stein_particles + 1)
         kwargs = {**self.static_kwargs, **kwargs}
         starts: list[dict[str, Any]] = []
-        self._transforms, shared = {}, set()
         for k in range(self.num_stein_particles):
             guide = self.guide
             if k and isinstance(guide, AutoGuide):  # another start
@@ -106,19 +104,13 @@ class SteinVI(SVI):
                 keys[k], init_params or {}, self.model, guide, args, kwargs, check=False
             )
             check_reparametrized(traces[1])
-            values: dict[str, Any] = {}
-            for trace in traces:
-                for name, site in trace.items():
-                    if site["type"] != "param" or name in values:
-                        continue
-                    transform = biject_to(site["kwargs"].get("constraint", c.real))
-                    self._transforms[name] = transform
-                    value = transform._inverse(bnp.asarray(site["value"]))
-                    values[name] = value if value.dtype.kind == "f" else value.astype(float)
-                    if trace is traces[0] or self.non_mixture_guide_params_fn(name):
-                        shared.add(name)
+            _no_mutable_sites(*traces)
+            values, self._transforms = starting_params(*traces)
             starts.append(values)
-        self.guide_sites = [name for name in starts[0] if name not in shared]
+        self.guide_sites = [
+            name for name in starts[0]
+            if name not in traces[0] and not self.non_mixture_guide_params_fn(name)
+        ]  # fmt: skip
         if not self.guide_sites:
             raise ValueError("the guide has no parameters for a mixture of particles")
         params = {
@@ -227,17 +219,22 @@ class SteinVI(SVI):
     def stable_update(self, svi_state: SVIState, *args: Any, **kwargs: Any) -> Any:
         """As `update`, but stays where it is when the loss or a force is not finite."""
         moved, loss = self.update(svi_state, *args, **kwargs)
-        finite = bnp.isfinite(loss)
-        for x in tree.leaves(moved.optim_state):
-            finite = finite & bnp.all(bnp.isfinite(x))
-        kept = tree.map(
-            lambda a, b: bnp.where(finite, a, b), moved.optim_state, svi_state.optim_state
-        )
+        kept = moved_if_finite(loss, moved.optim_state, svi_state.optim_state)
         return SVIState(kept, None, moved.rng_key), loss
 
     def evaluate(self, svi_state: SVIState, *args: Any, **kwargs: Any) -> Any:
         """The mean loss of the particles, without a step."""
         return self._forces(svi_state, args, kwargs)[1]
+
+
+def _no_mutable_sites(*traces: Trace) -> None:
+    """Errors: NotImplementedError: each particle would leave a state of its own."""
+    found = sorted({k for t in traces for k, site in t.items() if site["type"] == "mutable"})
+    if found:
+        raise NotImplementedError(
+            f"SteinVI: the mutable sites {found} would have one state a particle; use SVI, or a "
+            "model without them"
+        )
 
 
 class SVGD(SteinVI):
