@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,6 +42,17 @@ BOTH = [float64, float32]
 
 def test_every_kernel_is_measured() -> None:
     assert set(CASES) == set(KERNELS)
+
+
+def test_a_program_imports_the_kernels_it_uses() -> None:
+    code = (
+        "import sys, bibun, bibun.numpy as bnp; bibun.jit(bnp.exp)(1.0);"
+        "print(*(m.rpartition('.')[2] for m in sys.modules if '.vecmath.' in m))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**os.environ, "BIBUN_CACHE_DIR": ""})  # fmt: skip
+    found = done.stdout.split()
+    assert "exp" in found and not {"bessel", "special_coefficients", "integrals"} & set(found)
 
 
 def test_the_page_is_what_was_stored() -> None:

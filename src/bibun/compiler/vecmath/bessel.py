@@ -11,11 +11,11 @@ accuracy is kept, of the size of the amplitude.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from bibun.compiler.vecmath.num import (
     Num,
     call,
+    clenshaw,
     copysign,
     fma,
     isnan,
@@ -29,19 +29,6 @@ from bibun.compiler.vecmath.num import (
 from bibun.compiler.vecmath.special_coefficients import BESSEL_ZEROS, CHEBYSHEV
 
 INF, NAN = float("inf"), float("nan")
-
-
-def clenshaw(x: Num, piece: Any) -> Num:
-    """A Chebyshev series at x in [lo, hi]."""
-    lo, hi, c = piece
-    scale = 2.0 / (hi - lo)
-    t = fma(x, scale, -(lo + hi) / (hi - lo))
-    twice = t + t
-    first: Any = x.const(c[-1])
-    second: Any = x.const(0.0)
-    for a in reversed(c[1:-1]):
-        first, second = fma(twice, first, a - second), first
-    return fma(t, first, c[0] - second)
 
 
 # I and K ------------------------------------------------------------------------------------------

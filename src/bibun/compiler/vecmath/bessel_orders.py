@@ -18,10 +18,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bibun.compiler.vecmath.bessel import clenshaw
 from bibun.compiler.vecmath.num import (
     Num,
     call,
+    clenshaw,
     float64,
     floor,
     fma,

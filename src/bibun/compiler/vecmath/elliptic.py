@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 
-from bibun.compiler.vecmath.bessel import clenshaw
-from bibun.compiler.vecmath.num import Num, call, isnan, parts, rare, sqrt, where
+from bibun.compiler.vecmath.num import Num, call, clenshaw, isnan, parts, rare, sqrt, where
 from bibun.compiler.vecmath.special_coefficients import CHEBYSHEV
 
 INF, NAN = float("inf"), float("nan")

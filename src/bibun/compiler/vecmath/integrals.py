@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bibun.compiler.vecmath.bessel import clenshaw
 from bibun.compiler.vecmath.gamma_integrals import legendre_fraction
 from bibun.compiler.vecmath.num import (
     Num,
     call,
+    clenshaw,
     copysign,
     float64,
     floor,

@@ -319,6 +319,19 @@ def horner(x: Num, c: Sequence[Any]) -> Num:
     return acc
 
 
+def clenshaw(x: Num, piece: Any) -> Num:
+    """A Chebyshev series at x in [lo, hi]."""
+    lo, hi, c = piece
+    scale = 2.0 / (hi - lo)
+    t = fma(x, scale, -(lo + hi) / (hi - lo))
+    twice = t + t
+    first: Any = x.const(c[-1])
+    second: Any = x.const(0.0)
+    for a in reversed(c[1:-1]):
+        first, second = fma(twice, first, a - second), first
+    return fma(t, first, c[0] - second)
+
+
 def two_sum(x: Any, y: Any) -> tuple[Num, Num]:
     """The rounded sum and its exact error."""
     s = x + y
