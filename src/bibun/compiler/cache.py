@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from bibun.compiler.link import load_object
-from bibun.compiler.machine import version_key
+from bibun.compiler.machine import LEVEL, version_key
 from bibun.compiler.native import NativeFunction
 from bibun.config import config
 from bibun.errors import CompileError
@@ -278,7 +278,7 @@ def load_or_compile(
     key: str,
     make: Callable[[], tuple[str, set[str] | None]],
     entry: str,
-    opt: str = "O1",
+    opt: str = LEVEL,
     metadata: dict[str, Any] | None = None,
 ) -> tuple[NativeFunction, bool]:
     """The native function under `key`, and whether the cache served it.
@@ -309,12 +309,12 @@ def _digest(ir_text: str) -> str:
     return hashlib.sha256(ir_text.encode()).hexdigest()
 
 
-def cached_module(ir_text: str, entry: str, opt: str = "O1") -> NativeFunction:
+def cached_module(ir_text: str, entry: str) -> NativeFunction:
     """`compile_module`, with the text itself as the key."""
-    return load_or_compile(_digest(ir_text), lambda: (ir_text, None), entry, opt)[0]
+    return load_or_compile(_digest(ir_text), lambda: (ir_text, None), entry)[0]
 
 
-def holds_module(ir_text: str, entry: str, opt: str = "O1") -> bool:
+def holds_module(ir_text: str, entry: str) -> bool:
     """Whether `cached_module` of the same has something to load."""
     cache = current()
-    return cache is not None and cache.path(make_key(_digest(ir_text), entry, opt)).exists()
+    return cache is not None and cache.path(make_key(_digest(ir_text), entry, LEVEL)).exists()

@@ -40,6 +40,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from bibun.compiler.link import load_object, resolve
+from bibun.compiler.machine import LEVEL
 from bibun.compiler.native import NativeFunction
 from bibun.errors import CompileError
 
@@ -208,7 +209,7 @@ def _optimised(ir_text: str, opt: str, timings: dict[str, float]) -> Any:
     return module
 
 
-def optimised_text(ir_text: str, opt: str = "O1") -> str:
+def optimised_text(ir_text: str, opt: str = LEVEL) -> str:
     """The module after optimisation, as text: for people."""
     with _lock:
         module = _optimised(ir_text, opt, {})
@@ -217,7 +218,7 @@ def optimised_text(ir_text: str, opt: str = "O1") -> str:
     return text
 
 
-def assembly(ir_text: str, opt: str = "O1") -> str:
+def assembly(ir_text: str, opt: str = LEVEL) -> str:
     """The machine code of the module as assembly text: for people."""
     with _lock:
         module = _optimised(ir_text, opt, {})
@@ -226,7 +227,7 @@ def assembly(ir_text: str, opt: str = "O1") -> str:
     return text
 
 
-def compile_object(ir_text: str, opt: str = "O1", timings: dict[str, float] | None = None) -> bytes:
+def compile_object(ir_text: str, opt: str = LEVEL, timings: dict[str, float] | None = None) -> bytes:
     """An object file, as bytes, for this machine's CPU.
 
     `ir_text` is an LLVM module without triple and data layout. `timings` gets seconds by
@@ -260,7 +261,7 @@ def link(data: bytes, entry: str, outside: dict[str, int]) -> tuple[int, Any]:
 
 
 def compile_module(
-    ir_text: str, entry: str, symbols: set[str] | None = None, opt: str = "O1"
+    ir_text: str, entry: str, symbols: set[str] | None = None, opt: str = LEVEL
 ) -> NativeFunction:
     """Compile and link the module; the function `entry` is ready to call.
 

@@ -1,4 +1,4 @@
-"""What a compiled object depends on besides its program: the machine and LLVM.
+"""What a compiled object depends on besides its program: the machine, LLVM, the pipeline.
 
 LLVM can say what the machine is, but to ask it is to load it, which a program that comes
 from the cache can do without. So on Linux the kernel is asked, and LLVM is known by the text
@@ -11,6 +11,8 @@ import functools
 import importlib.util
 import platform
 from pathlib import Path
+
+LEVEL = "O1"  # the pipeline of `engine` that programs are compiled with
 
 # The lines of /proc/cpuinfo that say what the processor can do, on x86 and on Arm.
 _TELLING = frozenset((
