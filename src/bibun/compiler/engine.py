@@ -227,7 +227,9 @@ def assembly(ir_text: str, opt: str = LEVEL) -> str:
     return text
 
 
-def compile_object(ir_text: str, opt: str = LEVEL, timings: dict[str, float] | None = None) -> bytes:
+def compile_object(
+    ir_text: str, opt: str = LEVEL, timings: dict[str, float] | None = None
+) -> bytes:
     """An object file, as bytes, for this machine's CPU.
 
     `ir_text` is an LLVM module without triple and data layout. `timings` gets seconds by
