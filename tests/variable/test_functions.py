@@ -507,6 +507,8 @@ def test_running_statistics() -> None:
     F.batch_normalization(A, np.ones(4), np.zeros(4), running_mean=mean, running_var=var)
     assert np.allclose(mean, 0.1 * A.mean(0))
     assert np.allclose(var, 0.9 + 0.1 * A.var(0, ddof=1))
+    with pytest.raises(TypeError, match="must be NumPy arrays, got Variable"):
+        F.batch_normalization(A, np.ones(4), np.zeros(4), running_mean=Variable(np.zeros(4)))
 
 
 def test_extremes() -> None:

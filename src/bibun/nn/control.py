@@ -111,7 +111,6 @@ class _Loop:
         self.leaves, self.structure = tree.flatten(init_val, is_leaf=is_node)
         slots = plan.walked.slots
         self.own = [k for k, (holder, _) in enumerate(slots) if holder is _LEAVES]
-        self.carried = range(len(slots))
         probe = bibun.eval_shape(lambda lead, data: self._step(lead, data)[0], lead,
                                  CallData(plan.walked.desc, plan.values))  # fmt: skip
         self.changed = unstructural(probe.note, name).changed

@@ -64,6 +64,14 @@ def _tuple(x: Any) -> tuple[Any, ...]:
     return tuple(x) if isinstance(x, tuple | list) else (x,)
 
 
+def _without_grads(xs: Sequence[Any], no_grads: Sequence[bool] | None, name: str) -> list[bool]:
+    """Which arguments have no gradient: those that are said to, or what is not of a float dtype."""
+    skip = [x.dtype.kind != "f" for x in xs] if no_grads is None else list(no_grads)
+    if len(skip) != len(xs):
+        raise ValueError(f"{name}: {len(skip)} no_grads for {len(xs)} arguments")
+    return skip
+
+
 def check_backward(
     func: Callable[..., Any],
     x_data: Any,
@@ -77,7 +85,7 @@ def check_backward(
 ) -> None:
     """Compare `backward` of func(*x_data) with differences. Errors: AssertionError.
 
-    y_grad: what flows into each result (None: 1, into a single number). params: further
+    y_grad: what flows into each result (None: ones, into the only one). params: further
     Variables that func depends on. no_grads: which arguments have no gradient (integers by
     default). dtype: what arguments, params and y_grad are computed in.
     """
@@ -87,9 +95,7 @@ def check_backward(
     params = _tuple(params)
     kept = [p.array for p in params]
     xs = [Variable(cast(np.array(x))) for x in _tuple(x_data)]
-    skip = [x.dtype.kind != "f" for x in xs] if no_grads is None else list(no_grads)
-    if len(skip) != len(xs):
-        raise ValueError(f"check_backward: {len(skip)} no_grads for {len(xs)} arguments")
+    skip = _without_grads(xs, no_grads, "check_backward")
     try:
         for p in params:
             p.array = cast(np.asarray(p.array))
@@ -100,6 +106,8 @@ def check_backward(
             seeds = [None if g is None else cast(np.asarray(as_array(g))) for g in _tuple(y_grad)]
         for v in (*xs, *params):  # func may have called backward itself
             v.cleargrad()
+        if len(seeds) != len(ys):
+            raise ValueError(f"check_backward: {len(seeds)} y_grad for {len(ys)} results")
         live = [k for k, g in enumerate(seeds) if g is not None]
         backward([ys[k] for k in live], [Variable(seeds[k]) for k in live])
         for k, (x, none) in enumerate(zip(xs, skip, strict=True)):
@@ -167,7 +175,7 @@ def check_double_backward(
     """
     xs, params = _tuple(x_data), _tuple(params)
     count = len(xs)
-    skip = [np.asarray(x).dtype.kind != "f" for x in xs] if no_grads is None else list(no_grads)
+    skip = _without_grads([np.asarray(x) for x in xs], no_grads, "check_double_backward")
     ggx = [g for g, none in zip(_tuple(x_grad_grad), skip, strict=True) if not none]
     seeds = [*ggx, *_tuple(params_grad_grad)]
     gys = () if y_grad is None else _tuple(y_grad)

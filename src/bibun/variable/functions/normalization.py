@@ -22,19 +22,29 @@ def _channels(x: Any, axis: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return axes, tuple(1 if k in axes else n for k, n in enumerate(x.shape))
 
 
+def _centered(x: Any, axes: Any) -> tuple[Any, Any, Any]:
+    """x less its mean along axes, that mean, and the variance; the axes stay, of size one."""
+    mean = bnp.mean(x, axis=axes, keepdims=True)
+    centered = x - mean
+    return centered, mean, bnp.mean(centered * centered, axis=axes, keepdims=True)
+
+
 @function
 def _batch_normalization(x: Any, gamma: Any, beta: Any, eps: float, axis: Any) -> Any:
     axes, shape = _channels(x, axis)
-    mean = bnp.mean(x, axis=axes, keepdims=True)
-    centered = x - mean
-    var = bnp.mean(centered * centered, axis=axes, keepdims=True)
+    centered, mean, var = _centered(x, axes)
     y = centered / bnp.sqrt(var + eps)
     return bnp.reshape(gamma, shape) * y + bnp.reshape(beta, shape), mean, var
 
 
 def _update(running: Any, now: Any, decay: float, scale: float = 1.0) -> None:
-    """Running statistics, NumPy's, in place."""
+    """Running statistics, NumPy's, in place. Errors: TypeError for what cannot be written to."""
     if running is not None:
+        if not isinstance(running, np.ndarray):
+            raise TypeError(
+                "running statistics are updated in place and must be NumPy arrays, got "
+                f"{type(running).__name__}"
+            )
         running *= decay
         running += ((1 - decay) * scale) * np.asarray(now.data).reshape(running.shape)
 
@@ -70,9 +80,7 @@ def batch_normalization(
 def _batch_renormalization(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, rmax: float,
                            dmax: float, eps: float) -> Any:  # fmt: skip
     axes, shape = _channels(x, None)
-    now = bnp.mean(x, axis=axes, keepdims=True)
-    centered = x - now
-    spread = bnp.mean(centered * centered, axis=axes, keepdims=True)
+    centered, now, spread = _centered(x, axes)
     std = bnp.sqrt(spread + eps)
     mean, old = bnp.reshape(mean, shape), bnp.sqrt(bnp.reshape(var, shape) + eps)
     r = stop_gradient(bnp.clip(std / old, 1.0 / rmax, rmax))
@@ -183,8 +191,7 @@ def fixed_batch_normalization(
 @function
 def layer_normalization(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Any:
     """Each row of (N, D) with mean 0 and variance 1, times gamma plus beta. (Ba et al. 2016.)"""
-    centered = x - bnp.mean(x, axis=1, keepdims=True)
-    var = bnp.mean(centered * centered, axis=1, keepdims=True)
+    centered, _, var = _centered(x, 1)
     return gamma * centered / bnp.sqrt(var + eps) + beta
 
 
@@ -194,8 +201,7 @@ def group_normalization(
 ) -> Any:
     """Mean 0 and variance 1 in each group of channels of each element. (Wu & He 2018.)"""
     rows = bnp.reshape(x, (x.shape[0], groups, -1))
-    centered = rows - bnp.mean(rows, axis=2, keepdims=True)
-    var = bnp.mean(centered * centered, axis=2, keepdims=True)
+    centered, _, var = _centered(rows, 2)
     y = bnp.reshape(centered / bnp.sqrt(var + eps), x.shape)
     return y * along(x, gamma, 1, "group_normalization") + along(
         x, beta, 1, "group_normalization"

@@ -49,7 +49,10 @@ def windows(
     s = k if stride is None else tuple_of(stride, n, f"{name}: stride")
     p, d = tuple_of(pad, n, f"{name}: pad"), tuple_of(dilate, n, f"{name}: dilate")
     if min((*k, *s, *d), default=1) < 1 or min(p, default=0) < 0:
-        raise ValueError(f"{name}: sizes, strides and dilations are positive, got {k}, {s}, {d}")
+        raise ValueError(
+            f"{name}: sizes, strides and dilations are positive, and pads not negative; got "
+            f"{k}, {s}, {d} and {p}"
+        )
     out, pads = [], []
     for size, k1, s1, p1, d1 in zip(places, k, s, p, d, strict=True):
         wide = k1 + (k1 - 1) * (d1 - 1)
