@@ -12,6 +12,12 @@ from typing import Any
 
 from bibun.ops.elementwise.arithmetic import add, div, mul, neg, sub
 from bibun.ops.elementwise.exponential import exp, log, log1p
+from bibun.ops.elementwise.shape_integrals import (
+    betainc_derivative,
+    gamma_gradient,
+    igamma_derivative,
+    moment,
+)
 from bibun.ops.elementwise.special import digamma, lgamma, polygamma, scipy_special
 from bibun.ops.families.elementwise import FLOAT, elementwise, grid_samples, host
 from bibun.ops.op import Sample
@@ -20,20 +26,7 @@ _GAMMA_POINTS = ((0.4, 1.3, 2.2, 7.0), (0.5, 1.1, 4.0, 6.0))
 _BETA_POINTS = ((0.6, 1.5, 3.0, 8.0), (0.8, 2.5, 1.2, 5.0), (0.3, 0.15, 0.8, 0.6))
 
 
-def _numerics(name: str) -> Any:
-    """A function of `shape_integrals`, imported when it is first called."""
-
-    def call(*args: Any, **params: Any) -> Any:
-        from bibun.ops.elementwise import shape_integrals
-
-        return getattr(shape_integrals, name)(*args, **params)
-
-    return call
-
-
 def _moment(orders: tuple[int, ...], cumulant: Any) -> Any:
-    from bibun.ops.elementwise.shape_integrals import moment
-
     return moment(orders, cumulant, add, mul)
 
 
@@ -87,7 +80,7 @@ igammac = elementwise(
 
 igamma_grad_a = elementwise(
     "igamma_grad_a",
-    _numerics("igamma_derivative"),
+    igamma_derivative,
     arity=2,
     lower="igamma_grad_a",
     partials=(
@@ -102,7 +95,7 @@ igamma_grad_a = elementwise(
 
 random_gamma_grad = elementwise(
     "random_gamma_grad",
-    _numerics("gamma_gradient"),
+    gamma_gradient,
     arity=2,
     lower="random_gamma_grad",
     partials=(
@@ -140,7 +133,7 @@ def _by_shape_samples() -> list[Sample]:
 
 igamma_by_shape = host(
     "igamma_by_shape",
-    _numerics("igamma_derivative"),
+    igamma_derivative,
     arity=2,
     partials=(_by_shape_in_a, _by_shape_in_x),
     samples=_by_shape_samples,
@@ -210,10 +203,9 @@ def _further(orders: tuple[int, int] | None = None) -> tuple[Any, Any, Any]:
 
 
 def _first_derivative(name: str, orders: tuple[int, int]) -> Any:
-    derivative = _numerics("betainc_derivative")
     return elementwise(
         f"betainc_grad_{name}",
-        lambda a, b, x: derivative(a, b, x, orders),
+        lambda a, b, x: betainc_derivative(a, b, x, orders),
         arity=3,
         lower=f"betainc_grad_{name}",
         partials=_further(orders),
@@ -229,7 +221,7 @@ betainc_grad_b = _first_derivative("b", (0, 1))
 
 betainc_by_shapes = host(
     "betainc_by_shapes",
-    _numerics("betainc_derivative"),
+    betainc_derivative,
     arity=3,
     partials=_further(),
     samples=lambda: [

@@ -12,21 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from bibun.errors import DifferentiationError
 from bibun.ops.elementwise import inverse_erf
-from bibun.ops.elementwise.arithmetic import (
-    add,
-    div,
-    mul,
-    neg,
-    sign,
-    square,
-    sub,
-)
+from bibun.ops.elementwise.arithmetic import add, div, mul, neg, sign, square, sub
 from bibun.ops.elementwise.comparison import eq
 from bibun.ops.elementwise.exponential import exp
 from bibun.ops.elementwise.selection import select
-from bibun.ops.families.elementwise import FLOAT, elementwise, unary
+from bibun.ops.families.elementwise import elementwise, partly, unary, underived
 
 
 def scipy_special(name: str) -> Callable[..., Any]:
@@ -42,13 +33,6 @@ def scipy_special(name: str) -> Callable[..., Any]:
         return found(*args)
 
     return call
-
-
-def _order_is_whole(m: Any, x: Any, out: Any) -> Any:
-    raise DifferentiationError(
-        "polygamma has no derivative with respect to its order, which is a whole number. "
-        "stop_gradient on it takes it as constant"
-    )
 
 
 # Error functions -------------------------------------------------------------------------
@@ -149,24 +133,13 @@ polygamma = elementwise(
     arity=2,
     lower="polygamma",
     partials=(
-        _order_is_whole,
+        underived("polygamma", "its order, which is a whole number"),
         lambda m, x, out: polygamma(add(m, 1.0), x),
     ),
-    samples=lambda: _samples([(0.0, 1.0, 2.0, 3.0), (0.4, 1.3, 2.2, 7.0)], (1,)),
+    samples=partly([(0.0, 1.0, 2.0, 3.0), (0.4, 1.3, 2.2, 7.0)], (1,)),
     cost=200.0,
     doc="The m-th derivative of digamma at x, for whole m >= 0.",
 )
-
-
-def _samples(columns: Any, diff: Any) -> list[Any]:
-    """Samples of a host function that is differentiated in some operands only."""
-    from bibun.ops.families.elementwise import grid_samples
-
-    found = grid_samples(FLOAT, columns, special=False)
-    for s in found:
-        if s.diff is None:
-            s.diff = diff
-    return found
 
 
 # Bessel functions, scaled by exp(-|x|) -----------------------------------------------------

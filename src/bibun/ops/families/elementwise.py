@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from bibun.errors import DTypeError, ShapeError
+from bibun.errors import DifferentiationError, DTypeError, ShapeError
 from bibun.ir.program import Literal
 from bibun.ir.types import ArrayType, dtype_name
 from bibun.ops.op import ELEMENTWISE, LIBRARY, Op, Sample, is_linear
@@ -331,6 +331,33 @@ def grid_samples(
         grid = np.meshgrid(*([np.array([False, True])] * n), indexing="ij")
         found.append(Sample(*(g.ravel() for g in grid), **params))
     return found
+
+
+def partly(
+    columns: Sequence[Sequence[float]], diff: Sequence[int], special: bool = False
+) -> Callable[[], list[Sample]]:
+    """Samples of a function of floats that is differentiated in some operands only."""
+
+    def make() -> list[Sample]:
+        found = grid_samples(FLOAT, columns, special)
+        for s in found:
+            if s.diff is None:
+                s.diff = diff
+        return found
+
+    return make
+
+
+def underived(name: str, operand: str) -> Callable[..., Any]:
+    """The partial of an operand in which a function has no derivative here."""
+
+    def partial(*args: Any, **params: Any) -> Any:
+        raise DifferentiationError(
+            f"{name} has no derivative with respect to {operand}. "
+            "stop_gradient on it takes it as constant"
+        )
+
+    return partial
 
 
 # Making ops ---------------------------------------------------------------------------

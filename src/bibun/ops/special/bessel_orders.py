@@ -28,25 +28,19 @@ e^x d^n K_v/dv^n = ∫_0^∞ t^n {cosh, sinh}(vt) e^{-x (cosh t - 1)} dt for n e
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from bibun.ops.special.common import gauss_legendre
+
 _FADE = -42.0  # logarithm of what no longer counts
 _POINTS = 48
 _SERIES = [1.0 / math.factorial(2 * k + 3) for k in range(9)]
 _FAR = 2000.0  # as far as a level piece may go: asinh(1e308) is 710
 _STEEP = math.pi / 3
-
-
-@functools.cache
-def _rule() -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of Gauss and Legendre on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
-    return 0.5 + 0.5 * nodes, 0.5 * weights
 
 
 class _Saddle:
@@ -94,7 +88,7 @@ class _Saddle:
         return high
 
     def _piece(self, start: Any, way: complex, low: Any, high: Any) -> np.ndarray:
-        nodes, weights = _rule()
+        nodes, weights = gauss_legendre(_POINTS)
         d = start[:, None] + way * (low[:, None] + (high - low)[:, None] * nodes)
         values = np.exp(self.height(d))
         if self.n:

@@ -1,4 +1,4 @@
-"""Shared by the rooms of special functions: straight-line lowering, samples, series in ops."""
+"""Shared by the rooms of special functions: straight-line lowering, series in ops, quadrature."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bibun.errors import DifferentiationError
 from bibun.ops.elementwise import abs as abs_
 from bibun.ops.elementwise import add, lt, mul, select
-from bibun.ops.families.elementwise import FLOAT, grid_samples
-from bibun.ops.op import Sample
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -57,28 +54,8 @@ def near_zero(x: Any, radius: float, series: Sequence[float], far: Callable[[Any
     return select(near, far(safe), polynomial(select(near, 0.0, x), series))
 
 
-def partly(
-    columns: Sequence[Sequence[float]], diff: Sequence[int], special: bool = False
-) -> Callable[[], list[Sample]]:
-    """Samples of a function that is differentiated in some operands only."""
-
-    def make() -> list[Sample]:
-        found = grid_samples(FLOAT, columns, special)
-        for s in found:
-            if s.diff is None:
-                s.diff = diff
-        return found
-
-    return make
-
-
-def underived(name: str, operand: str, why: str) -> Callable[..., Any]:
-    """The partial of an operand in which a function has no derivative here."""
-
-    def partial(*args: Any, **params: Any) -> Any:
-        raise DifferentiationError(
-            f"{name} cannot be differentiated with respect to {operand}: {why}. "
-            "stop_gradient on it takes it as constant"
-        )
-
-    return partial
+@functools.cache
+def gauss_legendre(points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Gauss and Legendre's rule on [0, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    return 0.5 + 0.5 * nodes, 0.5 * weights

@@ -12,7 +12,6 @@ against mpmath for |φ| <= 10, -10⁶ <= m <= 1 - 10⁻⁹, n = 1, 2: relative e
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -23,15 +22,10 @@ from bibun.ops.elementwise.shape_integrals import in_double
 from bibun.ops.elementwise.special import scipy_special
 from bibun.ops.families.elementwise import grid_samples, host
 from bibun.ops.op import Sample
+from bibun.ops.special.common import gauss_legendre
 
 _POINTS, _FAR = 24, 40.0
 _COLUMNS = ((0.4, -1.3, 2.2, 7.0), (0.3, -2.5, 0.8, 0.6))
-
-
-@functools.cache
-def _rule() -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
-    return 0.5 + 0.5 * nodes, 0.5 * weights
 
 
 def _factor(p: float, n: int) -> float:
@@ -40,7 +34,7 @@ def _factor(p: float, n: int) -> float:
 
 def _to(sine: np.ndarray, cosine: np.ndarray, m: np.ndarray, p: float, n: int) -> np.ndarray:
     """The integral over sin^{2n}θ (1 - m sin²θ)^{p-n} to an angle of [0, π/2]."""
-    nodes, weights = _rule()
+    nodes, weights = gauss_legendre(_POINTS)
     with np.errstate(divide="ignore"):
         end = np.minimum(np.arcsinh(sine / cosine), _FAR)
     low, total = np.zeros_like(m), np.zeros_like(m)

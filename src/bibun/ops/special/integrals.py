@@ -30,8 +30,8 @@ from bibun.ops.elementwise import (
     sub,
 )
 from bibun.ops.elementwise.special import scipy_special
-from bibun.ops.families.elementwise import elementwise, unary
-from bibun.ops.special.common import near_zero, partly, underived
+from bibun.ops.families.elementwise import elementwise, partly, unary, underived
+from bibun.ops.special.common import near_zero
 
 _POSITIVE = (0.4, 1.3, 2.2, 7.0)
 _BOTH = (-2.1, -0.3, 0.6, 3.7)
@@ -157,7 +157,7 @@ generalized_exponential_integral = elementwise(
     arity=2,
     lower="generalized_exponential_integral",
     partials=(
-        underived("expn", "its order", "the order is a whole number"),
+        underived("expn", "its order, which is a whole number"),
         _expn_slope,
     ),
     samples=partly([(0.0, 1.0, 2.0, 5.0), _POSITIVE], (1,)),
