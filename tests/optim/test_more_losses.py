@@ -156,6 +156,26 @@ def test_monitors_see_and_change_nothing() -> None:
     assert float(s.measurements["mean"]) == pytest.approx((0.25 * 5 + 0.5 * 10) / 0.75)
 
 
+def test_monitors_in_a_compiled_loop() -> None:
+    tx = optim.chain(
+        optim.monitor(
+            {"norm": optim.global_norm, "mean": optim.measure_with_ema(optim.global_norm, 0.5)}
+        ),
+        optim.sgd(0.25),
+    )
+
+    def step(carry, _):
+        p, s = carry
+        u, s = tx.update(2.0 * p, s, p)
+        return (optim.apply_updates(p, u), s), s[0].measurements["norm"]
+
+    p = bnp.array([3.0, 4.0])
+    (_, s), norms = bibun.lax.scan(step, (p, tx.init(p)), None, length=3)
+    np.testing.assert_allclose(norms, [10.0, 5.0, 2.5])
+    want = (0.125 * 10.0 + 0.25 * 5.0 + 0.5 * 2.5) / 0.875
+    np.testing.assert_allclose(s[0].measurements["mean"], want)
+
+
 def test_clipping_example_by_example() -> None:
     grads = {"a": RNG.normal(size=(7, 3)), "b": RNG.normal(size=(7, 2, 2))}
     rows = np.concatenate([grads["a"], grads["b"].reshape(7, 4)], axis=1)

@@ -12,19 +12,11 @@ import pytest
 import bibun
 import bibun.numpy as bnp
 from bibun import optim
-
-
-def f(p):
-    pull = bnp.sum((p["a"] - bnp.array([1.0, -2.0])) ** 4) / 4
-    return pull + bnp.sum((p["b"] * p["a"][0] - 1) ** 2)
+from tests.optim.steps import f, flat, seven_steps
 
 
 def start():
     return {"a": bnp.array([0.3, 0.5]), "b": bnp.array([[2.0], [-1.0]])}
-
-
-def flat(p):
-    return np.concatenate([np.ravel(p["a"]), np.ravel(p["b"])])
 
 
 CASES = {
@@ -48,18 +40,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_seven_steps(name):
     make, want = CASES[name]
-    tx, p = optim.with_extra_args_support(make()), start()
-    s = tx.init(p)
-
-    @bibun.jit
-    def step(p, s):
-        v, g = bibun.value_and_grad(f)(p)
-        u, s = tx.update(g, s, p, value=v)
-        return optim.apply_updates(p, u), s
-
-    for _ in range(7):
-        p, s = step(p, s)
-    np.testing.assert_allclose(flat(p), want, atol=2e-10)
+    np.testing.assert_allclose(seven_steps(make(), start()), want, atol=2e-10)
 
 
 def test_lookahead():

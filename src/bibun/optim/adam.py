@@ -17,6 +17,7 @@ from bibun.optim.base import (
     ScalarOrSchedule,
     chain,
     safe_increment,
+    tree_cast,
     zeros_like,
 )
 from bibun.optim.decay import add_decayed_weights
@@ -59,9 +60,7 @@ def scale_by_adam(
         m = first_moment(updates, mu, b1, count, nesterov)
         v = bias_correction(nu, b2, count)
         out = tree.map(lambda m, v: m / (bnp.sqrt(v + eps_root) + eps), m, v)
-        if mu_dtype is not None:
-            mu = tree.map(lambda m: m.astype(mu_dtype), mu)
-        return out, ScaleByAdamState(count, mu, nu)
+        return out, ScaleByAdamState(count, tree_cast(mu, mu_dtype), nu)
 
     return GradientTransformation(init, update)
 
@@ -86,9 +85,7 @@ def scale_by_amsgrad(
         v = bias_correction(nu, b2, count) if bias_correction_nu else nu
         top = tree.map(bnp.maximum, state.nu_max, v)
         out = tree.map(lambda m, v: m / (bnp.sqrt(v + eps_root) + eps), m, top)
-        if mu_dtype is not None:
-            mu = tree.map(lambda m: m.astype(mu_dtype), mu)
-        return out, ScaleByAmsgradState(count, mu, nu, top)
+        return out, ScaleByAmsgradState(count, tree_cast(mu, mu_dtype), nu, top)
 
     return GradientTransformation(init, update)
 

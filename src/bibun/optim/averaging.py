@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bibun import numpy as bnp
-from bibun import tree
-from bibun.optim.base import GradientTransformation, safe_increment, zeros_like
+from bibun.optim.base import GradientTransformation, safe_increment, tree_cast, zeros_like
 from bibun.optim.moments import bias_correction, update_moment
 
 
@@ -32,9 +31,7 @@ def ema(
         average = update_moment(updates, state.ema, decay, 1)
         count = safe_increment(state.count)
         out = bias_correction(average, decay, count) if debias else average
-        if accumulator_dtype is not None:
-            average = tree.map(lambda x: x.astype(accumulator_dtype), average)
-        return out, EmaState(count, average)
+        return out, EmaState(count, tree_cast(average, accumulator_dtype))
 
     return GradientTransformation(
         lambda params: EmaState(bnp.asarray(0), zeros_like(params, accumulator_dtype)), update

@@ -10,6 +10,8 @@ The interface is Optax's (DeepMind, 2020); states are named tuples, so that they
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -185,24 +187,39 @@ def periodic_update(
 # arithmetic of pytrees --------------------------------------------------------------------------
 
 
-def tree_add(a: Any, b: Any) -> Any:
-    """a + b, leaf by leaf."""
-    return tree.map(lambda x, y: x + y, a, b)
+_map = tree.map  # where an argument is called tree
 
 
-def tree_sub(a: Any, b: Any) -> Any:
-    """a - b, leaf by leaf."""
-    return tree.map(lambda x, y: x - y, a, b)
+def tree_add(tree_x: Any, tree_y: Any, *other_trees: Any) -> Any:
+    """The sum of two or more trees, leaf by leaf.
+
+    >>> tree_add({"a": 1.0}, {"a": 2.0}, {"a": 4.0})
+    {'a': 7.0}
+    """
+    trees = (tree_x, tree_y, *other_trees)
+    return tree.map(lambda *leaves: functools.reduce(operator.add, leaves), *trees)
 
 
-def tree_scale(c: Any, a: Any) -> Any:
-    """c * a, leaf by leaf."""
-    return tree.map(lambda x: c * x, a)
+def tree_sub(tree_x: Any, tree_y: Any) -> Any:
+    """x - y, leaf by leaf."""
+    return tree.map(operator.sub, tree_x, tree_y)
 
 
-def tree_vdot(a: Any, b: Any) -> Any:
+def tree_scale(scalar: Any, tree: Any) -> Any:
+    """scalar x, leaf by leaf."""
+    return _map(lambda x: scalar * x, tree)
+
+
+def tree_cast(tree_x: Any, dtype: Any) -> Any:
+    """Leaves of another dtype; as they are for None."""
+    if dtype is None:
+        return tree_x
+    return tree.map(lambda x: bnp.asarray(x).astype(dtype), tree_x)
+
+
+def tree_vdot(tree_x: Any, tree_y: Any) -> Any:
     """The inner product of two pytrees, real for complex ones."""
-    parts = zip(tree.leaves(a), tree.leaves(b), strict=True)
+    parts = zip(tree.leaves(tree_x), tree.leaves(tree_y), strict=True)
     return sum((bnp.sum(bnp.real(bnp.conj(x) * y)) for x, y in parts), start=bnp.asarray(0.0))
 
 

@@ -11,6 +11,7 @@ from bibun.optim.base import (
     ScalarOrSchedule,
     chain,
     safe_increment,
+    tree_cast,
     zeros_like,
 )
 from bibun.optim.decay import add_decayed_weights
@@ -47,9 +48,7 @@ def scale_by_lion(
     def update(updates: Any, state: ScaleByLionState, params: Any = None) -> Any:
         out = tree.map(lambda g, m: signs[mode]((1.0 - b1) * g + b1 * m), updates, state.mu)
         mu = update_moment(updates, state.mu, b2, 1)
-        if mu_dtype is not None:
-            mu = tree.map(lambda m: m.astype(mu_dtype), mu)
-        return out, ScaleByLionState(safe_increment(state.count), mu)
+        return out, ScaleByLionState(safe_increment(state.count), tree_cast(mu, mu_dtype))
 
     return GradientTransformation(init, update)
 

@@ -48,7 +48,7 @@ def snapshot(measure_name: str, measure: Callable[[Any], Any]) -> GradientTransf
 def monitor(measures: Mapping[str, Any]) -> GradientTransformationExtraArgs:
     """Keeps several measurements: functions of the updates, or transformations with a memory.
 
-    See `measure_with_ema` for one of those.
+    See `measure_with_ema` for one of those. The first state has the measurements of the parameters.
     """
 
     def link(measure: Any) -> GradientTransformationExtraArgs:
@@ -59,7 +59,9 @@ def monitor(measures: Mapping[str, Any]) -> GradientTransformationExtraArgs:
     links = {name: link(m) for name, m in measures.items()}
 
     def init(params: Any) -> MonitorState:
-        return MonitorState({}, tuple(t.init(params) for t in links.values()))
+        states = {name: t.init(params) for name, t in links.items()}
+        found = {name: t.update(params, states[name], params)[0] for name, t in links.items()}
+        return MonitorState(found, tuple(states.values()))
 
     def update(updates: Any, state: MonitorState, params: Any = None, **extra: Any) -> Any:
         found, after = {}, []

@@ -12,6 +12,7 @@ from bibun.optim.base import (
     chain,
     need_params,
     safe_increment,
+    tree_cast,
     zeros_like,
 )
 from bibun.optim.moments import squared
@@ -55,7 +56,7 @@ def scale_by_novograd(
         if decays:
             unit = tree.map(lambda u, p: u + weight_decay * p, unit, params)
         mu = tree.map(lambda u, m: bnp.where(first, u, b1 * m + u), unit, state.mu)
-        kept = mu if mu_dtype is None else tree.map(lambda m: m.astype(mu_dtype), mu)
+        kept = tree_cast(mu, mu_dtype)
         return mu, ScaleByNovogradState(safe_increment(state.count), kept, nu)
 
     return GradientTransformation(init, update)

@@ -13,8 +13,7 @@ from typing import Any
 
 from bibun import numpy as bnp
 from bibun import random, tree
-from bibun.optim.base import global_norm, tree_sub, tree_vdot
-from bibun.optim.base import tree_scale as _scale
+from bibun.optim.base import global_norm, tree_add, tree_cast, tree_scale, tree_sub, tree_vdot
 from bibun.optim.moments import bias_correction as tree_bias_correction
 from bibun.optim.moments import update_moment as tree_update_moment
 
@@ -31,16 +30,6 @@ __all__ = [
 # leaf by leaf -----------------------------------------------------------------------------------
 
 
-def tree_add(tree_x: Any, tree_y: Any, *other_trees: Any) -> Any:
-    """The sum of two or more trees, leaf by leaf.
-
-    >>> tree_add({"a": 1.0}, {"a": 2.0}, {"a": 4.0})
-    {'a': 7.0}
-    """
-    trees = (tree_x, tree_y, *other_trees)
-    return tree.map(lambda *leaves: functools.reduce(operator.add, leaves), *trees)
-
-
 def tree_mul(tree_x: Any, tree_y: Any) -> Any:
     """x y, leaf by leaf."""
     return tree.map(operator.mul, tree_x, tree_y)
@@ -49,11 +38,6 @@ def tree_mul(tree_x: Any, tree_y: Any) -> Any:
 def tree_div(tree_x: Any, tree_y: Any) -> Any:
     """x / y, leaf by leaf."""
     return tree.map(operator.truediv, tree_x, tree_y)
-
-
-def tree_scale(scalar: Any, tree: Any) -> Any:
-    """scalar x, leaf by leaf."""
-    return _scale(scalar, tree)
 
 
 def tree_add_scale(tree_x: Any, scalar: Any, tree_y: Any) -> Any:
@@ -94,13 +78,6 @@ def tree_zeros_like(tree_x: Any, dtype: Any = None) -> Any:
 def tree_ones_like(tree_x: Any, dtype: Any = None) -> Any:
     """Leaves of ones."""
     return tree.map(lambda x: bnp.ones_like(x, dtype=dtype), tree_x)
-
-
-def tree_cast(tree_x: Any, dtype: Any) -> Any:
-    """Leaves of another dtype; as they are for None."""
-    if dtype is None:
-        return tree_x
-    return tree.map(lambda x: bnp.asarray(x).astype(dtype), tree_x)
 
 
 def tree_cast_like(tree_x: Any, other_tree: Any) -> Any:

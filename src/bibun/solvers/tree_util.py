@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import functools
 import operator
-from collections.abc import Callable
 from typing import Any
 
 from bibun import numpy as bnp
 from bibun import tree
+from bibun.optim.tree_utils import (
+    tree_add,
+    tree_add_scale,
+    tree_conj,
+    tree_div,
+    tree_mul,
+    tree_norm,
+    tree_ones_like,
+    tree_real,
+    tree_scale,
+    tree_sub,
+    tree_sum,
+    tree_zeros_like,
+)
+
+__all__ = [
+    "broadcast_pytrees", "tree_add", "tree_add_scalar_mul", "tree_conj", "tree_div", "tree_dot",
+    "tree_imag", "tree_inf_norm", "tree_l2_norm", "tree_map", "tree_mul", "tree_negative",
+    "tree_ones_like", "tree_real", "tree_reduce", "tree_scalar_mul", "tree_sub", "tree_sum",
+    "tree_vdot", "tree_vdot_real", "tree_where", "tree_zeros_like",
+]  # fmt: skip
 
 tree_map = tree.map
 tree_reduce = tree.reduce
-
-
-def _leafwise(name: str, summary: str, f: Callable[..., Any]) -> Callable[..., Any]:
-    def function(*trees: Any) -> Any:
-        return tree.map(f, *trees)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = summary
-    return function
-
-
-tree_add = _leafwise("tree_add", "x + y.", operator.add)
-tree_sub = _leafwise("tree_sub", "x - y.", operator.sub)
-tree_mul = _leafwise("tree_mul", "x y.", operator.mul)
-tree_div = _leafwise("tree_div", "x / y.", operator.truediv)
-tree_negative = _leafwise("tree_negative", "-x.", operator.neg)
-tree_conj = _leafwise("tree_conj", "Complex conjugates.", bnp.conj)
-tree_real = _leafwise("tree_real", "Real parts.", bnp.real)
-tree_imag = _leafwise("tree_imag", "Imaginary parts.", bnp.imag)
-tree_zeros_like = _leafwise("tree_zeros_like", "Zeros.", bnp.zeros_like)
-tree_ones_like = _leafwise("tree_ones_like", "Ones.", bnp.ones_like)
+tree_add_scalar_mul = tree_add_scale
 
 
 def tree_scalar_mul(scalar: Any, tree_x: Any) -> Any:
@@ -41,22 +40,22 @@ def tree_scalar_mul(scalar: Any, tree_x: Any) -> Any:
     >>> tree_scalar_mul(2.0, {"a": 3.0})
     {'a': 6.0}
     """
-    return tree.map(lambda x: scalar * x, tree_x)
+    return tree_scale(scalar, tree_x)
 
 
-def tree_add_scalar_mul(tree_x: Any, scalar: Any, tree_y: Any) -> Any:
-    """x + scalar · y."""
-    return tree.map(lambda x, y: x + scalar * y, tree_x, tree_y)
+def tree_negative(tree_x: Any) -> Any:
+    """-x."""
+    return tree.map(operator.neg, tree_x)
+
+
+def tree_imag(tree_x: Any) -> Any:
+    """Imaginary parts."""
+    return tree.map(bnp.imag, tree_x)
 
 
 def tree_dot(tree_x: Any, tree_y: Any) -> Any:
     """Leaf by leaf, the product of arrays."""
     return tree.map(bnp.dot, tree_x, tree_y)
-
-
-def tree_sum(tree_x: Any) -> Any:
-    """The sum of all elements."""
-    return functools.reduce(operator.add, map(bnp.sum, tree.leaves(tree_x)), 0)
 
 
 def tree_vdot(tree_x: Any, tree_y: Any) -> Any:
@@ -75,13 +74,12 @@ def tree_l2_norm(tree_x: Any, squared: bool = False) -> Any:
     >>> float(tree_l2_norm((3.0, 4.0)))
     5.0
     """
-    square = tree_sum(tree.map(lambda x: bnp.sum(bnp.abs(x) ** 2), tree_x))
-    return square if squared else bnp.sqrt(square)
+    return tree_norm(tree_x, squared=squared)
 
 
 def tree_inf_norm(tree_x: Any) -> Any:
     """The largest absolute value."""
-    return functools.reduce(bnp.maximum, (bnp.max(bnp.abs(x)) for x in tree.leaves(tree_x)))
+    return tree_norm(tree_x, ord="inf")
 
 
 def tree_where(cond: Any, a: Any, b: Any) -> Any:

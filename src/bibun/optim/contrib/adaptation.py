@@ -16,10 +16,13 @@ from bibun.optim.base import (
     ScalarOrSchedule,
     need_params,
     safe_increment,
+    tree_scale,
+    tree_sub,
     tree_vdot,
     zeros_like,
 )
-from bibun.optim.moments import rate_at
+from bibun.optim.moments import rate_at, update_moment
+from bibun.optim.tree_utils import tree_norm
 
 
 class DAdaptAdamWState(NamedTuple):
@@ -43,14 +46,6 @@ class ProdigyState(NamedTuple):
     estim_lr: Any
     numerator_weighted: Any
     count: Any
-
-
-def _l1(values: Any) -> Any:
-    return sum((bnp.sum(bnp.abs(v)) for v in tree.leaves(values)), start=bnp.asarray(0.0))
-
-
-def _mean(decay: float, old: Any, new: Any) -> Any:
-    return tree.map(lambda a, b: decay * a + (1.0 - decay) * b, old, new)
 
 
 def _larger(d: Any, numerator: Any, below: Any) -> Any:
@@ -86,12 +81,12 @@ def dadapt_adamw(
             lambda s, v: s / (bnp.sqrt(v) + eps), state.grad_sum, state.exp_avg_sq
         )
         gain = tree_vdot(updates, weighted)
-        steps = tree.map(lambda g: step * g, updates)
-        m = _mean(b1, state.exp_avg, steps)
-        v = _mean(b2, state.exp_avg_sq, tree.map(lambda g: g * g, updates))
-        total = _mean(root, state.grad_sum, steps)
+        steps = tree_scale(step, updates)
+        m = update_moment(steps, state.exp_avg, b1, 1)
+        v = update_moment(updates, state.exp_avg_sq, b2, 2)
+        total = update_moment(steps, state.grad_sum, root, 1)
         numerator = root * state.numerator_weighted + (1.0 - root) * step * gain
-        d = _larger(state.estim_lr, numerator, (1.0 - root) * _l1(total))
+        d = _larger(state.estim_lr, numerator, (1.0 - root) * tree_norm(total, ord=1))
         out = tree.map(
             lambda m, v, p: -weight_decay * step * p - m / (bnp.sqrt(v) + eps), m, v, params
         )
@@ -135,14 +130,14 @@ def prodigy(
         count, d = safe_increment(state.count), state.estim_lr
         correction = (1.0 - b2**count) ** 0.5 / (1.0 - b1**count)
         step = d * rate_at(learning_rate, state.count) * correction
-        way = tree.map(lambda p0, p: p0 - p, state.params0, params)
-        scaled = tree.map(lambda g: d * g, updates)
-        m = _mean(b1, state.exp_avg, scaled)
-        v = _mean(b2, state.exp_avg_sq, tree.map(lambda g: g * g, scaled))
+        way = tree_sub(state.params0, params)
+        scaled = tree_scale(d, updates)
+        m = update_moment(scaled, state.exp_avg, b1, 1)
+        v = update_moment(scaled, state.exp_avg_sq, b2, 2)
         factor = (d if safeguard_warmup else step) / estim_lr0
         total = tree.map(lambda s, g: b3 * s + factor * g, state.grad_sum, scaled)
         numerator = b3 * state.numerator_weighted + d / estim_lr0 * step * tree_vdot(updates, way)
-        new_d = _larger(d, estim_lr_coef * numerator, _l1(total))
+        new_d = _larger(d, estim_lr_coef * numerator, tree_norm(total, ord=1))
         out = tree.map(
             lambda m, v, p: -weight_decay * step * p - step * m / (bnp.sqrt(v) + new_d * eps),
             m, v, params,

@@ -18,6 +18,7 @@ from bibun.optim.base import (
     ScalarOrSchedule,
     chain,
     safe_increment,
+    tree_cast,
     zeros_like,
 )
 from bibun.optim.decay import add_decayed_weights
@@ -63,8 +64,7 @@ def scale_by_ademamix(
             lambda m1, m2, v: (m1 + share * m2) / (bnp.sqrt(v + eps_root) + eps),
             bias_correction(m1, b1, count), m2, bias_correction(nu, b2, count),
         )  # fmt: skip
-        if mu_dtype is not None:
-            m1, m2 = (tree.map(lambda m: m.astype(mu_dtype), m) for m in (m1, m2))
+        m1, m2 = tree_cast((m1, m2), mu_dtype)
         return out, ScaleByAdemamixState(count, safe_increment(state.count_m2), m1, m2, nu)
 
     return GradientTransformation(init, update)
@@ -151,9 +151,7 @@ def scale_by_adopt(
         nu = update_moment(updates, state.nu, decay2, 2)
         mu = update_moment(units, state.mu, decay1, 1)
         out = update_moment(units, mu, decay1, 1) if nesterov else mu
-        if mu_dtype is not None:
-            mu = tree.map(lambda m: m.astype(mu_dtype), mu)
-        return out, ScaleByAdamState(safe_increment(state.count), mu, nu)
+        return out, ScaleByAdamState(safe_increment(state.count), tree_cast(mu, mu_dtype), nu)
 
     return GradientTransformation(init, update)
 

@@ -20,7 +20,7 @@ from bibun.optim.base import (
     tree_vdot,
     zeros_like,
 )
-from bibun.optim.moments import rate_at
+from bibun.optim.moments import rate_at, update_moment
 
 
 class MomoState(NamedTuple):
@@ -99,7 +99,7 @@ def momo(
     ) -> Any:
         need_params(params, "momo")
         b = bnp.where(bnp.equal(state.count, 0), 0.0, beta)  # the first batch is the first mean
-        m = tree.map(lambda a, g: b * a + (1.0 - b) * g, state.exp_avg, updates)
+        m = update_moment(updates, state.exp_avg, b, 1)
         barf = b * state.barf + (1.0 - b) * value
         gamma = b * state.gamma + (1.0 - b) * tree_vdot(updates, params)
         alpha = rate_at(learning_rate, state.count)
@@ -131,8 +131,8 @@ def momo_adam(
     ) -> Any:
         need_params(params, "momo_adam")
         count = safe_increment(state.count)
-        m = tree.map(lambda a, g: b1 * a + (1.0 - b1) * g, state.exp_avg, updates)
-        v = tree.map(lambda a, g: b2 * a + (1.0 - b2) * g * g, state.exp_avg_sq, updates)
+        m = update_moment(updates, state.exp_avg, b1, 1)
+        v = update_moment(updates, state.exp_avg_sq, b2, 2)
         barf = b1 * state.barf + (1.0 - b1) * value
         gamma = b1 * state.gamma + (1.0 - b1) * tree_vdot(updates, params)
         correction = 1.0 - b2**count

@@ -22,6 +22,7 @@ from bibun.optim.base import (
     with_extra_args_support,
 )
 from bibun.optim.decay import add_decayed_weights
+from bibun.optim.moments import rate_at
 from bibun.optim.scaling import scale_by_learning_rate
 from bibun.optim.schedules import warmup_constant_schedule
 from bibun.optim.sgd import sgd
@@ -70,7 +71,7 @@ def schedule_free(
 
     def update(updates: Any, state: ScheduleFreeState, params: Any = None, **extra: Any) -> Any:
         need_params(params, "schedule_free")
-        rate = learning_rate(state.step_count) if callable(learning_rate) else learning_rate
+        rate = rate_at(learning_rate, state.step_count)
         largest = bnp.maximum(state.max_lr, rate)
         weight = largest**weight_lr_power
         total = state.weight_sum + weight

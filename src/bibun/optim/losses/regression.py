@@ -7,6 +7,10 @@ from typing import Any
 from bibun import numpy as bnp
 
 
+def _errors(predictions: Any, targets: Any) -> Any:
+    return bnp.asarray(predictions) if targets is None else bnp.subtract(predictions, targets)
+
+
 def squared_error(predictions: Any, targets: Any = None) -> Any:
     """(prediction - target)², elementwise; without targets they are 0.
 
@@ -14,8 +18,7 @@ def squared_error(predictions: Any, targets: Any = None) -> Any:
     >>> float(optim.squared_error(3.0, 1.0))
     4.0
     """
-    errors = bnp.asarray(predictions) if targets is None else bnp.subtract(predictions, targets)
-    return errors**2
+    return _errors(predictions, targets) ** 2
 
 
 def l2_loss(predictions: Any, targets: Any = None) -> Any:
@@ -35,8 +38,7 @@ def huber_loss(predictions: Any, targets: Any = None, delta: float = 1.0) -> Any
     >>> float(optim.huber_loss(3.0, 0.0))
     2.5
     """
-    errors = bnp.asarray(predictions) if targets is None else bnp.subtract(predictions, targets)
-    size = bnp.abs(errors)
+    size = bnp.abs(_errors(predictions, targets))
     quadratic = bnp.minimum(size, delta)
     return 0.5 * quadratic**2 + delta * (size - quadratic)
 
@@ -48,7 +50,7 @@ def log_cosh(predictions: Any, targets: Any = None) -> Any:
     >>> float(optim.log_cosh(0.0))
     0.0
     """
-    errors = bnp.asarray(predictions) if targets is None else bnp.subtract(predictions, targets)
+    errors = _errors(predictions, targets)
     return bnp.logaddexp(errors, -errors) - bnp.log(2.0)
 
 
