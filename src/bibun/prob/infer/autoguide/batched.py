@@ -79,17 +79,6 @@ class _Batched(AutoContinuous):
             rows = handlers.substitute(self._rows, data=dict(params))()
         return tuple(bnp.reshape(m, (-1,))[self._order] for m in (rows.mean, rows.variance))  # type: ignore[return-value]
 
-    def median(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The sites' values at the location: medians, as the bijections are monotone."""
-        return self._unpack_and_constrain(self._moments(params)[0], params)
-
-    def quantiles(self, params: Mapping[str, Any], quantiles: Any) -> dict[str, Any]:
-        """Quantiles of each unconstrained value's marginal, constrained: (quantiles, ...)."""
-        mean, variance = self._moments(params)
-        at = bnp.asarray(quantiles)[..., None]
-        z = dist.Normal(mean, bnp.sqrt(variance), validate_args=False).icdf(at)
-        return self._unpack_and_constrain(z, params)
-
 
 class AutoBatchedMultivariateNormal(_Batched):
     """A multivariate normal for each element of the leading `batch_ndim` axes of all sites.

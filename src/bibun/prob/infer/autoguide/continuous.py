@@ -66,15 +66,20 @@ class AutoContinuous(NormalGuide):
         """The unconstrained values by site in a flat vector."""
         return self._need().unflatten(z)
 
+    def _moments(self, params: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Mean and variance of each element of the flat vector, which is normal."""
+        q = self.get_posterior(params)
+        return q.mean, q.variance
+
     def median(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The sites' values at the location: medians, as the bijections are monotone."""
-        return self._unpack_and_constrain(self.get_posterior(params).mean, params)
+        return self._unpack_and_constrain(self._moments(params)[0], params)
 
     def quantiles(self, params: Mapping[str, Any], quantiles: Any) -> dict[str, Any]:
         """Quantiles of each unconstrained value's marginal, constrained: (quantiles, ...)."""
-        q = self.get_posterior(params)
+        mean, variance = self._moments(params)
         at = bnp.asarray(quantiles)[..., None]
-        z = dist.Normal(q.mean, bnp.sqrt(q.variance), validate_args=False).icdf(at)
+        z = dist.Normal(mean, bnp.sqrt(variance), validate_args=False).icdf(at)
         return self._unpack_and_constrain(z, params)
 
 

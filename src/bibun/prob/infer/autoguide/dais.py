@@ -76,6 +76,25 @@ def check_settings(name: str, K: int, eta_init: float, eta_max: float, gamma_ini
         raise ValueError(f"{name}: gamma_init must be in (0, 1), got {gamma_init}")
 
 
+def with_params(
+    model: Callable[..., Any], key: Any, args: Any, kwargs: Any
+) -> tuple[Mapping[str, Any], Callable[..., Any]]:
+    """One run of a model whose params are the guide's: its trace, and the model given them."""
+    seeded = handlers.seed(model, rng_seed=key)
+    with handlers.block(hide_fn=lambda site: site["type"] != "param"):
+        trace = handlers.trace(seeded).get_trace(*args, **kwargs)
+    params = {k: s["value"] for k, s in trace.items() if s["type"] == "param"}
+    return trace, handlers.substitute(seeded, data=params)
+
+
+def no_closed_form(guide: Any, what: str) -> NotImplementedError:
+    """The error for what only draws can tell."""
+    return NotImplementedError(
+        f"{type(guide).__name__} has no {what} in closed form; take it from "
+        "guide.sample_posterior(key, params, *args, sample_shape=(n,))"
+    )
+
+
 class AutoDAIS(AutoContinuous):
     """Differentiable annealed importance sampling from a normal base.
 
@@ -154,23 +173,17 @@ class AutoDAIS(AutoContinuous):
         point = dist.Delta(z, log_density=-weight - standard.log_prob(eps), event_dim=1)
         return sample(f"{name}_latent", point, infer={"is_auxiliary": True})
 
-    def _no_density(self, what: str) -> Any:
-        raise NotImplementedError(
-            f"{type(self).__name__} has no {what} in closed form; take it from "
-            "guide.sample_posterior(key, params, *args, sample_shape=(n,))"
-        )
-
     def get_posterior(self, params: Mapping[str, Any]) -> Any:
         """Errors: NotImplementedError: it has draws, not a density."""
-        return self._no_density("density")
+        raise no_closed_form(self, "density")
 
     def median(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Errors: NotImplementedError: it has draws, not a density."""
-        return self._no_density("median")
+        raise no_closed_form(self, "median")
 
     def quantiles(self, params: Mapping[str, Any], quantiles: Any) -> dict[str, Any]:
         """Errors: NotImplementedError: it has draws, not a density."""
-        return self._no_density("quantiles")
+        raise no_closed_form(self, "quantiles")
 
 
 class AutoSurrogateLikelihoodDAIS(AutoDAIS):
@@ -197,18 +210,13 @@ class AutoSurrogateLikelihoodDAIS(AutoDAIS):
 
     def _target(self, args: Any, kwargs: Any) -> Callable[[Any], Any]:
         flat = self._need()
-        seeded = handlers.seed(self.surrogate_model, rng_seed=self._key)
-        # once for its params, which are the guide's
-        with handlers.block(hide_fn=lambda site: site["type"] != "param"):
-            trace = handlers.trace(seeded).get_trace()
+        trace, known = with_params(self.surrogate_model, self._key, (), {})
         sites = {k for k, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
         if sites != set(flat.sites):
             raise ValueError(
                 f"{type(self).__name__}: surrogate_model has the latent sites {sorted(sites)}, the "
                 f"model {sorted(flat.sites)}"
             )
-        params = {k: s["value"] for k, s in trace.items() if s["type"] == "param"}
-        known = handlers.substitute(seeded, data=params)
 
         def surrogate(z: Any) -> Any:
             with handlers.block():

@@ -18,7 +18,12 @@ from bibun.prob import distributions as dist
 from bibun.prob import handlers
 from bibun.prob.distributions import constraints as c
 from bibun.prob.infer.autoguide.base import NormalGuide
-from bibun.prob.infer.autoguide.dais import check_settings, walk
+from bibun.prob.infer.autoguide.dais import (
+    check_settings,
+    no_closed_form,
+    walk,
+    with_params,
+)
 from bibun.prob.infer.util import FlatModel, potential_energy
 from bibun.prob.primitives import param, plate, sample
 
@@ -127,12 +132,8 @@ class AutoSemiDAIS(NormalGuide):
     def _target(self, args: Any, kwargs: Any, indices: Any) -> Callable[[Any], Any]:
         """The log density of the rows of a subsample."""
         name, size, part = self._plate
-        seeded = handlers.seed(self.local_model, rng_seed=self._key)
-        # once for its params, which are the guide's
-        with handlers.block(hide_fn=lambda site: site["type"] != "param"):
-            trace = handlers.trace(seeded).get_trace(*args, **kwargs)
-        known = {k: s["value"] for k, s in trace.items() if s["type"] == "param"}
-        local = handlers.substitute(seeded, data={**known, name: indices})
+        _, known = with_params(self.local_model, self._key, args, kwargs)
+        local = handlers.substitute(known, data={name: indices})
 
         def target(rows: Any) -> Any:
             with handlers.block():
@@ -203,7 +204,4 @@ class AutoSemiDAIS(NormalGuide):
 
     def median(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Errors: NotImplementedError: it has draws, not a density."""
-        raise NotImplementedError(
-            "AutoSemiDAIS has no median in closed form; take it from "
-            "guide.sample_posterior(key, params, *args, sample_shape=(n,))"
-        )
+        raise no_closed_form(self, "median")
