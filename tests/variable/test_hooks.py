@@ -250,6 +250,13 @@ def test_forget_counts_no_way_twice() -> None:
     assert chainer.grad([g], [a])[0].data == pytest.approx(36 * 2.0**2)
 
 
+def test_forget_of_a_mask() -> None:
+    x, mask = Variable(np.array([1.0, 2.0, 3.0])), np.array([True, False, True])
+    y = F.forget(lambda x, m: F.sum(x[m] ** 2), x, mask)
+    (g,) = chainer.grad([y], [x], enable_double_backprop=True)
+    assert np.array_equal(g.data, [2.0, 0.0, 6.0])
+
+
 def test_forget_keeps_nothing_in_between() -> None:
     x = Variable(np.ones(3))
     y = F.forget(lambda x: F.exp(F.exp(F.exp(x))), x)
@@ -297,6 +304,7 @@ class WrongSquareRoot(FunctionNode):
 
 
 def test_check_backward() -> None:
+    np.random.seed(0)  # of the directions
     x, g = rng.uniform(1, 2, size=3), rng.normal(size=3)
     right = lambda x: Wrong(1, 1)(x)  # noqa: E731
     check_backward(right, x, g)
@@ -319,6 +327,7 @@ def test_check_backward() -> None:
 
 
 def test_check_double_backward() -> None:
+    np.random.seed(0)
     x, g, gg = rng.uniform(1, 2, size=3), rng.normal(size=3), rng.normal(size=3)
     check_double_backward(lambda x: Wrong(1, 1)(x), x, g, gg)
     check_double_backward(lambda x: F.sum(F.exp(x)), x, None, gg)

@@ -28,6 +28,11 @@ from bibun.variable.variable import (
 Gradients = dict[VariableNode, Variable]
 
 
+def _add(gradients: Gradients, node: VariableNode, g: Variable) -> None:
+    known = gradients.get(node)
+    gradients[node] = g if known is None else known + g  # type: ignore[operator]
+
+
 def _sweep(
     gradients: Gradients,
     keep: set[VariableNode] | None,
@@ -90,8 +95,7 @@ def _sweep(
                 check_gradient(g, x, what)
                 if config.debug:
                     check_no_nan(g._data, what)
-                before = gradients.get(x)
-                gradients[x] = g if before is None else before + g  # type: ignore[operator]
+                _add(gradients, x, g)
                 push(x.creator_node)
             if keep is not None:
                 for y in outputs:
@@ -215,8 +219,7 @@ def grad(
     with using_config("enable_backprop", enable_double_backprop):
         for y, g in zip(outs, seeds, strict=True):
             g = constant_like(y, 1 if loss_scale is None else loss_scale) if g is None else g
-            known = gradients.get(y._node)
-            gradients[y._node] = g if known is None else known + g  # type: ignore[operator]
+            _add(gradients, y._node, g)
         ends = set(gradients)
         found = _sweep(gradients, None if retain_grad else wanted, relevant, wanted)
         results: list[Variable | None] = []
@@ -243,8 +246,7 @@ def gradients_within(
     """Gradients through some functions alone, of inputs, from pairs of outputs and theirs."""
     gradients: Gradients = {}
     for y, g in outputs:
-        known = gradients.get(y._node)
-        gradients[y._node] = g if known is None else known + g  # type: ignore[operator]
+        _add(gradients, y._node, g)
     wanted = {x._node for x in inputs}
     found = _sweep(gradients, wanted, set(functions), wanted)
     return [found.get(x._node) for x in inputs]

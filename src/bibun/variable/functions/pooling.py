@@ -19,6 +19,7 @@ from bibun import lax
 from bibun.errors import ShapeError
 from bibun.variable.functions import windows as win
 from bibun.variable.functions._common import function, tuple_of
+from bibun.variable.functions.array import stack
 from bibun.variable.functions.windows import Sizes, of_dimensions, windows
 from bibun.variable.variable import Variable, as_variable
 
@@ -240,8 +241,6 @@ def _aligned_regions(how: str, x: Any, rois: Any, indices: Any, outsize: Sizes, 
     if how == "average":
         rows, columns = (np.stack([t[k].mean(axis=1) for t in tables]) for k in (0, 1))
         return _region_means(x, rows, columns, which)
-    from bibun.variable.functions.array import stack
-
     x = as_variable(x)
     return stack([_sampled_maxima(x[int(k)], *t) for k, t in zip(which, tables, strict=True)])
 

@@ -9,6 +9,7 @@ from bibun.variable.backprop import gradients_within
 from bibun.variable.configuration import config, force_backprop_mode
 from bibun.variable.function_hook import FunctionHook
 from bibun.variable.function_node import FunctionNode
+from bibun.variable.functions.array import copy
 from bibun.variable.variable import Variable, VariableNode, as_variable
 
 
@@ -44,7 +45,7 @@ class _Forgotten(FunctionNode):
         inputs = list(self.get_retained_inputs())
         xs, captured = inputs[: self.count], inputs[self.count :]
         with force_backprop_mode():
-            xs = [x + 0 for x in xs] if again else _copies(xs)
+            xs = [copy(x) for x in xs] if again else _copies(xs)
             with _Watch() as watch:
                 outs = _tuple(self.fun(*xs))
         pairs = [(y, g) for y, g in zip(outs, grad_outputs, strict=True) if g is not None]
