@@ -9,7 +9,7 @@ The keys are those of flax.nnx for the same seeds.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bibun import numpy as bnp
@@ -162,13 +162,18 @@ def restore_rngs(backups: RngBackups) -> None:
     backups.rows = []
 
 
-def _branched(node: Any, only: Any, keys: Callable[[RngStream], Any]) -> RngBackups:
-    """Every stream that a filter takes begins anew from keys of its own, in place."""
+def _branched(
+    node: Any, chosen: Sequence[tuple[Any, Callable[[RngStream], Any]]]
+) -> RngBackups:
+    """Streams begin anew from keys of their own, in place: as with the first filter that takes."""
     from bibun.nn.state import iter_graph
 
-    takes, rows = predicate(only), []
+    wanted, rows = [(predicate(only), keys) for only, keys in chosen], []
     for path, x in list(iter_graph(node)):
-        if isinstance(x, RngStream) and takes(path, x.key):
+        if not isinstance(x, RngStream):
+            continue
+        keys = next((keys for takes, keys in wanted if takes(path, x.key)), None)
+        if keys is not None:
             key = keys(x)
             rows.append((x, x.key.value, x.count.value))
             x.key.value, x.count.value = key, bnp.zeros(key.shape, dtype=bnp.uint32)
@@ -213,7 +218,7 @@ def split_rngs(
         found = random.split(stream(), splits)
         return found[0] if squeeze else found
 
-    change = lambda x: _branched(x, only, keys)  # noqa: E731
+    change = lambda x: _branched(x, [(only, keys)])  # noqa: E731
     return _around(change) if node is None else change(node)
 
 
@@ -231,25 +236,12 @@ def fork_rngs(node: Any = None, *, split: int | Mapping[Any, Any] | None = None)
     >>> rngs.default.key.value.shape, int(rngs.default.count.value)
     ((), 1)
     """
+    def keys_of(number: Any) -> Callable[[RngStream], Any]:
+        return lambda stream: stream() if number is None else random.split(stream(), number)
+
     numbers = split if isinstance(split, Mapping) else {...: split}
-    wanted = [(predicate(only), number) for only, number in numbers.items()]
-
-    def number_of(path: Any, key: Any) -> list[Any]:
-        return [number for takes, number in wanted if takes(path, key)][:1]
-
-    def change(x: Any) -> RngBackups:
-        found: dict[int, Any] = {}
-
-        def takes(path: Any, key: Any) -> bool:
-            found[id(key)] = number_of(path, key)
-            return bool(found[id(key)])
-
-        def keys(stream: RngStream) -> Any:
-            (number,) = found[id(stream.key)]
-            return stream() if number is None else random.split(stream(), number)
-
-        return _branched(x, takes, keys)
-
+    chosen = [(only, keys_of(number)) for only, number in numbers.items()]
+    change = lambda x: _branched(x, chosen)  # noqa: E731
     return _around(change) if node is None else change(node)
 
 
