@@ -297,6 +297,10 @@ def test_on_a_new_machine_the_entry_waits(monkeypatch):
 
     monkeypatch.setattr(entry, "_stored", lambda: False)
     monkeypatch.setattr(entry, "entry_maker", functools.cache(lambda: None))
-    assert [n for n in range(100) if entry.entry_is_due(n)] == [entry.LATE]
+    monkeypatch.setattr(entry, "_spent", 0)
+    assert [n for n in range(5000) if entry.entry_is_due(n, 3)] == [4096]
+    assert [n for n in range(100) if entry.entry_is_due(n)] == [2, 4, 8, 16, 32, 64]
+    monkeypatch.setattr(entry, "_spent", 0)
+    assert not any(entry.entry_is_due(n) for n in range(100))
     monkeypatch.setattr(entry, "_stored", lambda: True)
-    assert [n for n in range(100) if entry.entry_is_due(n)] == [entry.EARLY, entry.LATE]
+    assert [n for n in range(100) if entry.entry_is_due(n)] == [2, 4, 8, 16, 32, 64]

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bibun.compiler.flights import Flights
 from bibun.compiler.link import load_object
 from bibun.compiler.machine import LEVEL, version_key
 from bibun.compiler.native import NativeFunction
@@ -60,6 +61,7 @@ class Stats:
 
 
 stats = Stats()
+_flights = Flights()
 
 
 @functools.cache
@@ -284,10 +286,17 @@ def load_or_compile(
     """The native function under `key`, and whether the cache served it.
 
     `make()` -> (IR text, symbols the emitter knows of) is called only if it must be
-    compiled. An entry that no longer links is rebuilt.
+    compiled. An entry that no longer links is rebuilt. Threads that ask for the same at once get
+    one function.
     """
-    cache = current()
     key = make_key(key, entry, opt)
+    return _flights.share(key, lambda: _load_or_compile(key, make, entry, opt, metadata or {}))
+
+
+def _load_or_compile(
+    key: str, make: Callable[[], Any], entry: str, opt: str, metadata: dict[str, Any]
+) -> tuple[NativeFunction, bool]:
+    cache = current()
     if cache:
         found = cache.get(key)
         if found is not None:
@@ -301,7 +310,7 @@ def load_or_compile(
     text, symbols = make()
     native = engine.compile_module(text, entry, symbols, opt)
     if cache:
-        cache.put(key, native.object_bytes, {"entry": entry, **(metadata or {})})
+        cache.put(key, native.object_bytes, {"entry": entry, **metadata})
     return native, False
 
 

@@ -37,9 +37,6 @@ from bibun.trace.stage import stage
 
 _SCALARS = (float, int, bool, complex)
 _LEAVES = frozenset((Array, np.ndarray, *_SCALARS))
-# The calls of a trace after which its native way is made the function's again, for arguments that
-# change from call to call.
-_PLAN_AT = frozenset(4**k for k in range(3, 16))
 WARN_AFTER = 16  # compilations of one function before it is said that this may be a mistake
 
 
@@ -234,8 +231,9 @@ class Jitted:
             arrays.append(trace.pool)
         out = trace.rebuild(trace.call(arrays))
         trace.calls += 1
-        again = trace.calls in _PLAN_AT or entry_is_due(trace.calls)
-        if again and not kwargs and not self.statics and not trace.guards.reads:
+        # more than once: arguments may change from call to call
+        due = entry_is_due(trace.calls)
+        if due and not kwargs and not self.statics and not trace.guards.reads:
             self.direct = trace.direct(args, settings)
         return out
 

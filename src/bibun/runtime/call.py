@@ -123,7 +123,8 @@ class NativeCall:
         entry = self._entry
         if type(entry) is not _BUILTIN:
             if type(entry) is int:
-                self._entry = self._plan() if entry_is_due(entry + 1) else entry + 1
+                size = len(arrays) + len(self.out_types)
+                self._entry = self._plan() if entry_is_due(entry + 1, size) else entry + 1
             return self._portable(arrays)
         limits = call_limits() if self.limits else ()
         outputs = entry(arrays, *limits)

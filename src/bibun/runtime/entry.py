@@ -37,7 +37,9 @@ class _MethodDef(ctypes.Structure):
 
 _METH_FASTCALL = 0x0080
 _NAME = "bibun_entry"
-EARLY, LATE = 2, 32
+EARLY = 2
+PRICE = 8192  # arrays that calls without the entry handle in the time that it takes to compile
+_spent = 0  # arrays that they have handled in this process
 
 
 class _Maker:
@@ -75,16 +77,18 @@ def _stored() -> bool:
     return source is None or holds_module(source, _NAME)
 
 
-def entry_is_due(calls: int) -> bool:
+def entry_is_due(calls: int, arrays: int = 0) -> bool:
     """Whether a function that was called this many times shall have an entry now.
 
-    At the second call, where the entry's code is at hand. On a machine's first run of bibun it has
-    to be compiled, which takes longer than many calls without it (a run of a sampler makes
-    a dozen): then at a later one.
+    From the second call on, asked at powers of two, where the entry's code is at hand. On a
+    machine's first run of bibun it has to be compiled: when calls without it have cost as much,
+    which are counted here by the `arrays` that go in and out of each.
     """
-    if calls == EARLY:
-        return entry_maker.cache_info().currsize > 0 or _stored()
-    return calls == LATE
+    global _spent
+    _spent += arrays
+    if calls < EARLY or calls & (calls - 1):
+        return False
+    return _spent >= PRICE or entry_maker.cache_info().currsize > 0 or _stored()
 
 
 @functools.cache
