@@ -462,6 +462,18 @@ class ValueBuilder(Masked):
     def shift_right_arithmetic(self, x: Val, y: Val) -> Val:
         return self._shift("ashr", x, y)
 
+    def rotate_left(self, x: Val, count: int) -> Val:
+        if x.known is not None:
+            return self.bit_or(
+                self.shift_left(x, self.const(count, x.dtype)),
+                self.shift_right_logical(x, self.const(8 * x.dtype.itemsize - count, x.dtype)),
+            )
+        t, bits = llvm_type(x.dtype, x.width), 8 * x.dtype.itemsize
+        suffix = f"i{bits}" if x.width == 1 else f"v{x.width}i{bits}"
+        f = self.module.declare(f"llvm.fshl.{suffix}", f"{t} ({t}, {t}, {t})")
+        by = self.wide(self.const(count, x.dtype), x.width).name
+        return self._new(f"call {t} {f}({t} {x.name}, {t} {x.name}, {t} {by})", x.dtype, x.width)
+
     def intrinsic(self, name: str, x: Val) -> Val:
         """`ctpop`, `ctlz`, `cttz` (total: of 0 the bit count), `bswap`, `bitreverse`."""
         if name in ("ctlz", "cttz"):

@@ -140,6 +140,7 @@ class Builder(Protocol):
     def shift_left(self, x: Val, y: Val) -> Val: ...  # total: a count >= bits gives 0
     def shift_right_logical(self, x: Val, y: Val) -> Val: ...
     def shift_right_arithmetic(self, x: Val, y: Val) -> Val: ...  # count >= bits: all sign
+    def rotate_left(self, x: Val, count: int) -> Val: ...  # unsigned, 0 < count < bits
     def intrinsic(self, name: str, x: Val) -> Val: ...  # ctpop, ctlz, cttz, bswap …
     def convert(self, x: Val, dtype: np.dtype) -> Val: ...  # as NumPy's astype, but total
     def bitcast(self, x: Val, dtype: np.dtype) -> Val: ...  # same width

@@ -116,8 +116,7 @@ def _threefry_lower(b: Any, key: Any, counter: Any) -> Any:
     for i in range(5):
         for r in _ROTATIONS[i & 1]:
             x0 = b.add(x0, x1)
-            rotated = b.bit_or(b.shift_left(x1, u32(r)), b.shift_right_logical(x1, u32(32 - r)))
-            x1 = b.bit_xor(rotated, x0)
+            x1 = b.bit_xor(b.rotate_left(x1, r), x0)
         x0 = b.add(x0, schedule[(i + 1) % 3])
         x1 = b.add(b.add(x1, schedule[(i + 2) % 3]), u32(i + 1))
     shifted = b.shift_left(b.convert(x0, uint64), b.const(np.uint64(32), uint64))
@@ -163,8 +162,7 @@ def _bits_to_key_type(bits: ArrayType) -> ArrayType:
 
 
 def _bits_to_key_lower(b: Any, bits: Any) -> Any:
-    half = b.const(np.uint64(32), uint64)
-    return b.bitcast(b.bit_or(b.shift_right_logical(bits, half), b.shift_left(bits, half)), KEY)
+    return b.bitcast(b.rotate_left(bits, 32), KEY)
 
 
 bits_to_key = register(
