@@ -29,6 +29,20 @@ def lane_blocks(n: int, width: int = LANES) -> tuple[int, int]:
     return divmod(n, width) if n >= 2 * width else (0, n)
 
 
+def _registers(width: int) -> list[tuple[int, int]]:
+    """A vector in memory as pieces whose widths are powers of two: (start, width) of each.
+
+    LLVM holds a vector of any other width in scalars wherever it lives from one block of code to
+    another. Read and written in pieces, an array that it takes out of memory is in vectors.
+    """
+    found, at = [], 0
+    while at < width:
+        count = 1 << ((width - at).bit_length() - 1)
+        found.append((at, count))
+        at += count
+    return found
+
+
 def memory_type(dtype: np.dtype) -> str:
     """The LLVM type of one element in memory."""
     if dtype.kind == "b":
@@ -231,10 +245,37 @@ class LoopBuilder(ExitEmitter):
             both = self._load_wide(p, part, 2 * w)
             even, odd = range(0, 2 * w, 2), range(1, 2 * w, 2)
             return self.complex(self.pick(both, even), self.pick(both, odd))
-        t = f"<{w} x {memory_type(dtype)}>"
+        if dtype.kind == "b":
+            return self._to_bool(self._load_wide(p, np.dtype(np.int8), w))
         align = dtype.itemsize if dtype != KEY else 4
-        value = self._new(f"load {t}, ptr {p}, align {align}", dtype, w)
-        return self._to_bool(value) if dtype.kind == "b" else value
+        value: Val | None = None
+        for at, count in _registers(w):
+            t = memory_type(dtype) if count == 1 else f"<{count} x {memory_type(dtype)}>"
+            q = self.offset(p, at, dtype)
+            part = self._new(f"load {t}, ptr {q}, align {align}", dtype, count)
+            value = part if value is None else self.concatenate(value, part)
+        return value  # type: ignore[return-value]
+
+    def concatenate(self, x: Val, y: Val) -> Val:
+        """The lanes of `x`, then the fewer ones of `y`."""
+        w = x.width + y.width
+        t, n = llvm_type(x.dtype, x.width), x.width
+        if y.width == 1:
+            spread = self.pick(x, [*range(n), 0])
+            one = llvm_type(y.dtype)
+            return self._new(
+                f"insertelement {llvm_type(x.dtype, w)} {spread.name}, {one} {y.name}, i64 {n}",
+                x.dtype, w,
+            )  # fmt: skip
+        mask = ", ".join(f"i32 {k}" if k < y.width else "i32 poison" for k in range(n))
+        wide = self._new(
+            f"shufflevector {llvm_type(y.dtype, y.width)} {y.name}, "
+            f"{llvm_type(y.dtype, y.width)} poison, <{n} x i32> <{mask}>", x.dtype, n,
+        )  # fmt: skip
+        mask = ", ".join(f"i32 {k}" for k in range(w))
+        return self._new(
+            f"shufflevector {t} {x.name}, {t} {wide.name}, <{w} x i32> <{mask}>", x.dtype, w
+        )
 
     def pick(self, x: Val, lanes: Sequence[int], y: Val | None = None) -> Val:
         """The lanes of `x` (then `y`) with the given numbers."""
@@ -301,11 +342,15 @@ class LoopBuilder(ExitEmitter):
             self._store_wide(p, self.pick(re, order, im))
             return
         if dtype.kind == "b":
-            byte = self.fn.assign(f"zext <{w} x i1> {value.name} to <{w} x i8>")
-            self.fn.emit(f"store <{w} x i8> {byte}, ptr {p}, align 1")
+            byte = self._new(f"zext <{w} x i1> {value.name} to <{w} x i8>", np.dtype(np.int8), w)
+            self._store_wide(p, byte)
             return
         align = dtype.itemsize if dtype != KEY else 4
-        self.fn.emit(f"store {llvm_type(dtype, w)} {value.name}, ptr {p}, align {align}")
+        value = self.wide(value, w)
+        for at, count in _registers(w):
+            part = value if count == w else self.pick(value, range(at, at + count))
+            q = self.offset(p, at, dtype)
+            self.fn.emit(f"store {llvm_type(dtype, count)} {part.name}, ptr {q}, align {align}")
 
     def copy(self, dest: str, source: str, count: Val | int, dtype: Any) -> None:
         """memmove of `count` elements."""
