@@ -35,7 +35,7 @@ import numpy as np
 
 import bibun.numpy as bnp
 
-GAMMA, T0, KAPPA = 0.05, 10.0, 0.75
+GAMMA, T0 = 0.05, 10.0
 SETTLED = 0.5  # the GAMMA of a search that starts near its end
 PSEUDO = 5.0  # how many draws the shrinkage of a mass matrix counts for
 RIDGE = 1e-2  # and how little uncorrelated those are, relative to the scales
@@ -66,10 +66,11 @@ def dual_averaging_init(step_size: Any, settled: bool = False) -> DualAveraging:
 def dual_averaging_update(s: DualAveraging, accept_prob: Any, target: float) -> DualAveraging:
     """One step towards an average acceptance of `target`."""
     count = s.count + 1.0
+    root = bnp.sqrt(count)
     weight = 1.0 / (count + T0)
     gradient = (1.0 - weight) * s.gradient_avg + weight * (target - accept_prob)
-    log_step = s.center - bnp.sqrt(count) / s.gamma * gradient
-    decay = bnp.power(count, -KAPPA)
+    log_step = s.center - root / s.gamma * gradient
+    decay = 1.0 / (root * bnp.sqrt(root))  # kappa is 3/4
     average = decay * log_step + (1.0 - decay) * s.log_step_avg
     return DualAveraging(log_step, average, gradient, count, s.center, s.gamma)
 

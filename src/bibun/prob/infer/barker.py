@@ -66,36 +66,22 @@ class BarkerMH(HMC):
 
     def _transition(
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
-    ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
+    ) -> tuple[tr.Proposal, Any, Any, Any]:
         metric, step = state.adapt_state.metric, state.adapt_state.step_size
         keys = random.split(key, 3)
         # with the covariance L Lᵀ: moves are L e, and gradients with respect to e are Lᵀ g
         e = step * random.normal(keys[0], state.z.shape)
-        slope = _standardised(metric, state.z_grad)
+        slope = metric.pull(state.z_grad)
         flip = random.uniform(keys[1], state.z.shape) >= expit(-e * slope)
         e = bnp.where(flip, -e, e)
-        z = state.z + _scaled(metric, e)
+        z = state.z + metric.push(e)
         value, grad = value_and_grad(potential)(z)
-        back = _standardised(metric, grad)
+        back = metric.pull(grad)
         log_ratio = state.potential_energy - value
         log_ratio = log_ratio + bnp.sum(softplus(e * slope) - softplus(-e * back))
         log_ratio = bnp.where(bnp.isnan(log_ratio), -bnp.inf, log_ratio)
         accept = bnp.exp(bnp.minimum(log_ratio, 0.0))
         take = random.uniform(keys[2]) < accept
-        point = tr.Point(bnp.where(take, z, state.z), e, bnp.where(take, grad, state.z_grad))
-        value = bnp.where(take, value, state.potential_energy)
-        return point, value, value, bnp.asarray(1), accept, bnp.asarray(False)
-
-
-def _scaled(metric: tr.Metric, e: Any) -> Any:
-    """L e: the metric holds C = L Lᵀ and the root L⁻ᵀ, and L = C L⁻ᵀ."""
-    if len(metric.inverse_mass.shape) == 1:
-        return e * metric.inverse_mass * metric.root
-    return bnp.matmul(metric.inverse_mass, bnp.matmul(metric.root, e))
-
-
-def _standardised(metric: tr.Metric, g: Any) -> Any:
-    """Lᵀ g = L⁻¹ C g."""
-    if len(metric.inverse_mass.shape) == 1:
-        return g * metric.inverse_mass * metric.root
-    return bnp.matmul(bnp.matmul(metric.inverse_mass, g), metric.root)
+        there = tr.Proposal(z, grad, value, value)
+        here = tr.Proposal(state.z, state.z_grad, *2 * (state.potential_energy,))
+        return tr.choose(take, there, here), bnp.asarray(1), accept, bnp.asarray(False)

@@ -153,45 +153,41 @@ class HMC:
 
     def _kinetic(self, metric: tr.Metric) -> tr.Metric | tr.GivenKinetic:
         """The metric with the kinetic energy that was asked for."""
-        return metric if self.kinetic_fn is None else tr.GivenKinetic(*metric, self.kinetic_fn)
+        return metric if self.kinetic_fn is None else tr.GivenKinetic(metric, self.kinetic_fn)
 
     def _transition(
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
-    ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
-        """(point, potential, energy, number of leapfrog steps, acceptance, diverging)."""
+    ) -> tuple[tr.Proposal, Any, Any, Any]:
+        """(where it ends, number of leapfrog steps, acceptance, diverging)."""
         metric, step = self._kinetic(state.adapt_state.metric), state.adapt_state.step_size
-        key_momentum, key_accept = random.split(key)
-        r = tr.draw_momentum(key_momentum, metric, state.z.shape[0])
-        start = tr.Point(state.z, r, state.z_grad)
-        energy0 = state.potential_energy + tr.kinetic(metric, r)
+        start = tr.launch(metric, state.z, state.z_grad, key)
+        energy0 = state.potential_energy + tr.kinetic(metric, start.r)
         if self.num_steps is not None:
             count: Any = bnp.asarray(self.num_steps)
         else:
             count = bnp.maximum(1, bnp.floor(self.trajectory_length / step)).astype(int)
+        count = bnp.where(bnp.isinf(energy0), 1, count)  # see `_evaluator`
 
         def move(_: Any, carry: Any) -> Any:
-            point, _value = carry
-            return tr.leapfrog(potential, metric, step, point)
+            return tr.leapfrog(potential, metric, step, carry[0])
 
-        end, value = lax.fori_loop(0, count, move, (start, state.potential_energy))
+        first = start, state.potential_energy, state.z_grad
+        end, value, grad = lax.fori_loop(0, count, move, first)
         energy = value + tr.kinetic(metric, end.r)
         error = energy - energy0
         error = bnp.where(bnp.isnan(error), bnp.inf, error)
         accept = bnp.minimum(1.0, bnp.exp(-error))
-        take = random.uniform(key_accept) < accept
-        point = tr.Point(
-            bnp.where(take, end.z, state.z), end.r, bnp.where(take, end.grad, state.z_grad)
-        )
-        value = bnp.where(take, value, state.potential_energy)
-        energy = bnp.where(take, energy, energy0)
-        return point, value, energy, count, accept, error > tr.DIVERGENCE
+        take = tr.unit(tr.words(key, 0)) < accept
+        there = tr.Proposal(end.z, grad, value, energy)
+        here = tr.Proposal(state.z, state.z_grad, state.potential_energy, energy0)
+        return tr.choose(take, there, here), count, accept, error > tr.DIVERGENCE
 
     def transition(
         self, potential: Callable[[Any], Any], state: HMCState, adapting: Any, learning: Any
     ) -> HMCState:
         """One draw. `adapting`: move the step size; `learning`: gather the mass matrix."""
         next_key, key = random.split(state.rng_key)
-        point, value, energy, steps, accept, diverging = self._transition(potential, state, key)
+        end, steps, accept, diverging = self._transition(potential, state, key)
         a = state.adapt_state
         da = a.dual_averaging
         if self.adapt_step_size:
@@ -204,19 +200,19 @@ class HMC:
             step = a.step_size
         moments = a.moments
         if self.adapt_mass_matrix:
-            moments = lax.cond(learning, lambda: self._gather(moments, point), lambda: moments)
+            moments = lax.cond(learning, lambda: self._gather(moments, end), lambda: moments)
         i = state.i + 1
         mean = state.mean_accept_prob + (accept - state.mean_accept_prob) / i
         return HMCState(
-            i, point.z, point.grad, value, energy, steps, accept, mean, diverging,
+            i, *end, steps, accept, mean, diverging,
             AdaptState(step, a.metric, da, moments), next_key,
         )  # fmt: skip
 
-    def _gather(self, m: ad.Moments, point: tr.Point) -> ad.Moments:
+    def _gather(self, m: ad.Moments, end: tr.Proposal) -> ad.Moments:
         gradients = m.gradients
         if self.mass_matrix_from != "draws":
-            gradients = ad.welford_update(gradients, point.grad)
-        return ad.Moments(ad.welford_update(m.draws, point.z), gradients)
+            gradients = ad.welford_update(gradients, end.grad)
+        return ad.Moments(ad.welford_update(m.draws, end.z), gradients)
 
     def _inverse_mass(self, before: np.ndarray, m: ad.Moments) -> np.ndarray:
         """What a window has taught, by the estimate that is best for its kind and length."""
@@ -264,7 +260,6 @@ class HMC:
     def init(self, potential: Potential, rng_key: Any, init_params: Any = None) -> HMCState:
         """A chain's first state: a valid starting point, unit (or given) mass, first step size."""
         key_start, key_chain = random.split(rng_key)
-        vg = potential.value_and_grad()
         if init_params is not None:
             z = bnp.asarray(init_params, dtype=float)
             if z.ndim != 1 or (self.flat is not None and z.shape != (self.flat.dimension,)):
@@ -273,33 +268,69 @@ class HMC:
                     f"init_params: the start of a chain is a vector of {wanted}, or a dict of "
                     f"unconstrained values by site; got shape {z.shape}"
                 )
-            value, grad = vg(z)
-            if not (np.isfinite(np.asarray(value)) and np.all(np.isfinite(np.asarray(grad)))):
-                why = f"\n{self.flat.report(z)}" if self.flat is not None else ""
-                raise RuntimeError(f"the given starting point has potential {value}{why}")
+            dimension = z.shape[0]
         elif self.flat is not None:
-            z, value, grad = find_valid_initial(self.flat, vg, self.init_strategy, key_start)
+            dimension = self.flat.dimension
         else:
             raise ValueError("with potential_fn, run(...) needs init_params")
-        metric = self._metric(self.inverse_mass_matrix, z.shape[0])
-        dense = len(metric.inverse_mass.shape) == 2
-        step = bnp.asarray(self.step_size, dtype=float)
-        zero = bnp.zeros(())
-        adapt = AdaptState(
-            step, metric, ad.dual_averaging_init(step), ad.moments_init(z.shape[0], dense)
-        )
-        state = HMCState(
-            bnp.asarray(0), z, grad, value, zero, bnp.asarray(0), zero, zero, bnp.asarray(False),
-            adapt, key_chain,
-        )  # fmt: skip
+        blank = self._blank(dimension, key_chain)
+        vg = self._evaluator(potential, blank)
+        if init_params is None:
+            assert self.flat is not None
+            z, value, grad = find_valid_initial(self.flat, vg, self.init_strategy, key_start)
+        else:
+            value, grad = vg(z)
+            if not (np.isfinite(np.asarray(value)) and np.all(np.isfinite(np.asarray(grad)))):
+                value, _ = potential.value_and_grad()(z)
+                why = f"\n{self.flat.report(z)}" if self.flat is not None else ""
+                raise RuntimeError(f"the given starting point has potential {value}{why}")
+        state = blank._replace(z=z, z_grad=grad, potential_energy=value)
         if self.find_heuristic_step_size and self.adapt_step_size:
             step = bnp.asarray(self._reasonable_step(vg, state), dtype=float)
-            state = state._replace(
-                adapt_state=adapt._replace(
-                    step_size=step, dual_averaging=ad.dual_averaging_init(step)
-                )
+            adapt = blank.adapt_state._replace(
+                step_size=step, dual_averaging=ad.dual_averaging_init(step)
             )
+            state = state._replace(adapt_state=adapt)
         return state
+
+    def _blank(self, dimension: int, key: Any) -> HMCState:
+        """A state at zero, with the metric and the step size that a chain starts with."""
+        metric = self._metric(self.inverse_mass_matrix, dimension)
+        dense = metric.root is not None
+        step = bnp.asarray(self.step_size, dtype=float)
+        zero, zeros = bnp.zeros(()), bnp.zeros(dimension)
+        adapt = AdaptState(
+            step, metric, ad.dual_averaging_init(step), ad.moments_init(dimension, dense)
+        )
+        return HMCState(
+            bnp.asarray(0), zeros, zeros, zero, zero, bnp.asarray(0), zero, zero,
+            bnp.asarray(False), adapt, key,
+        )  # fmt: skip
+
+    def _evaluator(
+        self, potential: Potential, blank: HMCState
+    ) -> Callable[[Any], tuple[Any, Any]]:
+        """Potential and gradient at a point, by the compiled transitions if it can be.
+
+        A program of its own for the potential would take a third of the time to compile that
+        the transitions take. With scales of zero a trajectory stays where it is, and from an
+        infinite potential its first step is accepted wherever potential and gradient are finite;
+        elsewhere the potential stays infinite.
+        """
+        runner = potential.runner
+        if runner is None or self.kinetic_fn is not None:
+            return potential.value_and_grad()
+        a = blank.adapt_state
+        metric = a.metric._replace(scale=bnp.zeros(blank.z.shape))
+        fixed = blank._replace(
+            potential_energy=bnp.asarray(np.inf, dtype=float), adapt_state=a._replace(metric=metric)
+        )
+
+        def evaluate(z: Any) -> tuple[Any, Any]:
+            state, _, _ = runner(fixed._replace(z=z), 1, False, False, potential.data)
+            return state.potential_energy, state.z_grad
+
+        return evaluate
 
     def _metric(self, given: Any, dimension: int) -> tr.Metric:
         if given is None:
@@ -317,34 +348,25 @@ class HMC:
                 f"inverse_mass_matrix has shape {cov.shape}; the model has {dimension} "
                 f"unconstrained parameters, so ({dimension},) or ({dimension}, {dimension}) fits"
             )
-        if cov.ndim == 1:
-            return tr.Metric(bnp.array(cov), bnp.array(1.0 / np.sqrt(cov)))
-        factor = np.linalg.cholesky(cov)
-        root = np.linalg.inv(factor).T
-        return tr.Metric(bnp.array(cov), bnp.array(root))
+        return mass.metric(cov)
 
     def _reasonable_step(self, vg: Any, state: HMCState) -> float:
         """A step whose one-step acceptance crosses 0.8 (Hoffman & Gelman 2014, algorithm 4)."""
         metric = state.adapt_state.metric
         rng = np.random.default_rng(np.asarray(random.key_data(state.rng_key)))
-        r = (
-            np.asarray(metric.root) @ rng.normal(size=state.z.shape[0])
-            if len(metric.root.shape) == 2
-            else np.asarray(metric.root) * rng.normal(size=state.z.shape[0])
-        )
-        m = np.asarray(metric.inverse_mass)
-        z, grad, value = (np.asarray(x) for x in (state.z, state.z_grad, state.potential_energy))
+        r = rng.normal(size=state.z.shape[0])
 
-        def speed(r: np.ndarray) -> np.ndarray:
-            return m @ r if m.ndim == 2 else m * r
+        def force(grad: Any) -> np.ndarray:
+            return np.asarray(metric.pull(grad))
 
+        slope, value = force(state.z_grad), np.asarray(state.potential_energy)
         step, direction = self.step_size, 0
-        energy0 = value + 0.5 * r @ speed(r)
+        energy0 = value + 0.5 * r @ r
         for _ in range(60):
-            half = r - 0.5 * step * grad
-            new_value, new_grad = vg(bnp.array(z + step * speed(half)))
-            new_r = half - 0.5 * step * np.asarray(new_grad)
-            error = float(np.asarray(new_value)) + 0.5 * new_r @ speed(new_r) - energy0
+            half = r - 0.5 * step * slope
+            new_value, new_grad = vg(state.z + step * metric.push(bnp.array(half)))
+            new_r = half - 0.5 * step * force(new_grad)
+            error = float(np.asarray(new_value)) + 0.5 * new_r @ new_r - energy0
             now = 1 if error < -math.log(0.8) else -1
             if not np.isfinite(error):
                 now = -1
@@ -376,7 +398,10 @@ class HMC:
 
 
 class Potential:
-    """A potential with its data, and the compiled functions made of it."""
+    """A potential with its data, and the compiled functions made of it.
+
+    `runner`: the compiled transitions on it, where a run has them (`chain.make_runner`).
+    """
 
     def __init__(
         self, fn: Callable[[Any, Any], Any], data: list[Any], constrain: Callable[..., Any] | None
@@ -384,6 +409,7 @@ class Potential:
         self.fn = fn
         self.data = data
         self.constrain = constrain
+        self.runner: Callable[..., Any] | None = None
         self._vg = jit(value_and_grad(fn))
 
     def value_and_grad(self) -> Callable[[Any], tuple[Any, Any]]:
@@ -469,16 +495,12 @@ class NUTS(HMC):
 
     def _transition(
         self, potential: Callable[[Any], Any], state: HMCState, key: Any
-    ) -> tuple[tr.Point, Any, Any, Any, Any, Any]:
+    ) -> tuple[tr.Proposal, Any, Any, Any]:
         metric, step = self._kinetic(state.adapt_state.metric), state.adapt_state.step_size
-        key_momentum, key_tree = random.split(key)
-        r = tr.draw_momentum(key_momentum, metric, state.z.shape[0])
-        start = tr.Point(state.z, r, state.z_grad)
+        start = tr.launch(metric, state.z, state.z_grad, key)
         tree = tr.build_tree(
-            potential, metric, step, start, state.potential_energy, key_tree,
+            potential, metric, step, start, state.z_grad, state.potential_energy, key,
             self.max_tree_depth, self._limit,
         )  # fmt: skip
         accept = tree.sum_accept / tree.num_leaves
-        return (
-            tree.proposal, tree.potential, tree.energy, tree.num_leaves, accept, tree.diverging,
-        )  # fmt: skip
+        return tree.proposal, tree.num_leaves, accept, tree.diverging

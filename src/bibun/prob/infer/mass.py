@@ -1,4 +1,4 @@
-"""The shape of a mass matrix: full, diagonal, or full within groups of sites."""
+"""The shape of a mass matrix, full, diagonal, or full within groups of sites, and its root."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+import bibun.numpy as bnp
+from bibun.prob.infer.trajectory import Metric
 from bibun.prob.infer.util import FlatModel
 
 
@@ -83,3 +85,27 @@ def from_sites(given: Mapping[Any, Any], flat: FlatModel | None) -> np.ndarray:
         else:
             cov[at, at] = part.reshape(-1)
     return np.diag(cov).copy() if diagonal else cov
+
+
+def metric(inverse_mass: np.ndarray) -> Metric:
+    """The metric of an inverse mass matrix: a vector of variances, or a covariance.
+
+    The root is that of the correlations, whose eigenvalues do not lose the small scales.
+    Errors: ValueError where it is not positive definite.
+    """
+    variances = inverse_mass if inverse_mass.ndim == 1 else np.diag(inverse_mass)
+    least = variances.min(initial=np.inf)
+    if not least > 0:
+        raise ValueError(f"inverse_mass_matrix has a variance of {least}; all must be positive")
+    scale = np.sqrt(variances)
+    if inverse_mass.ndim == 1:
+        return Metric(bnp.array(scale))
+    values, vectors = np.linalg.eigh(inverse_mass / scale[:, None] / scale)
+    if not values[0] > 0:
+        raise ValueError(
+            "inverse_mass_matrix is not positive definite: its correlations have the eigenvalue "
+            f"{values[0]:.3g}"
+        )
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    root[np.abs(root) < 1e-14] = 0.0  # rounding between groups that have no correlations
+    return Metric(bnp.array(scale), bnp.array(root))

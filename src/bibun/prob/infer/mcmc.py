@@ -425,7 +425,8 @@ class MCMC:
             potential = self.sampler.setup(key, args, kwargs)
             constrain = potential.constrain
             post = jit(vmap(constrain, in_axes=(0, None))) if constrain is not None else None
-            found = _Prepared(potential, make_runner(self.sampler, potential), post)
+            potential.runner = make_runner(self.sampler, potential)
+            found = _Prepared(potential, potential.runner, post)
             self._runners[structure, signature] = found
         else:
             self.sampler.renew(found.potential, args, kwargs)

@@ -76,7 +76,7 @@ class MixedHMC(DiscreteKernel):
         return state._replace(z=bnp.concatenate([state.z, parts[0]]))
 
     def _trajectory(self, potential: Any, state: HMCState, part: Any, key: Any) -> Any:
-        """(point, potential, energy, steps, acceptance, diverging, discrete part)."""
+        """(where it ends, steps, acceptance, diverging, discrete part)."""
         metric, step = state.adapt_state.metric, state.adapt_state.step_size
         keys = random.split(key, 6)
         n = part.shape[0]
@@ -92,11 +92,10 @@ class MixedHMC(DiscreteKernel):
         else:
             elements = random.randint(keys[1], (updates,), 0, n)
         funds = random.exponential(keys[2], (n,))
-        r = tr.draw_momentum(keys[3], metric, state.z.shape[0])
-        start = tr.Point(state.z, r, state.z_grad)
+        start = tr.launch(metric, state.z, state.z_grad, keys[3])
 
         def fly(carry: Any, span: Any, part: Any) -> Any:
-            point, value, error, count = carry
+            point, value, grad, error, count = carry
             steps = bnp.maximum(1, bnp.ceil(span / step)).astype(int)
             before = value + tr.kinetic(metric, point.r)
 
@@ -106,13 +105,13 @@ class MixedHMC(DiscreteKernel):
             def leap(_: Any, s: Any) -> Any:
                 return tr.leapfrog(conditional, metric, span / steps, s[0])
 
-            point, value = lax.fori_loop(0, steps, leap, (point, value))
+            point, value, grad = lax.fori_loop(0, steps, leap, (point, value, grad))
             error = error + value + tr.kinetic(metric, point.r) - before
-            return point, value, error, count + steps
+            return point, value, grad, error, count + steps
 
         def update(i: Any, carry: Any) -> Any:
             flight, part, funds, last = carry
-            point, value, error, count = fly(flight, times[i] - last, part)
+            point, value, _, error, count = fly(flight, times[i] - last, part)
             k = elements[i]
 
             def density(part: Any) -> Any:
@@ -126,20 +125,20 @@ class MixedHMC(DiscreteKernel):
             part = bnp.where(pays, new, part)
             funds = funds.at[k].add(bnp.where(pays, -rise, 0.0))
             value, grad = value_and_grad(lambda z: potential(bnp.concatenate([z, part])))(point.z)
-            return (point._replace(grad=grad), value, error, count), part, funds, times[i]
+            point = point._replace(slope=metric.pull(grad))
+            return (point, value, grad, error, count), part, funds, times[i]
 
         zero = bnp.zeros(())
-        flight = start, state.potential_energy, zero, bnp.asarray(0)
+        flight = start, state.potential_energy, state.z_grad, zero, bnp.asarray(0)
         flight, new, _, last = lax.fori_loop(0, updates, update, (flight, part, funds, zero))
-        end, value, error, count = fly(flight, length - last, new)
+        end, value, grad, error, count = fly(flight, length - last, new)
         error = bnp.where(bnp.isnan(error), bnp.inf, error)
         accept = bnp.minimum(1.0, bnp.exp(-error))
         take = random.uniform(keys[5]) < accept
-        point = tr.Point(
-            bnp.where(take, end.z, state.z), end.r, bnp.where(take, end.grad, state.z_grad)
-        )
-        value = bnp.where(take, value, state.potential_energy)
-        energy = value + tr.kinetic(metric, bnp.where(take, end.r, r))
+        energy0 = state.potential_energy + tr.kinetic(metric, start.r)
+        there = tr.Proposal(end.z, grad, value, value + tr.kinetic(metric, end.r))
+        here = tr.Proposal(state.z, state.z_grad, state.potential_energy, energy0)
         return (
-            point, value, energy, count, accept, error > tr.DIVERGENCE, bnp.where(take, new, part)
+            tr.choose(take, there, here), count, accept, error > tr.DIVERGENCE,
+            bnp.where(take, new, part),
         )  # fmt: skip

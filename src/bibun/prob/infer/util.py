@@ -231,14 +231,37 @@ def unconstrained_trace(
     return _trace_at(model, model_args, model_kwargs, substitute_fn=substitute_fn)
 
 
+def _somewhere(site: Mapping[str, Any]) -> Any:
+    """A value in a continuous latent site's support, and no special one of it.
+
+    A draw would do as well, but distributions are not all drawn from, nor all at once: the first
+    draw of a gamma compiles a program.
+    """
+    if site["type"] != "sample" or site["is_observed"]:
+        return None
+    fn = site["fn"]
+    if getattr(fn.support, "is_discrete", False):
+        return None
+    try:
+        transform = biject_to(fn.support)
+        shape = fn.shape(site["kwargs"].get("sample_shape", ()))
+        flat = transform.inverse_shape(tuple(shape))
+    except NotImplementedError:
+        return None
+    spread = np.random.default_rng(0).uniform(-1.0, 1.0, flat)
+    value = transform(bnp.asarray(spread))
+    return value if np.shape(value) == tuple(shape) else None
+
+
 # the model as a function of one vector --------------------------------------------------------
 
 
 class FlatModel:
     """A model seen by a sampler: sizes, transforms, and functions of one flat vector.
 
-    `template` is the trace of one run, from which names and shapes come. Arguments that are
-    arrays stay arguments of the compiled functions; the rest is baked in.
+    `template` is the trace of one run, from which names and shapes come; continuous sites have any
+    value of their support in it. Arguments that are arrays stay arguments of the compiled
+    functions; the rest is baked in.
     """
 
     def __init__(
@@ -248,7 +271,8 @@ class FlatModel:
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
         seeded = handlers.seed(model, rng_seed=key)
-        self.template = handlers.trace(seeded).get_trace(*args, **kwargs)
+        placed = handlers.substitute(seeded, substitute_fn=_somewhere)
+        self.template = handlers.trace(placed).get_trace(*args, **kwargs)
         self.sites = latent_sites(self.template)
         if any(is_enumerable(s) for s in self.template.values()):
             self.model = enumerated(model, self.template)
