@@ -314,6 +314,16 @@ def test_dual_averaging_finds_the_target() -> None:
     np.testing.assert_allclose(float(bnp.exp(state.log_step_avg)), -np.log(0.8), rtol=0.02)
 
 
+@pytest.mark.parametrize("start", [1e-9, 0.3, 1e6])
+def test_a_settled_search_that_is_lost_begins_anew(start) -> None:
+    """A chain that leaves a funnel's neck has a step a billion times too short."""
+    state = ad.dual_averaging_init(start, settled=True)
+    for _ in range(150):
+        state = ad.dual_averaging_update(state, bnp.exp(-bnp.exp(state.log_step)), 0.8)
+    assert 0.6 < float(bnp.exp(state.log_step_avg)) / -np.log(0.8) < 1.6
+    assert float(state.gamma) == (ad.SETTLED if start == 0.3 else ad.GAMMA)
+
+
 @pytest.mark.parametrize(
     "target, options",
     [(0.7, {}), (0.8, {}), (0.95, {}), (0.8, {"adapt_mass_matrix": False})],

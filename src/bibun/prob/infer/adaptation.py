@@ -37,6 +37,8 @@ import bibun.numpy as bnp
 
 GAMMA, T0 = 0.05, 10.0
 SETTLED = 0.5  # the GAMMA of a search that starts near its end
+LOST = 0.75  # sum of errors in acceptance over the root of their number; chance makes it about 0.2
+WIDE = float(np.log(10.0))  # how far above its start a search tends at first
 PSEUDO = 5.0  # how many draws the shrinkage of a mass matrix counts for
 RIDGE = 1e-2  # and how little uncorrelated those are, relative to the scales
 MANY = 100.0  # from so many draws on, variances of draws are scales enough
@@ -57,14 +59,18 @@ class DualAveraging(NamedTuple):
 def dual_averaging_init(step_size: Any, settled: bool = False) -> DualAveraging:
     """A search from `step_size`: over orders of magnitude, or `settled`, close around it."""
     log_step = np.log(np.asarray(step_size, dtype=float))
-    center, gamma = (log_step, SETTLED) if settled else (log_step + np.log(10.0), GAMMA)
+    center, gamma = (log_step, SETTLED) if settled else (log_step + WIDE, GAMMA)
     start, center, gamma = (bnp.asarray(x, dtype=float) for x in (log_step, center, gamma))
     zero = bnp.zeros(())
     return DualAveraging(start, zero, zero, zero, center, gamma)
 
 
 def dual_averaging_update(s: DualAveraging, accept_prob: Any, target: float) -> DualAveraging:
-    """One step towards an average acceptance of `target`."""
+    """One step towards an average acceptance of `target`.
+
+    A settled search that is lost, its acceptance off for longer than chance explains, begins anew
+    over orders of magnitude: a chain may have left a region where no step was short enough.
+    """
     count = s.count + 1.0
     root = bnp.sqrt(count)
     weight = 1.0 / (count + T0)
@@ -72,7 +78,12 @@ def dual_averaging_update(s: DualAveraging, accept_prob: Any, target: float) -> 
     log_step = s.center - root / s.gamma * gradient
     decay = 1.0 / (root * bnp.sqrt(root))  # kappa is 3/4
     average = decay * log_step + (1.0 - decay) * s.log_step_avg
-    return DualAveraging(log_step, average, gradient, count, s.center, s.gamma)
+    lost = (s.gamma == SETTLED) & (root * bnp.abs(gradient) > LOST)
+    found = bnp.where(lost, 0.0, 1.0)
+    return DualAveraging(
+        log_step, found * average, found * gradient, found * count,
+        bnp.where(lost, log_step + WIDE, s.center), bnp.where(lost, GAMMA, s.gamma),
+    )  # fmt: skip
 
 
 class Welford(NamedTuple):
