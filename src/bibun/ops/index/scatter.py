@@ -6,6 +6,10 @@ Where several updates meet one element: sums, products and extremes take them al
 `scatter` keeps the last in row-major order of S, compiled as well as eager. So its
 derivative is exact too: only the update that won gets a cotangent. `unique` promises that
 no two updates meet.
+
+An update of the element that the one before has just written waits until it can be read again,
+three times as long as the rest takes. So where many updates meet in few elements, one index
+array's sums and products go to COPIES of the array in turn, which are combined at the end.
 """
 
 from __future__ import annotations
@@ -50,6 +54,7 @@ from bibun.ops.op import LIBRARY, Op, Sample, is_linear
 from bibun.ops.registry import register
 
 Combine = Callable[[np.ndarray, Any, np.ndarray], None]
+COPIES = 4
 
 
 def _family(
@@ -59,11 +64,15 @@ def _family(
     wanted: str,
     write: Combine,
     combine: Callable[..., Any] | None,
+    neutral: int | None = None,
     jvp: Callable[..., Any],
     transpose: Callable[..., Any] | None = None,
     doc: str,
 ) -> Op:
-    """One op of the family: `write(view, places, updates)` in NumPy, `combine(b, old, new)`."""
+    """One op of the family: `write(view, places, updates)` in NumPy, `combine(b, old, new)`.
+
+    `neutral`: what changes nothing where it is combined, for sums and products.
+    """
 
     def type_rule(
         x: ArrayType, u: ArrayType, *indices: ArrayType, axes: Any, mode: str, unique: bool
@@ -116,6 +125,10 @@ def _family(
         sizes = [out.shape[a] for a in axes]
         if 0 in u.shape or 0 in out.shape:
             return
+        if neutral is not None and len(u.shape) == 1 and len(indices) == len(out.shape):
+            if not unique and u.shape[0] >= 2 * COPIES * math.prod(out.shape):
+                many_in_few(b, u, indices, out, mode)
+                return
 
         def place(idx: list[Any]) -> None:
             safe, ok = read_indices(b, indices, idx, sizes, mode)
@@ -140,6 +153,45 @@ def _family(
 
         loops(b, indices[0].shape, place)
 
+    def many_in_few(b: Any, u: Any, indices: Any, out: Any, mode: str) -> None:
+        size = math.prod(out.shape)
+        copies = [out.ptr, *(b.scratch(size, out.dtype) for _ in range(COPIES - 1))]
+
+        def clear(i: Any) -> None:
+            for ptr in copies[1:]:
+                b.store(ptr, i, b.const(neutral, out.dtype))
+
+        def put(k: Any, ptr: Any) -> None:
+            safe, ok = read_indices(b, indices, [k], out.shape, mode)
+            at = safe[0]
+            for i, n in zip(safe[1:], out.shape[1:], strict=True):
+                at = b.add(b.mul(at, b.const(n, INT64)), i)
+
+            def write() -> None:
+                b.store(ptr, at, combine(b, b.load(ptr, at, out.dtype), u.read([k])))  # type: ignore[misc]
+
+            if ok is None:
+                write()
+            else:
+                b.if_(ok, write)
+
+        def turn(j: Any) -> None:
+            first = b.mul(j, b.const(COPIES, INT64))
+            for k, ptr in enumerate(copies):
+                put(b.add(first, b.const(k, INT64)), ptr)
+
+        def gather_up(i: Any) -> None:
+            total = b.load(out.ptr, i, out.dtype)
+            for ptr in copies[1:]:
+                total = combine(b, total, b.load(ptr, i, out.dtype))  # type: ignore[misc]
+            b.store(out.ptr, i, total)
+
+        turns = u.shape[0] // COPIES
+        b.nest((size,), lambda i: clear(*i))
+        b.loop(0, turns, turn)
+        b.loop(turns * COPIES, u.shape[0], lambda k: put(k, out.ptr))
+        b.nest((size,), lambda i: gather_up(*i))
+
     op = Op(
         name,
         LIBRARY,
@@ -151,7 +203,7 @@ def _family(
         lower=lower,
         alias=0,
         stage=staged_indices(2),
-        samples=lambda: _samples(kinds),
+        samples=lambda: _samples(kinds) + (_crowds() if neutral is not None else []),
         doc=doc,
     )
     return register(op)
@@ -187,6 +239,21 @@ def _samples(kinds: str) -> list[Sample]:
         out.append(Sample(x[0, 0] > 0, np.array([True, False]), np.array([1, 1]), axes=(0,),
                           **clip))  # fmt: skip
     return out
+
+
+def _crowds() -> list[Sample]:
+    """Many updates of few elements."""
+    x, u = np.cos(np.arange(24.0)).reshape(2, 3, 4), np.cos(np.arange(35.0))
+    i, j = np.arange(35) % 2, np.arange(35) // 9 % 2
+    return [
+        Sample(x[0, 0, :3], u[:27], np.arange(27) // 2 % 4, axes=(0,), mode="fill", unique=False),
+        Sample(x[:, 0, :2], u, i, j, axes=(0, 1), mode="clip", unique=False),
+        Sample(np.float32([2, 3]), np.float32(u[:18]), i[:18], axes=(0,), mode="clip",
+               unique=False),
+        Sample(np.array([1, 2]), np.arange(17), i[:17], axes=(0,), mode="promise_in_bounds",
+               unique=False),
+        Sample(x[0, 0, :2] + 1j, u[:20] - 2j, i[:20], axes=(0,), mode="clip", unique=False),
+    ]  # fmt: skip
 
 
 def _filled(primals: Any, tangents: Any) -> list[Any]:
@@ -286,6 +353,7 @@ scatter_add = _family(
     wanted="numbers",
     write=np.add.at,
     combine=lambda b, old, new: b.add(old, new),
+    neutral=0,
     jvp=_add_jvp,
     transpose=_add_transpose,
     doc="`scatter_add(x, updates, *indices, axes, mode, unique)`: x plus all updates.",
@@ -376,6 +444,7 @@ scatter_mul = _family(
     wanted="numbers",
     write=np.multiply.at,
     combine=lambda b, old, new: b.mul(old, new),
+    neutral=1,
     jvp=_mul_jvp,
     doc="`scatter_mul(x, updates, *indices, axes, mode, unique)`: x times all updates.",
 )

@@ -49,7 +49,7 @@ class LocationScale(Distribution):
         self._setup(validate_args, loc=loc, scale=scale)
 
     def _z(self, value: Any) -> Any:
-        return (value - self.loc) / self.scale
+        return (value - self.loc) * (1.0 / self.scale)  # one division for all values
 
     def _log_prob(self, value: Any) -> Any:
         return self._standard_log_prob(self._z(value)) - bnp.log(self.scale)
