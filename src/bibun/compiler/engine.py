@@ -100,7 +100,7 @@ def _machine() -> llvm.TargetMachine:
             triple += "-elf"  # LLVM's linkers load ELF everywhere, COFF only in part
         cpu, features = host_cpu()
         return llvm.Target.from_triple(triple).create_target_machine(
-            cpu=cpu, features=features, opt=2, reloc="pic", codemodel="small", jit=True
+            cpu=cpu, features=features, opt=1, reloc="pic", codemodel="small", jit=True
         )
 
 

@@ -24,7 +24,7 @@ _BETWEEN = (
 )
 _table: list[tuple[Any, ...] | None] = [None]  # code, instruction, and perhaps a note
 _index: dict[tuple[Any, ...], int] = {}
-_internal: dict[CodeType, bool] = {}
+_internal: dict[int, CodeType] = {}  # code of libraries, by identity: hashing code is slow
 _lock = threading.Lock()
 
 
@@ -49,12 +49,8 @@ forced = _Forced()
 
 
 def _is_internal(code: CodeType) -> bool:
-    known = _internal.get(code)
-    if known is None:
-        name = code.co_filename
-        known = name.startswith((_PACKAGE, "<frozen")) or any(part in name for part in _BETWEEN)
-        _internal[code] = known
-    return known
+    name = code.co_filename
+    return name.startswith((_PACKAGE, "<frozen")) or any(part in name for part in _BETWEEN)
 
 
 def current_site(depth: int = 1) -> int:
@@ -64,13 +60,14 @@ def current_site(depth: int = 1) -> int:
     frame = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
-        internal = _internal.get(code)
-        if internal is None:
-            internal = _is_internal(code)
-        if not internal:
+        if id(code) not in _internal:
             key = (code, frame.f_lasti)
             site = _index.get(key)
-            return _number(key) if site is None else site
+            if site is not None:
+                return site
+            if not _is_internal(code):
+                return _number(key)
+            _internal[id(code)] = code
         frame = frame.f_back  # type: ignore[assignment]
     return 0
 
