@@ -191,6 +191,21 @@ def test_least_recently_used_go_first(tmp_path):
     assert not c.path(cache.make_key("huge")).exists()
 
 
+def test_entries_are_counted_once(tmp_path, monkeypatch):
+    """A directory of many entries takes a second to look through."""
+    looked = []
+    monkeypatch.setattr(Cache, "_evict", lambda self: looked.append(1) or 500)
+    key = cache.make_key("x")
+    for expected, damage in ((1, None), (1, None), (2, b"garbage"), (3, b"")):
+        if damage is not None:
+            (tmp_path / "c" / "size").write_bytes(damage)
+        Cache(tmp_path / "c", 10_000).put(key, bytes(1000))  # as another process
+        assert len(looked) == expected
+    for _ in range(10):
+        Cache(tmp_path / "c", 10_000).put(key, bytes(1000))
+    assert len(looked) == 4  # over its bound
+
+
 def test_two_processes_at_once(folder):
     code = (
         "import ctypes\nfrom bibun.compiler import cache\n"

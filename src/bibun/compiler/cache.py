@@ -12,8 +12,9 @@ record, and the object.
 Writers write a temporary file and rename it, so readers see whole entries or none, however
 many processes share the directory. Directories are private (0700), files too (0600), since
 what they hold will be executed; a directory that belongs to somebody else is not used. A
-directory over its bound loses the entries that were used least recently. Whatever goes
-wrong with the disk, compiling goes on without it, and `stats` counts what happened.
+directory over its bound loses the entries that were used least recently; the file `size` says
+how large it is, more or less, since looking at every entry takes a second where there are many.
+Whatever goes wrong with the disk, compiling goes on without it, and `stats` counts what happened.
 """
 
 from __future__ import annotations
@@ -153,7 +154,6 @@ class Cache:
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
-        self._size: int | None = None  # bytes in the directory, as far as known
         self._lock = threading.Lock()
 
     def path(self, key: str) -> Path:
@@ -219,12 +219,15 @@ class Cache:
 
     def _bound(self, added: int) -> None:
         with self._lock:
-            if self._size is not None:
-                self._size += added
-            if self._size is not None and self._size <= self.max_bytes:
-                return
             try:
-                self._size = self._evict()
+                handle = os.open(self.folder / "size", os.O_RDWR | os.O_CREAT, 0o600)
+                with open(handle, "r+b", buffering=0) as file:
+                    known = file.read(20)
+                    total = int(known) + added if known.isdigit() else None
+                    if total is None or total > self.max_bytes:
+                        total = self._evict()
+                    file.seek(0)
+                    file.write(b"%020d" % total)
             except OSError as e:
                 stats.failed(e)
 
