@@ -24,9 +24,9 @@ LANES = 8  # the fixed logical width of vector code, in elements
 def lane_blocks(n: int, width: int = LANES) -> tuple[int, int]:
     """How an axis is cut: the number of blocks of `width`, and the width of the last block.
 
-    What fits in less than two blocks is one block of its own width: one body, no loop.
+    What fits in one block is one block of its own width.
     """
-    return divmod(n, width) if n >= 2 * width else (0, n)
+    return divmod(n, width) if n > width else (0, n)
 
 
 def _registers(width: int) -> list[tuple[int, int]]:
@@ -96,10 +96,14 @@ class LoopBuilder(ExitEmitter):
     def loop(
         self, lo: Val | int, hi: Val | int, body: Callable[[Val], None], step: int = 1
     ) -> None:
-        """`for i in range(lo, hi, step)`; `body` gets the index."""
+        """`for i in range(lo, hi, step)`; `body` gets the index. What runs once is no loop."""
         lo, hi = self.index(lo), self.index(hi)
-        if lo.known is not None and hi.known is not None and hi.known <= lo.known:
-            return
+        if lo.known is not None and hi.known is not None:
+            if hi.known <= lo.known:
+                return
+            if hi.known - lo.known <= step:
+                body(lo)
+                return
         fn = self.fn
         pre, head, inner, latch, done = (
             fn.label(p) for p in ("pre", "head", "body", "latch", "done")
