@@ -133,21 +133,20 @@ def moments_init(dimension: int, dense: bool) -> Moments:
 
 
 def fisher_metric(m: Moments, before: np.ndarray, regularize: bool = True) -> np.ndarray:
-    """The inverse mass from draws and gradients: a vector, or a matrix if `before` is one.
+    """The inverse mass from draws and gradients: a vector, or a matrix if one was gathered.
 
-    Where nothing has moved, the scale `before` stays. `regularize`: a few pseudo-draws say
-    `before` (its diagonal), and that there are no correlations.
+    Where nothing has moved, the variances `before` stay. `regularize`: a few pseudo-draws say
+    `before`, and that there are no correlations.
     """
     n = float(np.asarray(m.draws.count))
     z, g = np.asarray(m.draws.m2), np.asarray(m.gradients.m2)
-    old = before if before.ndim == 1 else np.diag(before)
     var_z, var_g = (z, g) if z.ndim == 1 else (np.diag(z), np.diag(g))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = np.sqrt(var_z / var_g)
         if regularize:
-            scale = np.exp((n * np.log(scale) + PSEUDO * np.log(old)) / (n + PSEUDO))
+            scale = np.exp((n * np.log(scale) + PSEUDO * np.log(before)) / (n + PSEUDO))
     moved = np.isfinite(scale) & (scale > 0)
-    scale = np.where(moved, scale, old)
+    scale = np.where(moved, scale, before)
     if z.ndim == 1:
         return scale
     s = np.sqrt(scale)

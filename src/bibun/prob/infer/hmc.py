@@ -214,14 +214,17 @@ class HMC:
             gradients = ad.welford_update(gradients, end.grad)
         return ad.Moments(ad.welford_update(m.draws, end.z), gradients)
 
-    def _inverse_mass(self, before: np.ndarray, m: ad.Moments) -> np.ndarray:
-        """What a window has taught, by the estimate that is best for its kind and length."""
+    def _inverse_mass(self, variances: np.ndarray, m: ad.Moments) -> np.ndarray:
+        """What a window has taught, by the estimate that is best for its kind and length.
+
+        `variances`: those of the metric so far.
+        """
         kind = self.mass_matrix_from
         if kind is None:
             few = float(np.asarray(m.draws.count)) < ad.MANY
-            kind = "gradients" if few or before.ndim == 2 else "draws"
+            kind = "gradients" if few or len(m.draws.m2.shape) == 2 else "draws"
         if kind == "gradients":
-            return ad.fisher_metric(m, before, self.regularize_mass_matrix)
+            return ad.fisher_metric(m, variances, self.regularize_mass_matrix)
         return ad.welford_covariance(m.draws, self.regularize_mass_matrix)
 
     # the model --------------------------------------------------------------------------------
@@ -389,7 +392,7 @@ class HMC:
             step = bnp.asarray(np.exp(np.asarray(a.dual_averaging.log_step_avg)))
         metric, moments = a.metric, a.moments
         if learned and self.adapt_mass_matrix:
-            cov = self._inverse_mass(np.asarray(metric.inverse_mass), moments)
+            cov = self._inverse_mass(np.asarray(metric.scale) ** 2, moments)
             metric = self._metric(cov, state.z.shape[0])
             moments = ad.moments_init(state.z.shape[0], cov.ndim == 2)
         settled = learned and float(np.asarray(a.dual_averaging.count)) >= ad.MANY
