@@ -17,9 +17,9 @@ aside, and freed at the next compilation.
 Pipelines. The emitter writes explicit vector code, so neither vectoriser runs below "O3".
 
 - "O0": nothing.
-- "O1", what programs are compiled with: math kernels inlined, registers, combining, value
-  numbering, dead stores and code, order of integer sums (which frees what does not change in
-  a loop). Half the time of "O2", within 3 % of its speed (docs/design/compile-time.md).
+- "O1", what programs are compiled with: math kernels inlined, registers, value numbering,
+  dead stores and code, order of integer sums (which frees what does not change in a loop),
+  combining. Half the time of "O2", within 3 % of its speed (docs/design/compile-time.md).
 - "O2": LLVM's own simplification of functions (loop-invariant code, unrolling of short
   loops, jump threading …) without vectorisers.
 - "O3": the same with both vectorisers.
@@ -53,9 +53,8 @@ _library_ids = itertools.count()
 _unused: list[Any] = []  # trackers of code to be freed
 
 _LEAN = (
-    "always_inliner", "sroa", "instruction_combine", "simplify_cfg", "new_gvn",
-    "dead_store_elimination", "aggressive_dce", "reassociate", "instruction_combine",
-    "simplify_cfg",
+    "always_inliner", "sroa", "simplify_cfg", "new_gvn", "dead_store_elimination",
+    "aggressive_dce", "reassociate", "instruction_combine", "simplify_cfg",
 )  # fmt: skip
 
 
