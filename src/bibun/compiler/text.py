@@ -6,6 +6,7 @@ emitter does is simple enough not to need them: append a line, take a fresh name
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from bibun.dtypes import KEY
 
 
+@functools.cache
 def llvm_type(dtype: np.dtype, width: int = 1) -> str:
     """The LLVM type of a Val: `double`, `<8 x i64>`; booleans are `i1`."""
     if dtype == KEY:
@@ -32,14 +34,14 @@ def llvm_type(dtype: np.dtype, width: int = 1) -> str:
 def literal(value: Any, dtype: np.dtype) -> str:
     """A scalar constant in LLVM's syntax, floats by their bits."""
     kind = dtype.kind
-    if kind == "b":
-        return "true" if value else "false"
-    if dtype == KEY:
-        return str(int(np.asarray(value, KEY).view(np.int64).reshape(())[()]))
     if kind in "iu":
         bits = 8 * dtype.itemsize
         n = int(value) & ((1 << bits) - 1)
         return str(n - (1 << bits) if n >> (bits - 1) else n)
+    if kind == "b":
+        return "true" if value else "false"
+    if dtype == KEY:
+        return str(int(np.asarray(value, KEY).view(np.int64).reshape(())[()]))
     wide = np.float64(dtype.type(value))
     return f"0x{int(wide.view(np.uint64)):016X}"
 

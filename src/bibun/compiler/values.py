@@ -74,6 +74,8 @@ class ValueBuilder(Masked):
     # making and widening ------------------------------------------------------
 
     def const(self, value: Any, dtype: Any) -> Val:
+        if type(value) is int and dtype is int64:  # an index: every other constant
+            return Val(literal(value, int64), int64, 1, value)
         dtype = np.dtype(dtype)
         if dtype.kind == "c":
             part = float32 if dtype == complex64 else float64

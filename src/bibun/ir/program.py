@@ -110,7 +110,10 @@ class Program:
     @property
     def has_effects(self) -> bool:
         """Whether any equation, nested ones included, has an effect."""
-        return any(equation_has_effects(e) for e in self.equations)
+        known = self.memo.get("has_effects")
+        if known is None:
+            known = self.memo["has_effects"] = any(map(equation_has_effects, self.equations))
+        return known
 
     def content_hash(self) -> str:
         """A hash of all that decides the program's meaning: ops, types, params, structure."""

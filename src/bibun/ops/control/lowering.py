@@ -25,12 +25,16 @@ _LONG = 5_000_000  # nanoseconds; a loop that may run longer polls for Ctrl-C
 
 def _nanoseconds(program: Program) -> int:
     """A rough cost of one run of a body."""
+    known = program.memo.get(_nanoseconds)
+    if known is not None:
+        return known
     total = 2.0
     for eq in program.equations:
         size = max((v.type.size for v in eq.outputs if isinstance(v.type, ArrayType)), default=1)
         size = max([size, *(a.type.size for a in eq.inputs if isinstance(a.type, ArrayType))])
         total += eq.op.cost * size * 0.15
         total += sum(20 + _nanoseconds(p) for _, p in subprograms(eq.params))
+    program.memo[_nanoseconds] = int(total)
     return int(total)
 
 

@@ -38,11 +38,14 @@ def _statistic(state: HMCState, name: str) -> Any:
 
 
 def make_runner(kernel: HMC, potential: Potential) -> Callable[..., Any]:
-    """Compile `run(state, n, adapting, learning, data) -> (state, draws, statistics)`."""
+    """Compile `run(state, n, adapting, learning, data) -> (state, draws, statistics)`.
+
+    Both have a row a draw; statistics are columns of floats, in the order of STATISTICS.
+    """
 
     def run(state: HMCState, n: Any, adapting: Any, learning: Any, data: Any) -> Any:
         draws = bnp.zeros((CHUNK, state.z.shape[0]))
-        stats = {name: bnp.zeros((CHUNK,), dtype) for name, dtype in STATISTICS.items()}
+        stats = bnp.zeros((CHUNK, len(STATISTICS)))
 
         def density(z: Any) -> Any:
             return potential.fn(z, data)
@@ -51,14 +54,8 @@ def make_runner(kernel: HMC, potential: Potential) -> Callable[..., Any]:
             state, draws, stats = carry
             state = kernel.transition(density, state, adapting, learning)
             draws = draws.at[k].set(state.z, mode="promise_in_bounds")
-            stats = {
-                name: rows.at[k].set(
-                    bnp.asarray(_statistic(state, name)).astype(rows.dtype),
-                    mode="promise_in_bounds",
-                )
-                for name, rows in stats.items()
-            }
-            return state, draws, stats
+            row = [bnp.asarray(_statistic(state, name), dtype=float) for name in STATISTICS]
+            return state, draws, stats.at[k].set(bnp.stack(row), mode="promise_in_bounds")
 
         return lax.fori_loop(0, n, body, (state, draws, stats))
 
@@ -157,8 +154,8 @@ class Chain:
             left -= n
             if keep:  # copies: a view would keep all CHUNK rows of the buffer
                 self.draws.append(np.asarray(draws)[:n].copy())
-                for name in STATISTICS:
-                    self.stats[name].append(np.asarray(stats[name])[:n].copy())
+                for k, (name, dtype) in enumerate(STATISTICS.items()):
+                    self.stats[name].append(np.asarray(stats)[:n, k].astype(dtype))
                 self.divergences += int(self.stats["diverging"][-1].sum())
             at = self.mark
             self.mark = at._replace(
