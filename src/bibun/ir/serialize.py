@@ -3,7 +3,8 @@
 Variables are numbered in order of definition; sites and names are left out. Two programs
 with the same text compute the same thing; the text is also what the object cache is keyed
 by. With a `pool`, float literals that are data rather than structure are replaced by their
-place in it, so that a new constant is not a new program. A parameter that is a Python
+place in it, so that a new constant is not a new program; without, a program among the parameters
+is its hash, which is kept. A parameter that is a Python
 callable (a custom rule) is named by identity, so such a program never equals another one by
 accident.
 """
@@ -78,7 +79,9 @@ def literal_bytes(value: Any) -> str:
 
 
 def _param(p: Any, parts: list[str], types: dict[Any, str], pool: dict[float, int] | None) -> None:
-    if isinstance(p, Program):
+    if isinstance(p, Program) and pool is None:
+        parts.append(p.content_hash())
+    elif isinstance(p, Program):
         parts.append("{")
         _program(p, parts, types, pool)
         parts.append("}")
