@@ -43,7 +43,7 @@ class Frame:
     """The state of one program's emission."""
 
     __slots__ = ("plan", "env", "memo", "flat", "owned", "tapes", "unit", "tiles",
-                 "preloaded", "tiled_flat")  # fmt: skip
+                 "preloaded", "tiled_flat", "again")  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -56,6 +56,7 @@ class Frame:
         self.tiles: list[Any] = []  # of the present kernel: staged values and their memory
         self.preloaded: list[Any] = []  # staged values of the present block
         self.tiled_flat = False
+        self.again = False  # whether the present kernel may compute elements twice
 
 
 class Emitter(KernelEmitter, LaneEmitter):

@@ -27,6 +27,7 @@ from bibun.ir.program import Equation, Var
 from bibun.ir.types import ArrayType
 from bibun.ops.op import REDUCTION
 
+DEAR = 40.0  # cost of an element from which code is not written twice for the rest of an axis
 TILE = 512  # elements of a staged value that are computed ahead: a few kB, in the first cache
 
 if TYPE_CHECKING:
@@ -103,6 +104,10 @@ class KernelEmitter(ParallelEmitter):
             frame.flat = False
 
         cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
+        frame.again = (
+            cost >= DEAR and not reductions and not unit.staged
+            and not any(self.in_place(frame, eq.outputs[0], memory) for eq, memory in stores)
+        )  # fmt: skip
         if self.worth_threads(prod(space), cost) and all(map(_splits, reductions)):
             self.split_levels(frame, unit, space, reductions, body)
         elif self.worth_threads(prod(space), cost) and _columns_apart(space, reductions):
@@ -139,6 +144,14 @@ class KernelEmitter(ParallelEmitter):
             body(idx, False)
         elif k == ndim - 1:
             full, rest = lane_blocks(space[k])
+            if full and rest and frame.again:
+                self.width, last = LANES, self.const(space[k] - LANES, int64)
+
+                def block(i: Val) -> None:
+                    body([*idx, self.lanes(self.min(i, last))], False)
+
+                self.loop(0, space[k], block, step=LANES)
+                full = rest = 0
             if full:
                 self.vector_loop(
                     frame, idx, 0, full * LANES, lambda lane: body([*idx, lane], False)
@@ -158,6 +171,13 @@ class KernelEmitter(ParallelEmitter):
         for r in reductions:
             if r.depth == k and k < ndim:
                 self.finish(r, idx)
+
+    def in_place(self, frame: Frame, var: Var, memory: Memory) -> bool:
+        """Whether an array that may be read is where a root is written."""
+        return any(
+            isinstance(m, Memory) and m.ptr == memory.ptr and v is not var
+            for v, m in frame.env.items()
+        )
 
     def vector_loop(
         self, frame: Frame, outer: list[Val], lo: Any, hi: Any, run: Callable[[Val], None]
