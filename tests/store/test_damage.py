@@ -163,6 +163,22 @@ def test_readers_see_one_or_the_other(tmp_path) -> None:
         writer.join()
 
 
+def test_replaced_while_it_is_opened(tmp_path, monkeypatch) -> None:
+    path, opened, times = tmp_path / "run", Folder._open, [0]
+    c = store.PyTreeCheckpointer()
+    c.save(path, tree_of(1.0))
+
+    def replaced_meanwhile(self, name):
+        times[0] += 1
+        if times[0] == 1:
+            c.save(path, tree_of(2.0), force=True)  # deletes what the reader has open
+        return opened(self, name)
+
+    monkeypatch.setattr(Folder, "_open", replaced_meanwhile)
+    assert number(c.restore(path)) == 2.0
+    assert times[0] > 1
+
+
 def test_replaced_between_two_files_of_a_reader(tmp_path, monkeypatch) -> None:
     path, json_of, times = tmp_path / "run", Folder.json, [0]
     c = store.PyTreeCheckpointer()

@@ -21,7 +21,7 @@ from typing import Any
 from bibun.store import args as store_args
 from bibun.store import atomic
 from bibun.store.errors import CheckpointError, CorruptCheckpointError
-from bibun.store.folder import Folder, Writer
+from bibun.store.folder import Folder, ReplacedError, Writer
 from bibun.store.handlers import (
     HANDLERS,
     CompositeCheckpointHandler,
@@ -171,6 +171,8 @@ class Checkpointer:
             found = atomic.locate(path)
             try:
                 folder = Folder(found, self.verify)
+            except ReplacedError:
+                continue
             except (CheckpointError, FileNotFoundError):
                 if atomic.locate(path) != found:
                     continue

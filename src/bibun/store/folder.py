@@ -172,11 +172,15 @@ class _Named:
 _REPARSE_POINT = 0x400  # Windows' attribute of links and junctions
 
 
+class ReplacedError(CheckpointError):
+    """The directory went while it was being opened: another is there, or none."""
+
+
 class Folder:
     """A checkpoint opened for reading; a context manager.
 
     Errors: FileNotFoundError where nothing is; CheckpointError for something else than a
-    checkpoint, or one of a later version; CorruptCheckpointError for a damaged one.
+    checkpoint, or one of a later version; CorruptCheckpointError for a damaged one; ReplacedError.
     """
 
     def __init__(self, path: Path, verify: bool = True) -> None:
@@ -192,8 +196,11 @@ class Folder:
             ) from None
         try:
             self._manifest()
-        except BaseException:
+        except BaseException as e:
+            gone = isinstance(e, CheckpointError) and self.moved()
             self.root.close()
+            if gone:
+                raise ReplacedError(*e.args) from None
             raise
 
     def __enter__(self) -> Folder:
