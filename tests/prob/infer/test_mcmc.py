@@ -235,10 +235,7 @@ def test_early_windows_cover_the_warmup_and_learn_at_once(n) -> None:
 def moments_of(z: np.ndarray, g: np.ndarray, dense: bool) -> ad.Moments:
     m = ad.moments_init(z.shape[1], dense)
     for a, b in zip(z, g, strict=True):
-        m = ad.Moments(
-            ad.welford_update(m.draws, bnp.asarray(a)),
-            ad.welford_update(m.gradients, bnp.asarray(b)),
-        )
+        m = ad.moments_update(m, bnp.stack([a, b]))
     return m
 
 
@@ -299,11 +296,11 @@ def test_many_parameters_get_scales_alone() -> None:
 def test_welford_is_the_covariance() -> None:
     x = np.random.default_rng(0).normal(size=(50, 3)) @ np.linalg.cholesky(COV).T
     for dense in (False, True):
-        w = ad.welford_init(3, dense)
+        w = ad.moments_init(3, dense, 1)
         for row in x:
-            w = ad.welford_update(w, bnp.asarray(row))
+            w = ad.moments_update(w, bnp.asarray(row)[None])
         expected = np.cov(x.T) if dense else x.var(axis=0, ddof=1)
-        np.testing.assert_allclose(ad.welford_covariance(w, regularize=False), expected, rtol=1e-12)
+        np.testing.assert_allclose(ad.draws_covariance(w, regularize=False), expected, rtol=1e-12)
 
 
 def test_dual_averaging_finds_the_target() -> None:

@@ -86,32 +86,36 @@ def dual_averaging_update(s: DualAveraging, accept_prob: Any, target: float) -> 
     )  # fmt: skip
 
 
-class Welford(NamedTuple):
-    """Running mean and sum of squares (a vector, or a matrix for a dense mass)."""
+class Moments(NamedTuple):
+    """What a window gathers: means and sums of squares by Welford's algorithm.
+
+    Of the draws, and in a second row of the gradients of the potential at them if they count.
+    `mean`: (rows, d); `m2`: the same, or (rows, d, d) for a full mass matrix.
+    """
 
     mean: Any
     m2: Any
     count: Any
 
 
-def welford_init(dimension: int, dense: bool) -> Welford:
-    shape = (dimension, dimension) if dense else (dimension,)
-    return Welford(bnp.zeros(dimension), bnp.zeros(shape), bnp.zeros(()))
+def moments_init(dimension: int, dense: bool, rows: int = 2) -> Moments:
+    shape = (rows, dimension, dimension) if dense else (rows, dimension)
+    return Moments(bnp.zeros((rows, dimension)), bnp.zeros(shape), bnp.zeros(()))
 
 
-def welford_update(w: Welford, x: Any) -> Welford:
-    count = w.count + 1.0
-    before = x - w.mean
-    mean = w.mean + before / count
+def moments_update(m: Moments, x: Any) -> Moments:
+    """`x`: (rows, d)."""
+    count = m.count + 1.0
+    before = x - m.mean
+    mean = m.mean + before / count
     after = x - mean
-    if len(w.m2.shape) == 2:
-        return Welford(mean, w.m2 + after[:, None] * before[None, :], count)
-    return Welford(mean, w.m2 + after * before, count)
+    square = after * before if len(m.m2.shape) == 2 else after[:, :, None] * before[:, None, :]
+    return Moments(mean, m.m2 + square, count)
 
 
-def welford_covariance(w: Welford, regularize: bool = True) -> np.ndarray:
-    """The estimated (co)variance, shrunk as in Stan."""
-    m2, n = np.asarray(w.m2), float(np.asarray(w.count))
+def draws_covariance(m: Moments, regularize: bool = True) -> np.ndarray:
+    """The estimated (co)variance of the draws, shrunk as in Stan."""
+    m2, n = np.asarray(m.m2)[0], float(np.asarray(m.count))
     cov = m2 / max(n - 1.0, 1.0)
     if regularize:
         shrunk = n / (n + 5.0) * cov
@@ -120,26 +124,14 @@ def welford_covariance(w: Welford, regularize: bool = True) -> np.ndarray:
     return cov
 
 
-class Moments(NamedTuple):
-    """What a window gathers: of the draws, and of the gradients of the potential at them."""
-
-    draws: Welford
-    gradients: Welford
-
-
-def moments_init(dimension: int, dense: bool) -> Moments:
-    none = welford_init(dimension, dense)  # arrays do not change, so both may have the same
-    return Moments(none, none)
-
-
 def fisher_metric(m: Moments, before: np.ndarray, regularize: bool = True) -> np.ndarray:
     """The inverse mass from draws and gradients: a vector, or a matrix if one was gathered.
 
     Where nothing has moved, the variances `before` stay. `regularize`: a few pseudo-draws say
     `before`, and that there are no correlations.
     """
-    n = float(np.asarray(m.draws.count))
-    z, g = np.asarray(m.draws.m2), np.asarray(m.gradients.m2)
+    n = float(np.asarray(m.count))
+    z, g = np.asarray(m.m2)
     var_z, var_g = (z, g) if z.ndim == 1 else (np.diag(z), np.diag(g))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = np.sqrt(var_z / var_g)

@@ -208,11 +208,11 @@ class HMC:
             AdaptState(step, a.metric, da, moments), next_key,
         )  # fmt: skip
 
+    def _moments(self, dimension: int, dense: bool) -> ad.Moments:
+        return ad.moments_init(dimension, dense, 1 if self.mass_matrix_from == "draws" else 2)
+
     def _gather(self, m: ad.Moments, end: tr.Proposal) -> ad.Moments:
-        gradients = m.gradients
-        if self.mass_matrix_from != "draws":
-            gradients = ad.welford_update(gradients, end.grad)
-        return ad.Moments(ad.welford_update(m.draws, end.z), gradients)
+        return ad.moments_update(m, bnp.stack([end.z, end.grad][: m.mean.shape[0]]))
 
     def _inverse_mass(self, variances: np.ndarray, m: ad.Moments) -> np.ndarray:
         """What a window has taught, by the estimate that is best for its kind and length.
@@ -221,11 +221,11 @@ class HMC:
         """
         kind = self.mass_matrix_from
         if kind is None:
-            few = float(np.asarray(m.draws.count)) < ad.MANY
-            kind = "gradients" if few or len(m.draws.m2.shape) == 2 else "draws"
+            few = float(np.asarray(m.count)) < ad.MANY
+            kind = "gradients" if few or len(m.m2.shape) == 3 else "draws"
         if kind == "gradients":
             return ad.fisher_metric(m, variances, self.regularize_mass_matrix)
-        return ad.welford_covariance(m.draws, self.regularize_mass_matrix)
+        return ad.draws_covariance(m, self.regularize_mass_matrix)
 
     # the model --------------------------------------------------------------------------------
 
@@ -303,7 +303,7 @@ class HMC:
         step = bnp.asarray(self.step_size, dtype=float)
         zero, zeros = bnp.zeros(()), bnp.zeros(dimension)
         adapt = AdaptState(
-            step, metric, ad.dual_averaging_init(step), ad.moments_init(dimension, dense)
+            step, metric, ad.dual_averaging_init(step), self._moments(dimension, dense)
         )
         return HMCState(
             bnp.asarray(0), zeros, zeros, zero, zero, bnp.asarray(0), zero, zero,
@@ -394,7 +394,7 @@ class HMC:
         if learned and self.adapt_mass_matrix:
             cov = self._inverse_mass(np.asarray(metric.scale) ** 2, moments)
             metric = self._metric(cov, state.z.shape[0])
-            moments = ad.moments_init(state.z.shape[0], cov.ndim == 2)
+            moments = self._moments(state.z.shape[0], cov.ndim == 2)
         settled = learned and float(np.asarray(a.dual_averaging.count)) >= ad.MANY
         da = a.dual_averaging if last else ad.dual_averaging_init(step, settled)
         return state._replace(adapt_state=AdaptState(step, metric, da, moments))
