@@ -284,6 +284,8 @@ class LoopBuilder(ExitEmitter):
     def pick(self, x: Val, lanes: Sequence[int], y: Val | None = None) -> Val:
         """The lanes of `x` (then `y`) with the given numbers."""
         w = len(lanes)
+        if y is None and w == x.width and all(k == lane for k, lane in enumerate(lanes)):
+            return x
         if x.dtype.kind == "c":
             re, im = (None, None) if y is None else (y.re, y.im)
             return self.complex(self.pick(x.re, lanes, re), self.pick(x.im, lanes, im))

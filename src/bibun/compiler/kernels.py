@@ -27,12 +27,12 @@ from bibun.ir.program import Equation, Var
 from bibun.ir.types import ArrayType
 from bibun.ops.op import REDUCTION
 
-DEAR = 40.0  # cost of an element from which code is not written twice for the rest of an axis
+DEAR = 40.0  # cost of an op whose code is long
 TILE = 512  # elements of a staged value that are computed ahead: a few kB, in the first cache
 
 if TYPE_CHECKING:
     from bibun.compiler.emit import Frame
-    from bibun.compiler.plan import Unit
+    from bibun.compiler.plan import Plan, Unit
 
 
 class Reduction:
@@ -105,7 +105,7 @@ class KernelEmitter(ParallelEmitter):
 
         cost = sum(frame.plan.cost[eq.outputs[0]] for eq in unit.equations)
         frame.again = (
-            cost >= DEAR and not reductions and not unit.staged
+            not reductions and not unit.staged and _is_dear(frame.plan, unit)
             and not any(self.in_place(frame, eq.outputs[0], memory) for eq, memory in stores)
         )  # fmt: skip
         if self.worth_threads(prod(space), cost) and all(map(_splits, reductions)):
@@ -487,6 +487,20 @@ class KernelEmitter(ParallelEmitter):
             frame.env[out] = Scalar(self.load(r.target.ptr, 0, out.type.dtype))  # type: ignore[union-attr]
         else:
             frame.env[out] = r.target
+
+
+def _is_dear(plan: Plan, unit: Unit) -> bool:
+    """Whether a kernel has an op of much code, inlined ones included."""
+    seen: set[Var] = set()
+    stack = list(unit.equations)
+    while stack:
+        eq = stack.pop()
+        if eq.op.cost >= DEAR:
+            return True
+        below = {a for a in eq.inputs if type(a) is Var and a in plan.lazy} - seen
+        stack += [plan.producer[a] for a in below]
+        seen |= below
+    return False
 
 
 def _columns_apart(space: Sequence[int], reductions: Sequence[Reduction]) -> bool:

@@ -201,7 +201,10 @@ def _batch(
 
 
 def _rewrite(ctx: Any, eq: Equation, producer: Any) -> list[Equation] | None:
-    """Transposed operands are read where they lie; a product without a sum is `mul`, and fuses."""
+    """Transposed operands are read where they lie; a product without a sum is `mul`, and fuses.
+
+    So does a short inner product of two arrays, which is a sum, unless it is tiny.
+    """
     from bibun.ops.control.call import call
     from bibun.trace.stage import stage_program
 
@@ -215,8 +218,14 @@ def _rewrite(ctx: Any, eq: Equation, producer: Any) -> list[Equation] | None:
     x, y = inputs
     dtype = eq.outputs[0].type.dtype
     no_sum = all(x.type.shape[a] == 1 for a in contract[0])
+    made = None
     if no_sum and x.type.dtype == dtype and dtype.kind in "fc":
-        program = stage_program(lambda x, y: [_outer(x, y, numbers)], [x.type, y.type])
+        made = _outer
+    elif eq.outputs[0].type.ndim == 0 and contract[0] == contract[1] and dtype.kind in "fc":
+        if x.type.dtype == dtype and TINY < x.type.size <= INLINE:
+            made = _inner
+    if made is not None:
+        program = stage_program(lambda x, y: [made(x, y, numbers)], [x.type, y.type])
         if program.out_types[0].matches(eq.outputs[0].type):
             return [Equation(call, inputs, eq.outputs, {"program": program}, eq.site)]
     if inputs == list(eq.inputs):
@@ -236,6 +245,14 @@ def _untransposed(a: Any, contract: Axes, batch: Axes, producer: Any) -> Any:
     if free != sorted(free):
         return None
     return made.inputs[0], tuple(order[k] for k in contract), tuple(order[k] for k in batch)
+
+
+def _inner(x: Any, y: Any, dimension_numbers: Any) -> Any:
+    """The product where everything is summed."""
+    from bibun.ops.elementwise import mul
+    from bibun.ops.reduce import reduce_sum
+
+    return reduce_sum(mul(x, y), axes=tuple(range(len(x.shape))))
 
 
 def _outer(x: Any, y: Any, dimension_numbers: Any) -> Any:
@@ -313,11 +330,28 @@ def _lower_tiny(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
         arranged.append(place.reshape(stack, -1, k))
     left, right = np.broadcast_arrays(arranged[0][:, :, None], arranged[1][:, None])
     x, y = (b.convert(b.whole(s.ptr, s.type.size, s.dtype), out.dtype) for s in ins)
+    if left[..., 0].size == 1:
+        terms = b.mul(b.pick(x, left.ravel()), b.pick(y, right.ravel()))
+        b.store_whole(out.ptr, _lane_sum(b, terms))
+        return
     total = None
     for j in range(left.shape[-1]):
         term = b.mul(b.pick(x, left[..., j].ravel()), b.pick(y, right[..., j].ravel()))
         total = term if total is None else b.add(total, term)
     b.store_whole(out.ptr, total)
+
+
+def _lane_sum(b: Any, x: Any) -> Any:
+    """The sum of the lanes of `x`, by halves; lanes beyond a power of two join as many."""
+    width = 1 << (x.width.bit_length() - 1)
+    total, at = b.pick(x, range(width)), width
+    while width > 1:
+        width //= 2
+        total = b.add(b.pick(total, range(width)), b.pick(total, range(width, 2 * width)))
+        if x.width & width:
+            total = b.add(total, b.pick(x, range(at, at + width)))
+            at += width
+    return total
 
 
 def _lower_loops(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
