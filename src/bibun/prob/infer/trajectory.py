@@ -165,7 +165,7 @@ class _Subtree(NamedTuple):
     diverging: Any
     sum_accept: Any
     leaves: Any
-    r_checkpoints: Any
+    r_checkpoints: Any  # the last row of both is for what nobody reads
     sum_checkpoints: Any
 
 
@@ -197,7 +197,7 @@ def _grow_subtree(
     dimension = start.z.shape[0]
     count = bnp.left_shift(bnp.asarray(1), depth)
     zero, zeros = bnp.zeros(()), bnp.zeros(dimension)
-    rows = bnp.zeros((max(max_depth, 1), dimension))
+    rows = bnp.zeros((max(max_depth, 1) + 1, dimension))
     empty = _Subtree(
         start, Proposal(zeros, zeros, zero, zero), zero, zeros,
         bnp.asarray(False), bnp.asarray(False), zero, bnp.asarray(0), rows, rows,
@@ -218,11 +218,9 @@ def _grow_subtree(
         take = unit(words(key, count + leaf)) * weight < own  # numbers from 1 on
         first, last = _checkpoint_range(leaf)
         even = (leaf & 1) == 0
-        at = bnp.where(even, last, 0)
-        keep_r = bnp.where(even, p.r, _row(t.r_checkpoints, at))
-        keep_sum = bnp.where(even, r_sum, _row(t.sum_checkpoints, at))
-        r_checkpoints = t.r_checkpoints.at[at].set(keep_r, mode="promise_in_bounds")
-        sum_checkpoints = t.sum_checkpoints.at[at].set(keep_sum, mode="promise_in_bounds")
+        at = bnp.where(even, last, rows.shape[0] - 1)
+        r_checkpoints = t.r_checkpoints.at[at].set(p.r, mode="promise_in_bounds")
+        sum_checkpoints = t.sum_checkpoints.at[at].set(r_sum, mode="promise_in_bounds")
 
         def not_turning(s: tuple[Any, Any]) -> Any:
             k, turning = s
