@@ -21,6 +21,7 @@ from bibun.runtime import plan as plans
 from bibun.runtime.context import Callback, acquire, release
 from bibun.runtime.entry import entry_is_due
 from bibun.runtime.failures import Failure, raise_status
+from bibun.runtime.layout import measure
 from bibun.runtime.ragged import discard
 
 _PORTABLE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
@@ -40,6 +41,20 @@ def _prepared(array: np.ndarray) -> np.ndarray:
     if type(array) is np.ndarray and flags.c_contiguous and flags.aligned:
         return array
     return np.array(array, order="C")
+
+
+def _addresses(arrays: Sequence[np.ndarray]) -> Any:
+    """A C array of where their data is.
+
+    Asking NumPy makes a dict for each: half the time of a call with many arrays.
+    """
+    known = measure()
+    if known is None:
+        found = [a.__array_interface__["data"][0] for a in arrays]
+    else:
+        at = known["array_data"]
+        found = [ctypes.c_size_t.from_address(id(a) + at).value for a in arrays]
+    return (ctypes.c_void_p * len(found))(*found)
 
 
 _decref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_DecRef", ctypes.pythonapi))
@@ -153,16 +168,13 @@ class NativeCall:
             discard(outputs[k], self.out_types[k])  # type: ignore[arg-type]
 
     def _portable(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The way that asks NumPy for addresses and assumes no object layout."""
+        """The way through ctypes, which needs no native entry."""
         arrays = [_prepared(a) for a in arrays]
         outputs = [
             np.zeros(3, np.int64) if isinstance(t, RaggedType) else np.empty(t.shape, t.dtype)
             for t in self.out_types
         ]
-        ins, outs = (
-            (ctypes.c_void_p * len(part))(*(a.__array_interface__["data"][0] for a in part))
-            for part in (arrays, outputs)
-        )
+        ins, outs = _addresses(arrays), _addresses(outputs)
         context = acquire()
         try:
             context.start()

@@ -38,8 +38,8 @@ class _MethodDef(ctypes.Structure):
 _METH_FASTCALL = 0x0080
 _NAME = "bibun_entry"
 EARLY = 2
-PRICE = 8192  # arrays that calls without the entry handle in the time that it takes to compile
-_spent = 0  # arrays that they have handled in this process
+PRICE = 8192  # arrays, in and out, of calls without the entry: so many, and it is compiled
+_spent = 0  # those of this process so far
 
 
 class _Maker:
@@ -81,8 +81,8 @@ def entry_is_due(calls: int, arrays: int = 0) -> bool:
     """Whether a function that was called this many times shall have an entry now.
 
     From the second call on, asked at powers of two, where the entry's code is at hand. On a
-    machine's first run of bibun it has to be compiled: when calls without it have cost as much,
-    which are counted here by the `arrays` that go in and out of each.
+    machine's first run of bibun it has to be compiled, which takes 30 ms: for a process that calls
+    a lot, counted here by the `arrays` that go in and out. The next process has it from the disk.
     """
     global _spent
     _spent += arrays
