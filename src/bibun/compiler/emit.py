@@ -441,11 +441,12 @@ class Emitter(KernelEmitter, LaneEmitter):
                 shape = a.type.shape  # type: ignore[union-attr]
                 if frame.flat:
                     at = idx if not is_small(a.type) else []
+                elif not shape:
+                    at = []
                 else:
-                    skip = ndim - len(shape)
                     at = [
                         self.const(0, int64) if n == 1 else i
-                        for n, i in zip(shape, idx[skip:], strict=True)
+                        for n, i in zip(shape, idx[ndim - len(shape) :], strict=True)
                     ]
                 args.append(self.read(frame, a, at))
             value = eq.op.lower(self, *args, **eq.params)
@@ -459,12 +460,12 @@ class Emitter(KernelEmitter, LaneEmitter):
 
     def linear(self, type: ArrayType, idx: Sequence[Val]) -> Val:
         """The row-major position of an index."""
-        position = self.const(0, int64)
-        stride = type.size
+        position, stride = None, type.size
         for n, i in zip(type.shape, idx, strict=True):
             stride //= max(n, 1)
-            position = self.add(position, self.mul(i, self.const(stride, int64)))
-        return position
+            step = i if stride == 1 else self.mul(i, self.const(stride, int64))
+            position = step if position is None else self.add(position, step)
+        return self.const(0, int64) if position is None else position
 
     def load_at(self, ptr: str, type: ArrayType, idx: Sequence[Val]) -> Val:
         return self.load(ptr, self.linear(type, idx), type.dtype)
