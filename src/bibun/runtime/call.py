@@ -138,7 +138,7 @@ class NativeCall:
         entry = self._entry
         if type(entry) is not _BUILTIN:
             if type(entry) is int:
-                size = len(arrays) + len(self.out_types)
+                size = 8 + len(arrays) + len(self.out_types)  # a call costs as much as 8 arrays
                 self._entry = self._plan() if entry_is_due(entry + 1, size) else entry + 1
             return self._portable(arrays)
         limits = call_limits() if self.limits else ()
