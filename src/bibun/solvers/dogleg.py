@@ -82,7 +82,8 @@ def _gauss_newton(j: Any, r: Any) -> Any:
     """The shortest d that minimizes ‖J d + r‖, but for what half the digits cannot tell from zero.
 
     In a flat valley the Jacobian is nearly singular and the step along it is rounding error: with
-    it, Biggs' exponential (Moré, Garbow & Hillstrom 1981, 18) took 400 steps or failed; without, 60.
+    it, Biggs' exponential (Moré, Garbow & Hillstrom 1981, 18) took 400 steps or failed, without it
+    60.
     """
     if j.shape[0] < j.shape[1]:
         return -(bnp.linalg.pinv(j) @ r)
