@@ -184,3 +184,16 @@ def test_products_in_pieces_do_not_depend_on_threads(dtype, shape, flipped):
     np.testing.assert_allclose(outs[0], np.asarray(f.fun(x, y)), **tight)
     for out in outs[1:]:
         np.testing.assert_array_equal(out, outs[0])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.float32, np.complex64])
+@pytest.mark.parametrize("n", range(1, 17))
+def test_tiny_inner_products_spread_again(n: int, dtype: type) -> None:
+    """Of every width and kind of lanes: integers are added in other pairs than floats (`fold`)."""
+    x = (np.arange(n) % 5 - 1).astype(dtype)
+    numbers = (((0,), (0,)), ((), ()))
+
+    def f(v):
+        return dot_general(v, v, dimension_numbers=numbers) * bnp.ones(n, dtype=dtype)
+
+    np.testing.assert_array_equal(jit(f)(bnp.asarray(x)), np.full(n, np.dot(x, x), dtype))

@@ -20,7 +20,6 @@ from bibun.compiler.builder import LANES, Slot, lane_blocks
 from bibun.compiler.memory import Inlined, Memory, Scalar
 from bibun.compiler.parallel import ParallelEmitter, cut
 from bibun.compiler.plan import prod
-from bibun.compiler.text import llvm_type
 from bibun.compiler.values import Val
 from bibun.dtypes import int64
 from bibun.ir.program import Equation, Var
@@ -144,21 +143,16 @@ class KernelEmitter(ParallelEmitter):
             body(idx, False)
         elif k == ndim - 1:
             full, rest = lane_blocks(space[k])
+            whole = lambda lane: body([*idx, lane], False)  # noqa: E731
             if full and rest and frame.again:
                 self.width, last = LANES, self.const(space[k] - LANES, int64)
-
-                def block(i: Val) -> None:
-                    body([*idx, self.lanes(self.min(i, last))], False)
-
-                self.loop(0, space[k], block, step=LANES)
-                full = rest = 0
-            if full:
-                self.vector_loop(
-                    frame, idx, 0, full * LANES, lambda lane: body([*idx, lane], False)
-                )
-            if rest:
-                self.width = rest
-                body([*idx, self.lanes(self.const(full * LANES, int64))], True)
+                self.loop(0, space[k], lambda i: whole(self.lanes(self.min(i, last))), step=LANES)
+            else:
+                if full:
+                    self.vector_loop(frame, idx, 0, full * LANES, whole)
+                if rest:
+                    self.width = rest
+                    body([*idx, self.lanes(self.const(full * LANES, int64))], True)
             self.width = 1
         elif space[k] == 1:
             self.levels(frame, space, k + 1, [*idx, self.const(0, int64)], reductions, body)
@@ -366,56 +360,13 @@ class KernelEmitter(ParallelEmitter):
         if not parts:
             dtype = r.equation.inputs[0].type.dtype  # type: ignore[union-attr]
             return r.reducer.init(self, dtype, **r.params)
-        results = [self.fold_lanes(r, acc) for acc in parts]
+        results = [
+            self.fold(acc, lambda x, y: r.reducer.merge(self, x, y, **r.params)) for acc in parts
+        ]
         out = results[0]
         for other in results[1:]:
             out = r.reducer.merge(self, out, other, **r.params)
         return out
-
-    def fold_lanes(self, r: Reduction, acc: tuple[Val, ...]) -> tuple[Val, ...]:
-        """Combine lanes as a binary tree: lane k with lane k + half.
-
-        Integers, whose order changes nothing, go in neighbouring pairs: in the tree of halves
-        x86's code generation (LLVM 22.1) sees a sum of small integers, and aborts the process
-        where that sum is spread over an odd number of lanes again.
-        """
-        width = max(a.width for a in acc)
-        pairs = all(a.dtype.kind in "iu" for a in acc)
-        while width > 1:
-            half = (width + 1) // 2
-            if pairs:
-                first, second, alone = range(0, width - 1, 2), range(1, width, 2), width - 1
-            else:
-                first, second, alone = range(width // 2), range(half, width), width // 2
-            low = tuple(self.pick(a, first) for a in acc)
-            high = tuple(self.pick(a, second) for a in acc)
-            merged = r.reducer.merge(self, low, high, **r.params)
-            if width % 2:  # this lane has no partner this time
-                rest = tuple(self.pick(a, [alone]) for a in acc)
-                merged = tuple(
-                    self.join(m, x, width // 2) for m, x in zip(merged, rest, strict=True)
-                )
-            acc, width = merged, half
-        return acc
-
-    def join(self, x: Val, y: Val, width: int) -> Val:
-        """The lanes of `x` (there are `width`) followed by the one of `y`."""
-        if x.dtype.kind == "c":
-            return self.complex(self.join(x.re, y.re, width), self.join(x.im, y.im, width))
-        if width == 1:
-            return self.per_lane_pair(x, y)
-        spread = self.pick(x, [*range(width), 0])
-        t = llvm_type(x.dtype, width + 1)
-        return self._new(
-            f"insertelement {t} {spread.name}, {llvm_type(y.dtype)} {y.name}, i64 {width}",
-            x.dtype,
-            width + 1,
-        )
-
-    def per_lane_pair(self, x: Val, y: Val) -> Val:
-        t, s = llvm_type(x.dtype, 2), llvm_type(x.dtype)
-        first = self._new(f"insertelement {t} poison, {s} {x.name}, i64 0", x.dtype, 2)
-        return self._new(f"insertelement {t} {first.name}, {s} {y.name}, i64 1", x.dtype, 2)
 
     # accumulators in memory -------------------------------------------------------------------
 

@@ -164,6 +164,7 @@ class Builder(Protocol):
     def whole(self, ptr: Ptr, count: int, dtype: np.dtype) -> Val: ...  # as lanes of one value
     def store_whole(self, ptr: Ptr, value: Val) -> None: ...  # all its lanes
     def pick(self, x: Val, lanes: Sequence[int], y: Val | None = None) -> Val: ...  # of x, then y
+    def fold(self, acc: tuple[Val, ...], merge: Callable[..., Any]) -> tuple[Val, ...]: ...  # lanes
     def copy(self, dest: Ptr, source: Ptr, count: Val | int, dtype: np.dtype) -> None: ...
     def fill(self, dest: Ptr, value: Val, count: Val | int) -> None: ...
 

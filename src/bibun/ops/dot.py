@@ -332,26 +332,14 @@ def _lower_tiny(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:
     x, y = (b.convert(b.whole(s.ptr, s.type.size, s.dtype), out.dtype) for s in ins)
     if left[..., 0].size == 1:
         terms = b.mul(b.pick(x, left.ravel()), b.pick(y, right.ravel()))
-        b.store_whole(out.ptr, _lane_sum(b, terms))
+        (total,) = b.fold((terms,), lambda p, q: (b.add(p[0], q[0]),))
+        b.store_whole(out.ptr, total)
         return
     total = None
     for j in range(left.shape[-1]):
         term = b.mul(b.pick(x, left[..., j].ravel()), b.pick(y, right[..., j].ravel()))
         total = term if total is None else b.add(total, term)
     b.store_whole(out.ptr, total)
-
-
-def _lane_sum(b: Any, x: Any) -> Any:
-    """The sum of the lanes of `x`, by halves; lanes beyond a power of two join as many."""
-    width = 1 << (x.width.bit_length() - 1)
-    total, at = b.pick(x, range(width)), width
-    while width > 1:
-        width //= 2
-        total = b.add(b.pick(total, range(width)), b.pick(total, range(width, 2 * width)))
-        if x.width & width:
-            total = b.add(total, b.pick(x, range(at, at + width)))
-            at += width
-    return total
 
 
 def _lower_loops(b: Any, ins: Any, out: Any, dimension_numbers: Any) -> None:

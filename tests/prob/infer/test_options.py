@@ -19,7 +19,9 @@ from bibun.prob.infer import (
     init_to_sample,
     init_to_uniform,
     init_to_value,
+    mass,
 )
+from bibun.prob.infer.chain import make_runner
 
 COV = np.array([[1.0, 0.8, 0.5], [0.8, 1.0, 0.3], [0.5, 0.3, 1.0]])
 
@@ -205,6 +207,68 @@ def test_kinetic_fn_is_what_moves_the_momenta(kernel):
     assert not np.allclose(draws(longer), draws(None))
     with pytest.raises(TypeError, match="callable"):
         kernel(potential_fn=potential, kinetic_fn=3)
+
+
+def test_kinetic_fn_of_a_full_matrix():
+    def kinetic(inverse_mass, r):
+        return 0.5 * r @ inverse_mass @ r
+
+    def draws(kinetic_fn):
+        sampler = NUTS(
+            potential_fn=lambda z: 0.5 * z @ z + 0.3 * z[0] * z[1], kinetic_fn=kinetic_fn,
+            inverse_mass_matrix=np.array([[2.0, 0.5], [0.5, 0.3]]), adapt_mass_matrix=False,
+        )  # fmt: skip
+        mcmc = run(sampler, 40, 40, init_params=np.ones(2))
+        return np.asarray(mcmc.get_samples()["Param:0"])
+
+    np.testing.assert_allclose(draws(kinetic), draws(None), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [(np.array([1.0, 0.0]), "variance of 0.0"), (np.array([1.0, np.nan]), "variance of nan"),
+     (np.array([[1.0, 2.0], [2.0, 1.0]]), "eigenvalue -1")],
+)  # fmt: skip
+def test_an_inverse_mass_matrix_that_is_none(given, match):
+    sampler = NUTS(potential_fn=lambda z: 0.5 * z @ z, inverse_mass_matrix=given)
+    with pytest.raises(ValueError, match=match):
+        run(sampler, 5, 5, init_params=np.ones(2))
+
+
+def test_a_metric_is_its_inverse_mass():
+    """With scales of 1e-8 beside 1e8 too, whose eigenvalues a covariance would lose."""
+    scale = np.array([1e-8, 1.0, 1e8])
+    cov = np.array([[1.0, 0.6, 0.2], [0.6, 1.0, -0.3], [0.2, -0.3, 1.0]]) * scale[:, None] * scale
+    for given in (cov, scale**2):
+        metric = mass.metric(given)
+        np.testing.assert_allclose(metric.inverse_mass, given, rtol=1e-13)
+        full = given if given.ndim == 2 else np.diag(given)
+        g = np.array([0.3, -0.2, 0.7]) / scale
+        np.testing.assert_allclose(metric.push(metric.pull(g)), full @ g, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"dense_mass": False}, {"num_steps": 7}, {"trajectory_length": 3.0}]
+)
+def test_starts_are_evaluated_by_the_transitions(options):
+    """What a run finds at its start is the potential and its gradient there, and a bad one is."""
+
+    def potential(z):
+        return bnp.sum(bnp.log(z) ** 2 + z)
+
+    kernel = (HMC if options.keys() & {"num_steps", "trajectory_length"} else NUTS)(
+        potential_fn=potential, **options
+    )
+    key, z = prob.infer.util.random.PRNGKey(0), bnp.array([0.5, 2.0, 3.0])
+    found = kernel.setup(key, (), {})
+    plain = kernel.init(found, key, z)
+    found.runner = make_runner(kernel, found)
+    state = kernel.init(found, key, z)
+    np.testing.assert_allclose(state.potential_energy, plain.potential_energy, rtol=1e-14)
+    np.testing.assert_allclose(state.z_grad, plain.z_grad, rtol=1e-14)
+    np.testing.assert_array_equal(state.z, z)
+    with pytest.raises(RuntimeError, match="potential nan"):
+        kernel.init(found, key, bnp.array([0.5, -2.0, 3.0]))
 
 
 def test_init_strategies():

@@ -55,6 +55,7 @@ from bibun.ops.registry import register
 
 Combine = Callable[[np.ndarray, Any, np.ndarray], None]
 COPIES = 4
+FEW = 1 << 15  # bytes of an array whose copies stay in the caches
 
 
 def _family(
@@ -126,7 +127,9 @@ def _family(
         if 0 in u.shape or 0 in out.shape:
             return
         if neutral is not None and len(u.shape) == 1 and len(indices) == len(out.shape):
-            if not unique and u.shape[0] >= 2 * COPIES * math.prod(out.shape):
+            size = math.prod(out.shape)
+            many = u.shape[0] >= 2 * COPIES * size
+            if many and not unique and size * out.dtype.itemsize <= FEW:
                 many_in_few(b, u, indices, out, mode)
                 return
 

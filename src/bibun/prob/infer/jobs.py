@@ -192,8 +192,8 @@ def work(order: Order) -> Outcome:
     with config.using(**order.settings):
         with _lock:  # setting up is not for two threads at once
             mcmc = _sampler(order)
-            potential, runner, _ = mcmc._prepare(random.PRNGKey(0), *order.arguments)
+            potential, _ = mcmc._prepare(random.PRNGKey(0), *order.arguments)
             chain = Chain(order.number, order.mark, potential.data)
-            chain.compile(runner)
-        chain.follow(mcmc._course(order.plan, runner, Progress(0, 1, False)))
+            chain.compile(potential.runner)
+        chain.follow(mcmc._course(order.plan, potential.runner, Progress(0, 1, False)))
     return Outcome(chain.mark, chain.draws, chain.stats, chain.divergences)

@@ -34,8 +34,7 @@ from bibun.transforms import vmap
 class _Prepared(NamedTuple):
     """What runs chains on arguments of one structure and shapes."""
 
-    potential: Potential
-    runner: Callable[..., Any]  # the compiled chunk
+    potential: Potential  # and in it the compiled chunk
     post: Callable[..., Any] | None  # (draws, data) -> values of sites; None for a potential_fn
 
 
@@ -277,7 +276,7 @@ class MCMC:
             if executor is not None:
                 jobs.spread(self, chains, sets, executor, plan, progress)
             else:
-                self._run_chains(chains, self._course(plan, prepared.runner, progress))
+                self._run_chains(chains, self._course(plan, prepared.potential.runner, progress))
         for chain in chains:
             if chain.error is not None and not isinstance(chain.error, KeyboardInterrupt):
                 raise chain.error
@@ -426,7 +425,7 @@ class MCMC:
             constrain = potential.constrain
             post = jit(vmap(constrain, in_axes=(0, None))) if constrain is not None else None
             potential.runner = make_runner(self.sampler, potential)
-            found = _Prepared(potential, potential.runner, post)
+            found = _Prepared(potential, post)
             self._runners[structure, signature] = found
         else:
             self.sampler.renew(found.potential, args, kwargs)

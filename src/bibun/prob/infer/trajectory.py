@@ -29,7 +29,9 @@ from bibun.transforms import grad, value_and_grad
 
 DIVERGENCE = 1000.0  # energy error at which a trajectory counts as divergent
 LARGEST = 600.0  # of the logarithms of weights: the sum of all of a trajectory's is finite
-FIRST = 1 << 29  # block of random bits: more than parameters are before it
+# Numbers of blocks of random bits: more than parameters are before FIRST, and more than leaves
+# before the doublings'.
+FIRST, DOUBLINGS = 1 << 29, 1 << 28
 
 
 class Point(NamedTuple):
@@ -180,6 +182,7 @@ _Tuple = TypeVar("_Tuple", Point, Proposal)
 
 
 def choose(cond: Any, a: _Tuple, b: _Tuple) -> _Tuple:
+    """`a` where `cond`, else `b`."""
     return type(a)(*(bnp.where(cond, x, y) for x, y in zip(a, b, strict=True)))
 
 
@@ -278,7 +281,7 @@ def build_tree(
         return (t.depth < limit) & ~t.turning & ~t.diverging
 
     def double(t: Tree) -> Tree:
-        bits = words(key, (1 << 28) + t.depth)
+        bits = words(key, DOUBLINGS + t.depth)
         forward = (bits[1] & 1) == 1
         signed = bnp.where(forward, step, -step)
         edge = choose(forward, t.right, t.left)

@@ -25,6 +25,7 @@ from bibun.prob.infer.enumeration.sites import (
     is_enumerable,
     is_enumerated,
 )
+from bibun.prob.infer.initialization import init_to_uniform
 from bibun.prob.util import scaled_log_prob, site_log_prob
 from bibun.transforms import vmap
 
@@ -242,15 +243,11 @@ def _somewhere(site: Mapping[str, Any]) -> Any:
     fn = site["fn"]
     if getattr(fn.support, "is_discrete", False):
         return None
+    shape = fn.shape(site["kwargs"].get("sample_shape", ()))
     try:
-        transform = biject_to(fn.support)
-        shape = fn.shape(site["kwargs"].get("sample_shape", ()))
-        flat = transform.inverse_shape(tuple(shape))
-    except NotImplementedError:
+        return init_to_uniform({**site, "value": np.empty(shape)}, radius=1.0)
+    except NotImplementedError:  # no bijection onto the support
         return None
-    spread = np.random.default_rng(0).uniform(-1.0, 1.0, flat)
-    value = transform(bnp.asarray(spread))
-    return value if np.shape(value) == tuple(shape) else None
 
 
 # the model as a function of one vector --------------------------------------------------------
